@@ -1,0 +1,1 @@
+"""What ganbench ships: ordinary plugins, found by name through the same hooks as anybody's."""

@@ -1,0 +1,16 @@
+"""What can be wrong with a request, said in one line that names the place and the nearest valid thing."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class RequestError(Exception):
+    """The request itself is wrong: nothing was trained and nothing written (exit code 2)."""
+
+
+def did_you_mean(name: str, valid: Iterable[str]) -> str:
+    """The end of an error line: the nearest valid name, or all of them where none is near."""
+    names = sorted(valid)
+    if near := get_close_matches(name, names, n=1, cutoff=0.6):
+        return f"did you mean {near[0]!r}?"
+    return f"valid: {', '.join(names)}" if names else "there is none"

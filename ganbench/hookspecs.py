@@ -1,0 +1,85 @@
+"""The plugin contract: one hook per kind of component, each returning an iterable of `ganbench.Component`.
+
+A hook only names things; `build` is called later, in the process that trains. See `ganbench/protocols.py`
+for what a built component of each kind must offer.
+"""
+
+from collections.abc import Iterable
+
+import pluggy
+
+from .records import Component, Event
+
+CONTRACT_VERSION = 1  # a plugin module may state `ganbench_contract = N`; one newer than this is refused
+
+hookspec = pluggy.HookspecMarker("ganbench")
+hookimpl = pluggy.HookimplMarker("ganbench")
+
+
+@hookspec
+def ganbench_generators() -> Iterable[Component]:  # type: ignore[empty-body]
+    """Networks that turn latents into samples: `build(data, **options)`."""
+
+
+@hookspec
+def ganbench_discriminators() -> Iterable[Component]:  # type: ignore[empty-body]
+    """Networks that turn samples into logits: `build(data, **options)`."""
+
+
+@hookspec
+def ganbench_losses() -> Iterable[Component]:  # type: ignore[empty-body]
+    """What each player minimizes: `build(**options)`."""
+
+
+@hookspec
+def ganbench_regularizers() -> Iterable[Component]:  # type: ignore[empty-body]
+    """Penalties added to a player's loss, or acts after its step: `build(**options)`."""
+
+
+@hookspec
+def ganbench_datasets() -> Iterable[Component]:  # type: ignore[empty-body]
+    """Training and held-out samples: `build(**options)`."""
+
+
+@hookspec
+def ganbench_metrics() -> Iterable[Component]:  # type: ignore[empty-body]
+    """Scores of samples: `build(**options)`."""
+
+
+@hookspec
+def ganbench_diagnoses() -> Iterable[Component]:  # type: ignore[empty-body]
+    """Judgements of a run's history: `build(**options)`."""
+
+
+@hookspec
+def ganbench_reports() -> Iterable[Component]:  # type: ignore[empty-body]
+    """Writers of a comparison: `build(**options)`."""
+
+
+@hookspec
+def ganbench_executors() -> Iterable[Component]:  # type: ignore[empty-body]
+    """Ways to carry trials out: `build(**options)`."""
+
+
+@hookspec
+def ganbench_suites() -> Iterable[Component]:  # type: ignore[empty-body]
+    """Suites by name: `build()` returns the path of a TOML file."""
+
+
+@hookspec
+def ganbench_event(event: Event) -> None:
+    """Something happened: see the last records of `ganbench/records.py`. Called in the process of `run`."""
+
+
+HOOKS = {
+    "generator": "ganbench_generators",
+    "discriminator": "ganbench_discriminators",
+    "loss": "ganbench_losses",
+    "regularizer": "ganbench_regularizers",
+    "dataset": "ganbench_datasets",
+    "metric": "ganbench_metrics",
+    "diagnosis": "ganbench_diagnoses",
+    "report": "ganbench_reports",
+    "executor": "ganbench_executors",
+    "suite": "ganbench_suites",
+}

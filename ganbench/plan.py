@@ -1,0 +1,137 @@
+"""Stage 2: a suite unfolded into trials. Pure: nothing is built, nothing is read."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+import msgspec
+
+from .catalog import Catalog
+from .errors import RequestError, did_you_mean
+from .records import ComponentRef, Components, DataSpec, Evaluation, Training, Trial
+from .suite import Suite
+
+TIMEOUT = 900.0  # seconds a trial may take unless the suite says otherwise
+_ADAM = ComponentRef("adam", {"lr": 2e-4, "betas": (0.5, 0.999), "eps": 1e-8, "weight_decay": 0.0})
+DEFAULTS: dict[str, Any] = {"steps": 2000, "batch_size": 128, "optimizer_g": _ADAM, "optimizer_d": _ADAM}
+NETWORKS = ("generator", "discriminator", "loss")
+
+
+def unfold(
+    suite: Suite, catalog: Catalog, specs: Mapping[str, DataSpec], device: str = "cpu", plugin_files: Sequence[str] = ()
+) -> list[Trial]:
+    """Every trial of a suite: data sets × methods × seeds, in the suite's order.
+
+    `specs` describes each data set by its label. Raises RequestError for a component, option or missing part that
+    no trial could be made from.
+    """
+    metrics = tuple(catalog.check("metric", ref, f"{suite.source}: metrics") for ref in suite.metrics)
+    evaluation = Evaluation(metrics, suite.at, suite.samples)
+    diagnoses = _diagnoses(suite, catalog)
+    trials = []
+    for label, dataset in suite.datasets.items():
+        for method, entry in suite.methods.items():
+            spec = specs[label]
+            own = entry.points if spec.kind == "points" else entry.images
+            settings = {**DEFAULTS, **suite.training, **dataset.settings, **entry.settings, **own}
+            timeout = settings.pop("timeout", TIMEOUT)
+            where = f"{suite.source}: method {method!r}"
+            components = _components(settings, dataset.ref, catalog, where)
+            training = Training(**settings)
+            _check_stops(training, diagnoses, where)
+            for seed in suite.seeds:
+                content = (components, training, evaluation, diagnoses, spec, seed, device.partition(":")[0])
+                trials.append(
+                    Trial(
+                        id=_trial_id(label, method, seed, content),
+                        suite=suite.name,
+                        dataset=label,
+                        method=method,
+                        seed=seed,
+                        data=spec,
+                        components=components,
+                        training=training,
+                        evaluation=evaluation,
+                        diagnoses=diagnoses,
+                        device=device,
+                        timeout=timeout,
+                        plugin_files=tuple(plugin_files),
+                    )
+                )
+    return trials
+
+
+def select(trials: Iterable[Trial], only: Sequence[str]) -> list[Trial]:
+    """The trials that match every KEY=GLOB; globs of the same key are alternatives.
+
+    Raises RequestError for a key that is none, and where nothing matches.
+    """
+    globs: dict[str, list[str]] = {}
+    for condition in only:
+        key, sign, glob = condition.partition("=")
+        if key not in _KEYS or not sign:
+            raise RequestError(f"--only {condition}: give KEY=GLOB; {did_you_mean(key, _KEYS)}")
+        globs.setdefault(key, []).append(glob)
+    trials = list(trials)
+    chosen = [t for t in trials if all(any(fnmatchcase(_KEYS[k](t), g) for g in gs) for k, gs in globs.items())]
+    if not chosen:
+        values = {key: sorted({_KEYS[key](t) for t in trials}) for key in globs}
+        raise RequestError(f"--only {' '.join(only)}: no trial matches; there are {values}")
+    return chosen
+
+
+def regularizer_names(trial: Trial) -> str:
+    """The regularizers of a trial as one cell of a table."""
+    return ";".join(ref.name for ref in trial.components.regularizers)
+
+
+_KEYS = {
+    "dataset": lambda t: t.dataset,
+    "method": lambda t: t.method,
+    "seed": lambda t: str(t.seed),
+    "generator": lambda t: t.components.generator.name,
+    "discriminator": lambda t: t.components.discriminator.name,
+    "loss": lambda t: t.components.loss.name,
+    "regularizers": regularizer_names,
+    "trial": lambda t: t.id,
+}
+
+
+def _components(settings: dict[str, Any], dataset: ComponentRef, catalog: Catalog, where: str) -> Components:
+    """Takes the networks out of `settings` and checks them."""
+    for part in NETWORKS:
+        if part not in settings:
+            raise RequestError(f"{where}: {part!r} is missing")
+    regularizers = settings.pop("regularizers", ())
+    return Components(
+        dataset=catalog.check("dataset", dataset, where),
+        generator=catalog.check("generator", settings.pop("generator"), where),
+        discriminator=catalog.check("discriminator", settings.pop("discriminator"), where),
+        loss=catalog.check("loss", settings.pop("loss"), where),
+        regularizers=tuple(catalog.check("regularizer", ref, where) for ref in regularizers),
+    )
+
+
+def _diagnoses(suite: Suite, catalog: Catalog) -> tuple[ComponentRef, ...]:
+    refs = suite.diagnoses
+    if refs is None:
+        refs = tuple(ComponentRef(entry.name) for entry in catalog.entries("diagnosis"))
+    return tuple(catalog.check("diagnosis", ref, f"{suite.source}: diagnoses") for ref in refs)
+
+
+def _check_stops(training: Training, diagnoses: Sequence[ComponentRef], where: str) -> None:
+    made = [ref.name for ref in diagnoses]
+    for name in training.stop_on:
+        if name not in made:
+            raise RequestError(f"{where}: stop_on: {name!r} is not among the suite's diagnoses; {did_you_mean(name, made)}")
+
+
+def _trial_id(dataset: str, method: str, seed: int, content: Any) -> str:
+    """Readable first, then a digest of everything that decides the result."""
+    digest = hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()[:10]
+    words = re.sub(r"[^A-Za-z0-9.]+", "-", f"{dataset}-{method}").strip("-")
+    return f"{words[:80]}-{seed}-{digest}"

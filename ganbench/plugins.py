@@ -1,0 +1,179 @@
+"""Finds plugins: the built-ins by module name, installed ones by entry point, and local files.
+
+Loading a plugin runs its code. Each is loaded by itself: one that fails is set aside with its reason, and the
+rest serve on, unless GANBENCH_STRICT=1 makes it fatal.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib
+import importlib.util
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+
+import pluggy
+
+from . import hookspecs
+from .errors import RequestError, did_you_mean
+from .records import Event
+
+LOCAL_FILE = "ganbench_plugins.py"
+BUILTINS = tuple(
+    f"ganbench.builtin.{kind}"
+    for kind in (
+        "generators",
+        "discriminators",
+        "losses",
+        "regularizers",
+        "datasets",
+        "metrics",
+        "diagnoses",
+        "reports",
+        "executors",
+        "suites",
+    )
+)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The distribution that a plugin came from."""
+
+    distribution: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.distribution} {self.version}".strip()
+
+
+@dataclass
+class Plugins:
+    """The plugins of this process: those that serve, where each came from, and why the others do not."""
+
+    manager: pluggy.PluginManager
+    origins: dict[str, Origin] = field(default_factory=dict)  # by plugin name
+    broken: dict[str, str] = field(default_factory=dict)  # plugin name -> reason
+    files: tuple[str, ...] = ()
+
+    def set_aside(self, name: str, error: BaseException) -> None:
+        """Leave a plugin out and say so; raises RequestError where GANBENCH_STRICT=1."""
+        if self.manager.has_plugin(name):
+            self.manager.unregister(name=name)
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        self.broken[name] = reason
+        line = f"plugin {name!r} is left out: {reason}"
+        if os.environ.get("GANBENCH_STRICT") == "1":
+            raise RequestError(line) from error
+        warnings.warn(line, stacklevel=2)
+
+    def emit(self, event: Event) -> None:
+        """Tell every listener; one that raises is heard no more."""
+        for impl in self.manager.hook.ganbench_event.get_hookimpls():
+            try:
+                impl.function(event=event)
+            except Exception as error:
+                self.set_aside(impl.plugin_name, error)
+
+
+@functools.cache
+def load(files: tuple[str, ...] = ()) -> Plugins:
+    """All plugins, with the local `files`; the same object for the same files.
+
+    Raises RequestError where GANBENCH_PLUGINS names a plugin that is not there, or in strict mode.
+    """
+    manager = pluggy.PluginManager("ganbench")
+    manager.add_hookspecs(hookspecs)
+    plugins = Plugins(manager, files=files)
+    version = importlib.import_module("ganbench").__version__
+    for module in BUILTINS:
+        _register(plugins, module, lambda m=module: importlib.import_module(m), Origin("ganbench", version))  # type: ignore[misc]
+    for point in _chosen(entry_points(group="ganbench")):
+        dist = point.dist
+        origin = Origin(dist.name, dist.version) if dist else Origin(point.module, "")
+        _register(plugins, point.name, point.load, origin)
+    for file in files:
+        _register(plugins, file, functools.partial(_load_file, file), _file_origin(file))
+    return plugins
+
+
+def local_files(*folders: Path) -> tuple[str, ...]:
+    """The local plugin files of `folders`, absolute, each once."""
+    found = [(folder / LOCAL_FILE).resolve() for folder in folders]
+    return tuple(dict.fromkeys(str(file) for file in found if file.is_file()))
+
+
+def _chosen(points: Iterable[EntryPoint]) -> list[EntryPoint]:
+    """The entry points that GANBENCH_PLUGINS allows, by name."""
+    installed = {point.name: point for point in sorted(points, key=lambda p: p.name, reverse=True)}
+    wanted = os.environ.get("GANBENCH_PLUGINS")
+    if wanted is None:
+        return [installed[name] for name in sorted(installed)]
+    names = [name.strip() for name in wanted.split(",") if name.strip()]
+    for name in names:
+        if name not in installed:
+            raise RequestError(f"GANBENCH_PLUGINS: no plugin {name!r} is installed; {did_you_mean(name, installed)}")
+    return [installed[name] for name in names]
+
+
+def _register(plugins: Plugins, name: str, load_module: Callable[[], object], origin: Origin) -> None:
+    if name in plugins.origins:
+        reason = f"its name is taken by {plugins.origins[name]}"
+        plugins.set_aside(f"{name} of {origin}", ValueError(reason))
+        return
+    try:
+        module = load_module()
+        contract = getattr(module, "ganbench_contract", hookspecs.CONTRACT_VERSION)
+        if contract > hookspecs.CONTRACT_VERSION:
+            raise ImportError(
+                f"made for plugin contract {contract}, and this ganbench knows {hookspecs.CONTRACT_VERSION}: "
+                "upgrade ganbench"
+            )
+        plugins.manager.register(module, name=name)
+        _refuse_unknown_hooks(plugins.manager, name)
+    except (Exception, SystemExit) as error:
+        plugins.set_aside(name, error)
+    else:
+        plugins.origins[name] = origin
+
+
+def _refuse_unknown_hooks(manager: pluggy.PluginManager, name: str) -> None:
+    """pluggy admits hooks that nobody declared; here one is an error that names the nearest."""
+    known = [*hookspecs.HOOKS.values(), "ganbench_event"]
+    for caller in manager.get_hookcallers(manager.get_plugin(name)) or ():
+        if caller.name not in known:
+            raise AttributeError(f"there is no hook {caller.name!r}; {did_you_mean(caller.name, known)}")
+
+
+def _load_file(file: str) -> ModuleType:
+    """Import a plugin file under a name of its own, so that two folders' files do not meet."""
+    name = "ganbench_plugins_" + hashlib.sha256(file.encode()).hexdigest()[:12]
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{file} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _file_origin(file: str) -> Origin:
+    """A local file has no version; its contents stand for one."""
+    try:
+        digest = hashlib.sha256(Path(file).read_bytes()).hexdigest()[:12]
+    except OSError:
+        digest = "missing"
+    return Origin(Path(file).name, digest)

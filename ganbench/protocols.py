@@ -1,0 +1,152 @@
+"""What a built component of each kind must offer.
+
+Any component's `build` may also offer `skip(trial) -> str | None`, a static method: why it cannot serve a trial.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from .records import Batch, DataSpec, Direction, Event, Finding, History, Modes, Player, Samples, Trial, TrialResult
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from torch import Tensor
+
+Judge = Callable[[Batch], "Tensor"]  # a discriminator as losses see it: a batch in, logits of shape (N,) out
+
+
+class Generator(Protocol):
+    """An `nn.Module` from latents of shape (N, latent_dim) to samples of shape (N, *data.shape)."""
+
+    latent_dim: int
+
+    def __call__(self, z: Tensor, labels: Tensor | None = None) -> Tensor: ...
+
+
+class Discriminator(Protocol):
+    """An `nn.Module` from samples to logits of shape (N,); (N / pack,) where it declares `pack`."""
+
+    def __call__(self, x: Tensor, labels: Tensor | None = None) -> Tensor: ...
+
+
+class Loss(Protocol):
+    """What D and G minimize, each a scalar. `d(real)` and `d(fake)` give logits."""
+
+    def discriminator(self, d: Judge, real: Batch, fake: Batch) -> Tensor: ...
+
+    def generator(self, d: Judge, real: Batch, fake: Batch) -> Tensor: ...
+
+
+class Regularizer(Protocol):
+    """A penalty added to the loss of the player it declares.
+
+    May declare `player` ("discriminator" unless it says otherwise), `every` (apply at each such update, times
+    `every`), and offer `after_step(module)`, which acts on the player's network once its optimizer has stepped.
+    """
+
+    def penalty(self, d: Judge, real: Batch, fake: Batch) -> Tensor: ...
+
+
+class AfterStep(Protocol):
+    """The act of a regularizer that changes weights instead of the loss."""
+
+    player: Player
+
+    def after_step(self, module: Any) -> None: ...
+
+
+class Dataset(Protocol):
+    """Samples to learn from, and held-out ones that training never sees.
+
+    Building one is cheap and states `spec`; samples are loaded when first asked for. The same options give the
+    same samples. `build` raises FileNotFoundError, naming the files and where to put them, if data is not there.
+    May offer `modes: Modes`.
+    """
+
+    spec: DataSpec
+
+    def training(self) -> Batch: ...
+
+    def held_out(self) -> Batch: ...
+
+
+class HasModes(Protocol):
+    """A data set whose modes are exactly known."""
+
+    modes: Modes
+
+
+class Metric(Protocol):
+    """Scores of samples: a mapping of names to values; `better` is one direction, or one for each name."""
+
+    better: Direction | Mapping[str, Direction]
+
+    def score(self, samples: Samples) -> Mapping[str, float]: ...
+
+
+class View(Protocol):
+    """A run as observers see it: looking through it changes nothing, and every draw is the observer's own."""
+
+    step: int
+    steps: int
+    data: DataSpec
+    data_std: float
+
+    def real(self, n: int) -> Batch: ...
+
+    def held_out(self, n: int) -> Batch: ...
+
+    def fake(self, n: int) -> Batch: ...
+
+    def judge(self, batch: Batch) -> Tensor: ...
+
+    def generator_loss(self, d: Judge, real: Batch, fake: Batch) -> Tensor: ...
+
+
+class Diagnosis(Protocol):
+    """A judgement of a history.
+
+    Declares the columns it reads that cost something: `signals` (at every observation) and `probes` (on a
+    schedule). May offer `observe(view) -> Mapping[str, float]` and `probe(view) -> Mapping[str, float]`, whose
+    values become columns `<name of the diagnosis>.<key>`.
+    """
+
+    signals: Sequence[str]
+    probes: Sequence[str]
+
+    def diagnose(self, history: History) -> Iterable[Finding]: ...
+
+
+class Comparison(Protocol):
+    """What a report is given: the four tables of INTERFACE's CSV files, and each trial's arrays."""
+
+    suite: str
+    summary: str
+    trials: pd.DataFrame
+    scores: pd.DataFrame
+    findings: pd.DataFrame
+    comparison: pd.DataFrame
+    environment: Mapping[str, Any]
+
+    def history(self, trial: str) -> Mapping[str, np.ndarray[Any, Any]]: ...
+
+    def picture(self, trial: str) -> Path | None: ...
+
+
+class Report(Protocol):
+    """Writes a comparison into a folder, and nowhere else; returns the files, the one to open first first."""
+
+    def write(self, comparison: Comparison, folder: Path) -> list[Path]: ...
+
+
+class Executor(Protocol):
+    """Carries trials out and gives each back exactly once, in any order, whatever happened to it.
+
+    `emit` is to be called with each TrialStarted and TrialProgress, in the calling process.
+    """
+
+    def run(self, trials: Sequence[Trial], emit: Callable[[Event], None]) -> Iterator[TrialResult]: ...

@@ -1,0 +1,281 @@
+"""The records that travel from a suite to a report: frozen, plain data without logic, no torch at import."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+Direction = Literal["higher", "lower"]
+Horizon = Literal["now", "end"]
+Player = Literal["generator", "discriminator"]
+Severity = Literal["warning", "failure"]
+Status = Literal["done", "stopped", "diverged", "error", "timeout", "skipped"]
+
+
+@dataclass(frozen=True)
+class Component:
+    """A named thing that a plugin offers: `build` makes it from keyword-only options.
+
+    `build` is a callable, or `"module:name"` of one, so that naming a component costs no import.
+    """
+
+    name: str
+    build: Callable[..., Any] | str
+
+
+@dataclass(frozen=True)
+class ComponentRef:
+    """A component as a suite asks for it: its name and the options that differ from the defaults."""
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+# --- what is trained ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class DataSpec:
+    """What a data set's samples look like: enough to build networks for it."""
+
+    kind: Literal["points", "images"]
+    shape: tuple[int, ...]  # of one sample: (dimensions,) for points, (channels, height, width) for images
+    value_range: tuple[float, float] | None = None  # None: unbounded
+    classes: int = 0  # 0: unlabelled
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Samples that carry their labels: `x` of shape (N, *shape), `labels` of shape (N,) or None."""
+
+    x: Tensor
+    labels: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Modes:
+    """The exact modes of a data set: `centres` of shape (K, dimensions) and the standard deviation of each."""
+
+    centres: Tensor
+    sigma: float
+
+
+@dataclass(frozen=True)
+class StopWhen:
+    """The target that ends a trial early: a score, by its name in scores.csv, on the good side of a bound."""
+
+    metric: str
+    at_least: float | None = None
+    at_most: float | None = None
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a GAN is trained. Steps count updates of G's turn: one step is `d_steps` of D, then `g_steps` of G."""
+
+    steps: int
+    batch_size: int
+    optimizer_g: ComponentRef
+    optimizer_d: ComponentRef
+    d_steps: int = 1
+    g_steps: int = 1
+    d_warmup: int = 0  # updates of D alone before the first step
+    lr_decay: Literal["constant", "linear", "cosine"] = "constant"
+    ema: float = 0.0  # decay of the running average of G's weights that is evaluated; 0: none
+    stop_when: StopWhen | None = None
+    stop_on: tuple[str, ...] = ()
+    observations: int = 100  # how often the history is written, spread evenly over the steps
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """When and with what a trial is scored."""
+
+    metrics: tuple[ComponentRef, ...]
+    at: tuple[float, ...] = (0.25, 0.5, 0.75, 1.0)  # fractions of the budget
+    samples: int = 2500  # generated samples, and at most as many held-out real ones
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One data set, one method, one seed: everything needed to train it, as data."""
+
+    id: str
+    suite: str
+    dataset: str  # as the suite labels it
+    method: str
+    seed: int
+    data: DataSpec
+    components: Components
+    training: Training
+    evaluation: Evaluation
+    diagnoses: tuple[ComponentRef, ...]
+    device: str = "cpu"
+    timeout: float | None = None  # seconds
+    plugin_files: tuple[str, ...] = ()  # local plugins that the worker must load
+
+
+@dataclass(frozen=True)
+class Components:
+    """The parts of a trial, by kind."""
+
+    dataset: ComponentRef
+    generator: ComponentRef
+    discriminator: ComponentRef
+    loss: ComponentRef
+    regularizers: tuple[ComponentRef, ...] = ()
+
+
+# --- what comes of it --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Breakdown:
+    """Where a run's numbers first stopped being finite."""
+
+    step: int
+    player: Player
+    layer: str  # name of the module or parameter inside the player
+    what: str  # "output", "gradient", "weight" or "loss"
+
+
+@dataclass(frozen=True)
+class History:
+    """What was observed of one run: `columns` of one length, NaN where a quantity was not measured.
+
+    `columns["step"]` counts the steps done when the row was taken.
+    """
+
+    columns: Mapping[str, np.ndarray[Any, Any]]
+    steps: int  # the budget
+    breakdown: Breakdown | None = None
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What a metric is given: samples to judge, as many held-out real ones at most, and what is known of the data.
+
+    `fake` (N, *shape) and `real` (M, *shape) are float tensors on the CPU. `modes` where the data set states them.
+    """
+
+    fake: Tensor
+    real: Tensor
+    spec: DataSpec
+    modes: Modes | None = None
+
+
+@dataclass(frozen=True)
+class Score:
+    """A metric of a trial at a step, beside its floor: the same metric of real samples, same counts."""
+
+    step: int
+    metric: str
+    value: float
+    better: Direction
+    floor: float
+    n_real: int
+    n_fake: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A signal's value against its threshold, at the step where it was read."""
+
+    value: float
+    threshold: float
+    step: int
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a diagnosis says: what, now or at the end, since when, how sure, from what, and what to change."""
+
+    diagnosis: str
+    horizon: Horizon
+    severity: Severity
+    confidence: float  # 0 to 1
+    onset_step: int
+    summary: str
+    evidence: Mapping[str, Evidence]
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Artifacts:
+    """The arrays of a finished trial."""
+
+    history: History
+    samples: np.ndarray[Any, Any] | None = None  # generated, (N, *shape)
+    reals: np.ndarray[Any, Any] | None = None  # held out, for the picture beside them
+    weights: Mapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """How a trial ended, whatever happened to it."""
+
+    trial: Trial
+    status: Status
+    reason: str = ""
+    steps: int = 0  # done
+    train_seconds: float = 0.0
+    seconds: float = 0.0
+    device: str = ""
+    threads: int = 0
+    origins: Mapping[str, str] = field(default_factory=dict)  # "loss hinge" -> "ganbench 0.1.0"
+    scores: tuple[Score, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    artifacts: Artifacts | None = None
+
+
+# --- what is said while it happens -------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class RunStarted:
+    """A run begins: trials to do, and trials kept from an earlier one."""
+
+    suite: str
+    todo: int
+    kept: int
+
+
+@dataclass(frozen=True)
+class TrialStarted:
+    """A worker takes a trial up."""
+
+    trial: Trial
+
+
+@dataclass(frozen=True)
+class TrialProgress:
+    """A trial has been observed at `step` of `steps`; `row` holds what the history gained."""
+
+    trial_id: str
+    step: int
+    steps: int
+    row: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class TrialEnded:
+    """A trial has ended and, where the run stores results, is stored."""
+
+    result: TrialResult
+
+
+@dataclass(frozen=True)
+class RunEnded:
+    """Every trial came back and the reports are written."""
+
+    suite: str
+    reports: tuple[str, ...]
+
+
+Event = RunStarted | TrialStarted | TrialProgress | TrialEnded | RunEnded

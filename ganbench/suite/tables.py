@@ -1,0 +1,139 @@
+"""The tables of a suite file: every key, its type, its bounds and its default."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
+
+Positive = Annotated[int, Meta(ge=1)]
+Count = Annotated[int, Meta(ge=0)]
+Rate = Annotated[float, Meta(gt=0)]
+Share = Annotated[float, Meta(gt=0, le=1)]
+Decay = Annotated[float, Meta(ge=0, lt=1)]
+Seed = Annotated[int, Meta(ge=0, lt=2**32)]
+
+Ref = str | dict[str, Any]  # "name", or { name = "name", option = value, ... }
+Names = Literal["all"] | list[Ref]
+
+
+@dataclass(frozen=True)
+class TrainingTable:
+    """How to train; a suite sets it for all, a data set or a method for itself."""
+
+    steps: Positive | None = None
+    batch_size: Positive | None = None
+    optimizer: Ref | None = None  # of both players
+    optimizer_g: Ref | None = None
+    optimizer_d: Ref | None = None
+    d_steps: Positive | None = None
+    g_steps: Positive | None = None
+    d_warmup: Count | None = None
+    lr_decay: Literal["constant", "linear", "cosine"] | None = None
+    ema: Decay | None = None
+    stop_when: dict[str, Any] | None = None
+    stop_on: list[str] | None = None
+    observations: Positive | None = None
+    timeout: Rate | None = None  # seconds
+
+
+@dataclass(frozen=True)
+class NetworksTable(TrainingTable):
+    """What to train, and how where that differs: what `points` and `images` of a method may set."""
+
+    generator: Ref | None = None
+    discriminator: Ref | None = None
+    loss: Ref | None = None
+    regularizers: list[Ref] | None = None
+
+
+@dataclass(frozen=True)
+class MethodTable(NetworksTable):
+    """A method: networks, loss, regularizers, optimizers, and what differs on points or on images."""
+
+    points: dict[str, Any] = field(default_factory=dict)
+    images: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class DatasetTable(TrainingTable):
+    """A data set: the component (the table's own name unless said otherwise) and its training settings."""
+
+    dataset: Ref | None = None
+
+
+@dataclass(frozen=True)
+class GridTable:
+    """Methods as the product of components."""
+
+    generators: Annotated[list[Ref], Meta(min_length=1)]
+    discriminators: Annotated[list[Ref], Meta(min_length=1)]
+    losses: Annotated[list[Ref], Meta(min_length=1)]
+    regularizers: Annotated[list[list[Ref]], Meta(min_length=1)] = field(default_factory=lambda: [[]])
+
+
+@dataclass(frozen=True)
+class EvaluationTable:
+    """When to score, and with how many samples."""
+
+    at: Annotated[list[Share], Meta(min_length=1)] = field(default_factory=lambda: [0.25, 0.5, 0.75, 1.0])
+    samples: Annotated[int, Meta(ge=50)] = 2500
+
+
+@dataclass(frozen=True)
+class SuiteTable:
+    """A whole suite file."""
+
+    datasets: Annotated[list[str], Meta(min_length=1)] | dict[str, dict[str, Any]]
+    metrics: list[Ref]
+    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")] | None = None
+    summary: str = ""
+    seeds: Positive | Annotated[list[Seed], Meta(min_length=1)] = 3
+    methods: dict[str, dict[str, Any]] = field(default_factory=dict)
+    grid: dict[str, Any] | None = None
+    diagnoses: Names = "all"
+    reports: Names = "all"
+    executor: Ref | None = None
+    training: dict[str, Any] = field(default_factory=dict)
+    evaluation: dict[str, Any] = field(default_factory=dict)
+
+
+# The optimizers that a suite may name, with the defaults of this field: torch's own names and meanings.
+
+
+@dataclass(frozen=True)
+class Adam:
+    """torch.optim.Adam, with DCGAN's defaults."""
+
+    lr: Rate = 2e-4
+    betas: tuple[Decay, Decay] = (0.5, 0.999)
+    eps: Rate = 1e-8
+    weight_decay: Annotated[float, Meta(ge=0)] = 0.0
+
+
+@dataclass(frozen=True)
+class AdamW(Adam):
+    """torch.optim.AdamW."""
+
+
+@dataclass(frozen=True)
+class SGD:
+    """torch.optim.SGD."""
+
+    lr: Rate = 1e-2
+    momentum: Decay = 0.0
+    weight_decay: Annotated[float, Meta(ge=0)] = 0.0
+
+
+@dataclass(frozen=True)
+class RMSprop:
+    """torch.optim.RMSprop, with the learning rate of the Wasserstein GAN paper."""
+
+    lr: Rate = 5e-5
+    alpha: Decay = 0.99
+    momentum: Decay = 0.0
+    weight_decay: Annotated[float, Meta(ge=0)] = 0.0
+
+
+OPTIMIZERS: dict[str, type] = {"adam": Adam, "adamw": AdamW, "sgd": SGD, "rmsprop": RMSprop}
