@@ -1,0 +1,5 @@
+"""`python -m ganbench`, the same as `ganbench`."""
+
+from .cli import main
+
+main()

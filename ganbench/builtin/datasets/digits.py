@@ -1,0 +1,66 @@
+"""scikit-learn's 1,797 real handwritten digits of 8x8 pixels (UCI, Alpaydin and Kaynak 1998), in [-1, 1]."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import torch
+
+import ganbench
+
+TRAINING = 1200  # of 1,797; the digit classifier of the metrics is trained on the same part
+
+
+@functools.cache
+def _parts() -> tuple[ganbench.Batch, ganbench.Batch]:
+    """Training part and held-out part, (N, 1, 8, 8) with labels 0 to 9."""
+    from sklearn.datasets import load_digits  # here: it takes a second that other data sets need not wait for
+
+    digits = load_digits()
+    order = np.random.default_rng(0).permutation(len(digits.images))
+    images = torch.from_numpy(digits.images[order].astype(np.float32) / 8 - 1).unsqueeze(1)
+    labels = torch.from_numpy(digits.target[order].astype(np.int64))
+    return (
+        ganbench.Batch(images[:TRAINING], labels[:TRAINING]),
+        ganbench.Batch(images[TRAINING:], labels[TRAINING:]),
+    )
+
+
+class Digits:
+    """Real 8x8 handwritten digits, grey, labelled: 1,200 to train on and 597 held out."""
+
+    spec = ganbench.DataSpec("images", (1, 8, 8), value_range=(-1.0, 1.0), classes=10)
+
+    def __init__(self) -> None: ...
+
+    def training(self) -> ganbench.Batch:
+        """(1200, 1, 8, 8) and labels."""
+        return _parts()[0]
+
+    def held_out(self) -> ganbench.Batch:
+        """(597, 1, 8, 8) and labels."""
+        return _parts()[1]
+
+
+class StackedDigits:
+    """Three random digits as colour channels: 1,000 modes (stacked MNIST's protocol, on 8x8 digits)."""
+
+    spec = ganbench.DataSpec("images", (3, 8, 8), value_range=(-1.0, 1.0))
+
+    def __init__(self, *, size: int = 50_000, held_out: int = 10_000) -> None:
+        if size < 1 or held_out < 1:
+            raise ValueError(f"size = {size} and held_out = {held_out} must be positive")
+        self._sizes = (size, held_out)
+
+    def training(self) -> ganbench.Batch:
+        """(size, 3, 8, 8), made of the training part of the digits."""
+        return self._stack(_parts()[0].x, self._sizes[0], seed=1)
+
+    def held_out(self) -> ganbench.Batch:
+        """(held_out, 3, 8, 8), made of digits that training never sees."""
+        return self._stack(_parts()[1].x, self._sizes[1], seed=2)
+
+    def _stack(self, digits: torch.Tensor, n: int, seed: int) -> ganbench.Batch:
+        which = torch.randint(len(digits), (n, 3), generator=torch.Generator().manual_seed(seed))
+        return ganbench.Batch(digits[which, 0])

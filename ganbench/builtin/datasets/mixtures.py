@@ -1,0 +1,63 @@
+"""Mixtures of Gaussians in the plane, whose modes are exactly known (PacGAN's protocol)."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+import ganbench
+
+_TRAINING_SEED, _HELD_OUT_SEED = 1, 2  # the same points in every run: a data set is fixed, training seeds vary
+
+
+class _Mixture:
+    """Equally likely isotropic Gaussians."""
+
+    spec = ganbench.DataSpec("points", (2,))
+
+    def __init__(self, centres: torch.Tensor, sigma: float, size: int, held_out_size: int) -> None:
+        if sigma <= 0 or size < 1 or held_out_size < 1:
+            raise ValueError(f"sigma = {sigma}, size = {size} and held_out = {held_out_size} must be positive")
+        self.modes = ganbench.Modes(centres, sigma)
+        self._sizes = (size, held_out_size)
+
+    def training(self) -> ganbench.Batch:
+        """The training points, (size, 2)."""
+        return self._draw(self._sizes[0], _TRAINING_SEED)
+
+    def held_out(self) -> ganbench.Batch:
+        """Points of the same distribution that training never sees, (held_out, 2)."""
+        return self._draw(self._sizes[1], _HELD_OUT_SEED)
+
+    def _draw(self, n: int, seed: int) -> ganbench.Batch:
+        g = torch.Generator().manual_seed(seed)
+        mode = torch.randint(len(self.modes.centres), (n,), generator=g)
+        noise = torch.randn(n, 2, generator=g)
+        return ganbench.Batch(self.modes.centres[mode] + self.modes.sigma * noise)
+
+
+class Ring(_Mixture):
+    """Gaussians evenly spaced on a circle (PacGAN's 2D-ring by default)."""
+
+    def __init__(
+        self, *, modes: int = 8, radius: float = 1.0, sigma: float = 0.01, size: int = 100_000, held_out: int = 20_000
+    ) -> None:
+        if modes < 1 or radius <= 0:
+            raise ValueError(f"modes = {modes} and radius = {radius} must be positive")
+        # The angle 2 pi is left out: with it, two of the modes would be one.
+        angles = torch.arange(modes) * (2 * math.pi / modes)
+        super().__init__(radius * torch.stack([angles.cos(), angles.sin()], dim=1), sigma, size, held_out)
+
+
+class Grid(_Mixture):
+    """Gaussians on a square grid centred on the origin (PacGAN's 2D-grid by default)."""
+
+    def __init__(
+        self, *, modes: int = 25, spacing: float = 2.0, sigma: float = 0.05, size: int = 100_000, held_out: int = 20_000
+    ) -> None:
+        side = math.isqrt(max(modes, 0))
+        if modes < 1 or side * side != modes or spacing <= 0:
+            raise ValueError(f"modes = {modes} must be a square and spacing = {spacing} positive")
+        line = (torch.arange(side) - (side - 1) / 2) * spacing
+        super().__init__(torch.cartesian_prod(line, line), sigma, size, held_out)

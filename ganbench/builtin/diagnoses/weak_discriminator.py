@@ -1,0 +1,60 @@
+"""D too weak."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+import ganbench
+
+from .sustained import confidence, measured, onset
+
+REMEDY = (
+    "a wider or deeper discriminator, a higher lr in optimizer_d (or a lower one in optimizer_g), d_steps = 2; "
+    "a smaller weight for its regularizers"
+)
+
+
+class WeakDiscriminator:
+    """D lets pass what any fresh critic would catch: the generator is told that bad samples are good.
+
+    A state: what a nearest-neighbour critic sees beyond its floor and beyond AUC_D, held for `rows` probes.
+    """
+
+    signals = ("auc_d",)
+    probes = ("fresh_critic_auc",)
+
+    def __init__(self, *, blindness: float = 0.2, suspicion: float = 0.12, rows: int = 2) -> None:
+        self.blindness = blindness
+        self.suspicion = suspicion
+        self.rows = rows
+
+    def diagnose(self, history: ganbench.History) -> Iterator[ganbench.Finding]:
+        """At most one finding: a failure above `blindness`, a warning above `suspicion`."""
+        steps, auc, critic, floor = measured(history, "auc_d", "fresh_critic_auc", "fresh_critic_auc_floor")
+        unseen = critic - np.maximum(floor, 0.5) - (np.maximum(auc, 0.5) - 0.5)
+        for severity, threshold in (("failure", self.blindness), ("warning", self.suspicion)):
+            first = onset(unseen >= threshold, self.rows)
+            if first is not None:
+                break
+        else:
+            return
+        now = int(steps[-1])
+        yield ganbench.Finding(
+            diagnosis="weak-discriminator",
+            horizon="now",
+            severity="failure" if severity == "failure" else "warning",
+            confidence=confidence(steps, first, history.steps),
+            onset_step=int(steps[first]),
+            summary=(
+                f"A fresh critic tells generated samples from real ones (AUC {critic[-1]:.3f}) far better than the "
+                f"discriminator does (AUC {auc[-1]:.3f}): it lets bad samples pass."
+            ),
+            evidence={
+                "fresh_critic_auc": ganbench.Evidence(float(critic[-1]), float(max(floor[-1], 0.5)), now),
+                "auc_d": ganbench.Evidence(float(auc[-1]), float(critic[-1] - threshold), now),
+                "unseen": ganbench.Evidence(float(unseen[-1]), threshold, now),
+            },
+            remedy=REMEDY,
+        )

@@ -1,0 +1,21 @@
+"""One trial after the other, in the calling process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import ganbench
+
+
+class Inline:
+    """One trial after the other in this process: for debugging. A trial that hangs or kills its process is not survived."""
+
+    def __init__(self, *, threads: int | None = None) -> None:
+        self.threads = threads
+
+    def run(
+        self, trials: Sequence[ganbench.Trial], emit: Callable[[ganbench.Event], None]
+    ) -> Iterator[ganbench.TrialResult]:
+        """Results in the order of `trials`; timeouts are not kept."""
+        for trial in trials:
+            yield ganbench.run_trial(trial, emit, self.threads)

@@ -1,0 +1,172 @@
+"""The comparison shaped for the eye, for every report that people read: per data set, methods and their standings.
+
+All texts in here are plain: each report escapes them for its own format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import ganbench
+
+from .numbers_as_text import MISSING, as_float, interval, number, percent
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FAILED_STATUSES = ("diverged", "error", "timeout")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where one method stands at one metric of one data set; None where nothing was measured."""
+
+    method: str
+    metric: str
+    iqm: float | None
+    low: float | None
+    high: float | None
+    floor: float | None
+    best: float | None  # best over training, mean of the seeds
+    rank: float | None
+    p_top: float | None  # probability that the top-ranked method beats this one
+    verdict: str
+    scored: int
+    failures: str
+
+    @property
+    def interval(self) -> str:
+        """The 95 % interval as text; with one seed there is none worth its name."""
+        return interval(self.low, self.high) if self.scored > 1 else ""
+
+    @property
+    def rank_text(self) -> str:
+        return MISSING if self.rank is None else f"{self.rank:g}"
+
+    @property
+    def p_text(self) -> str:
+        return MISSING if self.p_top is None else f"{self.p_top:.2f}"
+
+
+@dataclass(frozen=True)
+class MetricTable:
+    """One metric of one data set: its standings by rank."""
+
+    metric: str
+    better: str
+    floor: str
+    standings: tuple[Standing, ...]
+
+    def of(self, method: str) -> Standing | None:
+        """The standing of `method`, None where the comparison has no row for it."""
+        return next((standing for standing in self.standings if standing.method == method), None)
+
+
+@dataclass(frozen=True)
+class DatasetTable:
+    """One data set: its methods, the best first, how often each failed, and a table for each metric."""
+
+    dataset: str
+    methods: tuple[str, ...]
+    failures: Mapping[str, str]  # method -> "2 of 3 (67 %, 95 % interval 21–94 %)"
+    failed: frozenset[str]  # methods with at least one failure
+    metrics: tuple[MetricTable, ...]
+
+
+def rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """A frame's rows as dictionaries, None where a cell is missing."""
+    return [
+        {str(key): None if value is None or value != value else value for key, value in record.items()}
+        for record in frame.astype(object).to_dict("records")
+    ]
+
+
+def in_order(values: Iterable[Any]) -> list[str]:
+    """The distinct values as text, in the order in which they first appear."""
+    return list(dict.fromkeys(str(value) for value in values))
+
+
+def dataset_tables(comparison: ganbench.Comparison) -> list[DatasetTable]:
+    """A table for each data set that was tried, in the order of the trials, whether or not anything was scored."""
+    trials, compared = rows(comparison.trials), rows(comparison.comparison)
+    return [
+        _dataset_table(
+            dataset,
+            [trial for trial in trials if str(trial["dataset"]) == dataset],
+            [row for row in compared if str(row["dataset"]) == dataset],
+        )
+        for dataset in in_order(row["dataset"] for row in [*trials, *compared])
+    ]
+
+
+def _dataset_table(
+    dataset: str, trials: list[dict[str, Any]], compared: list[dict[str, Any]]
+) -> DatasetTable:
+    methods = in_order(row["method"] for row in [*trials, *compared])
+    metrics = tuple(
+        _metric_table(metric, [row for row in compared if str(row["metric"]) == metric])
+        for metric in in_order(row["metric"] for row in compared)
+    )
+    failures = {method: _failures_of(method, trials, compared) for method in methods}
+    return DatasetTable(
+        dataset,
+        tuple(sorted(methods, key=lambda method: _mean_rank(method, metrics))),
+        failures,
+        frozenset(method for method in methods if not failures[method].startswith("0 ")),
+        metrics,
+    )
+
+
+def _metric_table(metric: str, compared: list[dict[str, Any]]) -> MetricTable:
+    standings = [_standing(row) for row in compared]
+    floors = in_order(number(standing.floor) for standing in standings if standing.floor is not None)
+    return MetricTable(
+        metric,
+        str(compared[0]["better"] or ""),
+        # Methods evaluated with other sample counts have other floors: then each row shows its own.
+        floors[0] if len(floors) == 1 else ("varies" if floors else MISSING),
+        tuple(sorted(standings, key=lambda standing: (standing.rank is None, standing.rank or 0))),
+    )
+
+
+def _standing(row: dict[str, Any]) -> Standing:
+    return Standing(
+        method=str(row["method"]),
+        metric=str(row["metric"]),
+        iqm=as_float(row["iqm"]),
+        low=as_float(row["iqm_low"]),
+        high=as_float(row["iqm_high"]),
+        floor=as_float(row["floor"]),
+        best=as_float(row["best_mean"]),
+        rank=as_float(row["rank"]),
+        p_top=as_float(row["p_better"]),
+        verdict=str(row["verdict"] or ""),
+        scored=int(as_float(row["n_scored"]) or 0),
+        failures=_wilson(row),
+    )
+
+
+def _wilson(row: dict[str, Any]) -> str:
+    text = f"{int(as_float(row['failed']) or 0)} of {int(as_float(row['n_seeds']) or 0)}"
+    low, high = as_float(row["failure_low"]), as_float(row["failure_high"])
+    if low is None or high is None:
+        return text
+    return f"{text} ({percent(as_float(row['failure_rate']))}, {percent(low)} to {percent(high)})"
+
+
+def _failures_of(method: str, trials: list[dict[str, Any]], compared: list[dict[str, Any]]) -> str:
+    """How often a method failed, from the comparison; counted from the trials where that has no row for it."""
+    for row in compared:
+        if str(row["method"]) == method:
+            return _wilson(row)
+    statuses = [trial["status"] for trial in trials if str(trial["method"]) == method]
+    return f"{sum(status in FAILED_STATUSES for status in statuses)} of {len(statuses)}"
+
+
+def _mean_rank(method: str, metrics: tuple[MetricTable, ...]) -> float:
+    """The method's mean rank over metrics; without any, behind all others."""
+    standings = [table.of(method) for table in metrics]
+    ranks = [standing.rank for standing in standings if standing is not None and standing.rank is not None]
+    return sum(ranks) / len(ranks) if ranks else float("inf")

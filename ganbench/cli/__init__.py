@@ -1,0 +1,72 @@
+"""The command line: one file per command, imported when that command is called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import warnings
+
+import click
+
+from .. import __version__
+from ..errors import RequestError
+
+COMMANDS = {
+    "run": "Train, diagnose and compare the methods of a suite.",
+    "report": "Rebuild the reports of finished runs; nothing is trained.",
+    "diagnose": "The findings of a stored run, made again from its histories.",
+    "list": "Components: what a suite can name, with options and defaults.",
+    "plugins": "Where components come from, and plugins that failed to load.",
+}
+
+
+class _LazyGroup(click.Group):
+    """Knows its commands by name and summary; imports one when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f".{name}_command", __name__).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="ganbench")
+def cli() -> None:
+    """Benchmark, diagnose and compare generative adversarial networks over training seeds."""
+
+
+def main() -> None:
+    """Run a command. Exit code 0: carried out; 1: some trial failed; 2: the request is wrong; 130: interrupted."""
+    warnings.showwarning = _show_warning
+    try:
+        code = cli.main(standalone_mode=False)
+    except RequestError as error:
+        _fail(str(error), 2)
+    except click.exceptions.Abort:
+        _fail("interrupted", 130)
+    except click.ClickException as error:
+        _fail(error.format_message(), 2)
+    except KeyboardInterrupt:
+        _fail("interrupted", 130)
+    except BrokenPipeError:  # a reader such as `head` that has seen enough
+        sys.stderr.close()
+        sys.exit(1)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(message: str, code: int) -> None:
+    print(f"ganbench: {message}", file=sys.stderr)  # noqa: T201
+    sys.exit(code)
+
+
+def _show_warning(message: object, category: type[Warning], *place: object, **_: object) -> None:
+    """One line: where in our code a warning was raised tells a user nothing."""
+    click.echo(f"ganbench: warning: {message}", err=True)

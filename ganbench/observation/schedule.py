@@ -1,0 +1,34 @@
+"""At which steps a run is looked at. In between there is nothing but training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..records import Evaluation, Training
+
+PROBED = (0.05, 0.1, 0.25, 0.5, 0.75, 1.0)  # fractions of the budget
+SHORTEST_INTERVAL = 10  # steps between two observations, at least: below it, looking would cost more than training
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Steps, counted as done, after which the run is observed, probed and evaluated."""
+
+    observe: frozenset[int]
+    probe: frozenset[int]
+    evaluate: frozenset[int]
+
+    @classmethod
+    def of(cls, training: Training, evaluation: Evaluation) -> Schedule:
+        """Observations evenly over the budget, the last at its end; probes fall on observations."""
+        steps = training.steps
+        interval = max(min(SHORTEST_INTERVAL, steps), steps // training.observations)
+        observe = frozenset(range(interval, steps + 1, interval)) | {steps}
+        probe = frozenset(min(observe, key=lambda step: (abs(step - share * steps), step)) for share in PROBED)
+        evaluate = frozenset(max(1, round(share * steps)) for share in evaluation.at)
+        return cls(observe, probe, evaluate)
+
+    @property
+    def stops(self) -> list[int]:
+        """Every step at which training pauses, in order."""
+        return sorted(self.observe | self.evaluate)

@@ -1,0 +1,111 @@
+"""A run seen from outside: forward passes that leave weights, buffers, gradients, modes and random streams alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from ..protocols import Judge
+from ..records import Batch, DataSpec
+
+
+class RunView:
+    """What observers see of a run. Valid inside `with view.at(step)`.
+
+    The networks are called as functions of detached weights and of copies of their buffers, in the mode they
+    train in; samples and latents come from a random stream of the view's own.
+    """
+
+    def __init__(
+        self,
+        generator: Any,
+        discriminator: Any,
+        loss: Any,
+        training: Batch,
+        held_out: Batch,
+        data: DataSpec,
+        *,
+        seed: int,
+        steps: int,
+    ) -> None:
+        self.data = data
+        self.data_std = float(training.x.std())
+        self.step = 0
+        self.steps = steps
+        self._generator, self._discriminator, self._loss = generator, discriminator, loss
+        self._training, self._held_out = training, held_out
+        self._device = training.x.device
+        self._random = torch.Generator(self._device).manual_seed(seed)
+        self._states: dict[nn.Module, dict[str, Tensor]] = {}
+
+    @contextmanager
+    def at(self, step: int) -> Iterator[RunView]:
+        """Look at the run as it is now; torch's global random state is put back afterwards."""
+        devices = [self._device] if self._device.type == "cuda" else []
+        self.step = step
+        with torch.random.fork_rng(devices):
+            self._states = {module: _state(module) for module in (self._generator, self._discriminator)}
+            try:
+                yield self
+            finally:
+                self._states = {}
+
+    def real(self, n: int) -> Batch:
+        """`n` samples of the training data, drawn anew."""
+        return self._draw(self._training, n)
+
+    def held_out(self, n: int) -> Batch:
+        """`n` samples that training never sees, drawn anew."""
+        return self._draw(self._held_out, n)
+
+    @property
+    def held_out_size(self) -> int:
+        """How many held-out samples there are."""
+        return len(self._held_out.x)
+
+    def fake(self, n: int) -> Batch:
+        """`n` samples of the generator from fresh latents, without a graph."""
+        z = torch.randn(n, self._generator.latent_dim, generator=self._random, device=self._device)
+        labels = self._draw(self._training, n).labels if self._training.labels is not None else None
+        with torch.no_grad():
+            x = functional_call(self._generator, self._states[self._generator], (z, labels))
+        return Batch(x, labels)
+
+    def judge(self, batch: Batch) -> Tensor:
+        """The discriminator's logits; differentiable in `batch.x` alone."""
+        state = self._states[self._discriminator]
+        logits: Tensor = functional_call(self._discriminator, state, (batch.x, batch.labels))
+        return logits
+
+    def generator_loss(self, d: Judge, real: Batch, fake: Batch) -> Tensor:
+        """What G minimizes, by the loss in use."""
+        loss: Tensor = self._loss.generator(d, real, fake)
+        return loss
+
+    def probabilities(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """D(x) and D(G(z)) from logits: the loss's own reading of them where it has one, else their sigmoid."""
+        read = getattr(self._loss, "probabilities", None)
+        return read(real, fake) if read else (torch.sigmoid(real), torch.sigmoid(fake))
+
+    def whole_packs(self, n: int) -> int:
+        """The largest number of samples up to `n` that the discriminator can take."""
+        pack = getattr(self._discriminator, "pack", 1)
+        return max(n // pack, 1) * pack
+
+    def _draw(self, batch: Batch, n: int) -> Batch:
+        size = len(batch.x)
+        if n <= size <= 4 * n:  # few samples: each at most once, or repeats would look like structure
+            rows = torch.randperm(size, generator=self._random, device=self._device)[:n]
+        else:
+            rows = torch.randint(size, (n,), generator=self._random, device=self._device)
+        return Batch(batch.x[rows], None if batch.labels is None else batch.labels[rows])
+
+
+def _state(module: nn.Module) -> dict[str, Tensor]:
+    weights = {name: weight.detach() for name, weight in module.named_parameters()}
+    return weights | {name: buffer.clone() for name, buffer in module.named_buffers()}

@@ -1,0 +1,228 @@
+"""The whole line, once: suite, plan, trials, store, comparison, reports. The only module that knows all stages."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from . import catalog as catalogs
+from . import plan, reports
+from .catalog import Catalog
+from .errors import RequestError, did_you_mean
+from .plugins import local_files
+from .records import ComponentRef, DataSpec, Event, RunEnded, RunStarted, Trial, TrialEnded, TrialResult
+from .store import Store, Unreadable
+from .suite import Suite, override, read
+
+FAULTS = ("error", "timeout")  # trials that are tried again by the next run
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a user asks of `ganbench run`."""
+
+    suite: str = "basic"
+    output: Path | None = None
+    only: Sequence[str] = ()
+    seeds: int | None = None
+    steps: int | None = None
+    executor: str | None = None
+    workers: int | None = None
+    device: str = "auto"
+    fresh: bool = False
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A request that has been checked whole: what is to be done, and what is kept. Nothing is written yet."""
+
+    suite: Suite
+    catalog: Catalog
+    planned: Sequence[Trial]
+    todo: Sequence[Trial]
+    kept: Sequence[TrialResult]
+    notes: Sequence[str]
+    executor: Any
+    reports: Sequence[ComponentRef]
+    store: Store
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a run: reports written, reports that failed, and trials that ended in a fault."""
+
+    files: Sequence[Path]
+    failed_reports: dict[str, str]
+    faults: int
+
+
+def prepare(request: Request) -> Prepared:
+    """Check everything that can be wrong with a request, from the cheapest to the dearest.
+
+    Raises RequestError; nothing has been trained or written then.
+    """
+    path, files = find_suite(request.suite)
+    suite = override(read(path), seeds=request.seeds, steps=request.steps)
+    catalog = catalogs.load(files)
+    _check_names(suite, catalog)
+    store = Store(request.output or Path("results") / suite.name)
+    store.check(suite.name)
+    executor = _executor(suite, request, catalog)
+    wanted_reports = reports.checked(suite.reports, catalog, suite.source)
+    device = resolve_device(request.device)
+    planned = plan.unfold(suite, catalog, _describe_data(suite, catalog), device, files)
+    chosen = plan.select(planned, request.only)
+    kept, notes = ([], []) if request.fresh else _kept(chosen, store, catalog)
+    done = {result.trial.id for result in kept}
+    todo = [trial for trial in chosen if trial.id not in done]
+    return Prepared(suite, catalog, planned, todo, kept, notes, executor, wanted_reports, store)
+
+
+def carry_out(prepared: Prepared, command: str = "") -> Outcome:
+    """Run what is to be done, store each trial as it ends, and write the reports."""
+    store, todo, emit = prepared.store, prepared.todo, prepared.catalog.plugins.emit
+    facts = {
+        "suite": prepared.suite.name,
+        "summary": prepared.suite.summary,
+        "source": prepared.suite.source,
+        "trials": [trial.id for trial in prepared.planned],
+    }
+    with store.claimed(facts, environment(prepared, command)):
+        emit(RunStarted(prepared.suite.name, len(todo), len(prepared.kept)))
+        faults = _run_trials(prepared, emit)
+        from .comparison import compare  # here: pandas and scipy, which training need not wait for
+
+        files, failed = reports.write(compare(store), prepared.reports, prepared.catalog, store.report)
+        emit(RunEnded(prepared.suite.name, tuple(str(file) for file in files)))
+    return Outcome(files, failed, faults)
+
+
+def find_suite(name: str) -> tuple[Path, tuple[str, ...]]:
+    """The suite file meant by a name or a path, and the local plugin files that go with it."""
+    path = Path(name)
+    if path.suffix == ".toml" or path.parent != Path():
+        return path, local_files(Path.cwd(), path.parent)
+    files = local_files(Path.cwd())
+    suites = {entry.name: entry for entry in catalogs.load(files).entries("suite")}
+    if name not in suites:
+        raise RequestError(f"no suite is called {name!r}; {did_you_mean(name, suites)} A file is given as NAME.toml")
+    return suites[name].build(), files
+
+
+def resolve_device(wanted: str) -> str:
+    """The device meant. Raises RequestError where there is no such device here."""
+    kind, _, index = wanted.partition(":")
+    if kind not in ("auto", "cpu", "cuda") or (index and (kind != "cuda" or not index.isdigit())):
+        raise RequestError(f"--device {wanted}: give auto, cpu, cuda or cuda:N")
+    if kind == "cpu":
+        return "cpu"
+    import torch
+
+    there = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if kind == "auto":
+        return "cuda" if there else "cpu"
+    if int(index or 0) >= there:
+        raise RequestError(f"--device {wanted}: this machine has {there} CUDA devices; give --device cpu")
+    return wanted
+
+
+def environment(prepared: Prepared, command: str) -> dict[str, Any]:
+    """Where and with what the run was made."""
+    import numpy
+    import torch
+
+    from . import __version__
+
+    origins = prepared.catalog.plugins.origins.values()
+    return {
+        "command": command,
+        "ganbench": __version__,
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "numpy": numpy.__version__,
+        "platform": platform.platform(),
+        "processor": platform.machine(),
+        "cores": os.cpu_count(),
+        "device": prepared.planned[0].device if prepared.planned else "",
+        "plugins": sorted({str(origin) for origin in origins}),
+    }
+
+
+def _run_trials(prepared: Prepared, emit: Callable[[Event], None]) -> int:
+    """Store each result as it comes; returns how many trials ended in a fault."""
+    faults = 0
+    with closing(prepared.executor.run(prepared.todo, emit)) as results:
+        for result in results:
+            prepared.store.write(result)
+            emit(TrialEnded(replace(result, artifacts=None)))
+            faults += result.status in FAULTS
+    return faults
+
+
+def _check_names(suite: Suite, catalog: Catalog) -> None:
+    """Every name before any option: names need no import, so a slip is answered at once."""
+    for entry in suite.datasets.values():
+        catalog.find("dataset", entry.ref.name, suite.source)
+    for label, method in suite.methods.items():
+        where = f"{suite.source}: method {label!r}"
+        for settings in (method.settings, method.points, method.images):
+            for part in plan.NETWORKS:
+                if part in settings:
+                    catalog.find(part, settings[part].name, where)
+            for ref in settings.get("regularizers", ()):
+                catalog.find("regularizer", ref.name, where)
+    for kind, refs in (("metric", suite.metrics), ("diagnosis", suite.diagnoses), ("report", suite.reports)):
+        for ref in refs or ():
+            catalog.find(kind, ref.name, suite.source)
+
+
+def _executor(suite: Suite, request: Request, catalog: Catalog) -> Any:
+    ref = suite.executor or ComponentRef("processes")
+    if request.executor is not None and request.executor != ref.name:
+        ref = ComponentRef(request.executor)
+    if request.workers is not None:
+        ref = replace(ref, options={**ref.options, "workers": request.workers})
+    return catalog.build("executor", catalog.check("executor", ref, "executor"))
+
+
+def _describe_data(suite: Suite, catalog: Catalog) -> dict[str, DataSpec]:
+    """What each data set looks like. Raises RequestError for one that is not there or takes no such options."""
+    specs = {}
+    for label, entry in suite.datasets.items():
+        where = f"{suite.source}: data set {label!r}"
+        ref = catalog.check("dataset", entry.ref, where)
+        try:
+            specs[label] = catalog.build("dataset", ref).spec
+        except (OSError, ValueError) as error:
+            raise RequestError(f"{where}: {error}") from error
+    return specs
+
+
+def _kept(chosen: Sequence[Trial], store: Store, catalog: Catalog) -> tuple[list[TrialResult], list[str]]:
+    """The stored results that stand, and a note for each one that has to be made again."""
+    kept, notes = [], []
+    for trial in chosen:
+        if not store.has(trial.id):
+            continue
+        try:
+            result = store.read(trial.id)
+        except Unreadable as error:
+            notes.append(f"{trial.id} is made again: it cannot be read ({error})")
+            continue
+        if result.status in FAULTS:
+            notes.append(f"{trial.id} is tried again: it ended in {result.status}")
+        elif result.origins and dict(result.origins) != dict(catalog.origins(trial)):
+            notes.append(f"{trial.id} is made again: {_difference(result.origins, catalog.origins(trial))}")
+        else:
+            kept.append(result)
+    return kept, notes
+
+
+def _difference(old: Any, new: Any) -> str:
+    changed = [f"{part} was made by {old.get(part)}, now {origin}" for part, origin in new.items() if old.get(part) != origin]
+    return "; ".join(changed) or "its components have changed"

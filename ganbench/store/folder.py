@@ -1,0 +1,101 @@
+"""The folder of a run: whose it is, which trials it holds, and who may write."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import filelock
+import msgspec
+
+from ..errors import RequestError
+from ..records import TrialResult
+from .reading import Unreadable, read_result
+from .writing import to_json, write_atomically, write_trial
+
+LOCK = ".lock"
+
+
+class Store:
+    """The results of one suite in one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.trials = folder / "trials"
+        self.report = folder / "report"
+
+    def check(self, suite: str) -> None:
+        """Raises RequestError if the folder is no place for a run of `suite`. Writes nothing."""
+        if self.folder.exists() and not self.folder.is_dir():
+            raise RequestError(f"output {self.folder} is a file; give a folder with --output")
+        owner = self.facts().get("suite") if (self.folder / "suite.json").exists() else None
+        if owner is not None and owner != suite:
+            raise RequestError(f"output {self.folder} belongs to suite {owner!r}, not {suite!r}; give another --output")
+        if owner is None and self.folder.exists() and any(f.name != LOCK for f in self.folder.iterdir()):
+            raise RequestError(f"output {self.folder} is not empty and holds no run; give another --output")
+
+    @contextmanager
+    def claimed(self, facts: Mapping[str, Any], environment: Mapping[str, Any]) -> Iterator[None]:
+        """Make the folder this run's until the end of the block; leftovers of a killed run are swept away.
+
+        Raises RequestError if it cannot be written, or another run is at work in it.
+        """
+        try:
+            self.trials.mkdir(parents=True, exist_ok=True)
+            lock = filelock.FileLock(self.folder / LOCK, timeout=0)
+            lock.acquire()
+        except filelock.Timeout:
+            raise RequestError(f"another run is at work in {self.folder}; wait for it or give another --output") from None
+        except OSError as error:
+            raise RequestError(f"output {self.folder} cannot be written: {error.strerror or error}") from None
+        try:
+            for leftover in self.trials.glob(".*"):
+                shutil.rmtree(leftover, ignore_errors=True)
+            write_atomically(self.folder / "suite.json", to_json(facts))
+            write_atomically(self.folder / "environment.json", to_json(environment))
+            yield
+        finally:
+            lock.release()
+
+    def facts(self) -> dict[str, Any]:
+        """What suite.json says. Raises RequestError if there is none, or it is damaged."""
+        return self._read_json("suite.json")
+
+    def environment(self) -> dict[str, Any]:
+        """What environment.json says. Raises RequestError if there is none, or it is damaged."""
+        return self._read_json("environment.json")
+
+    def has(self, trial_id: str) -> bool:
+        return (self.trials / trial_id).is_dir()
+
+    def read(self, trial_id: str) -> TrialResult:
+        """A stored result without its arrays. Raises Unreadable."""
+        return read_result(self.trials / trial_id)
+
+    def write(self, result: TrialResult) -> None:
+        """Store a result, in place of an older one."""
+        write_trial(self.trials / result.trial.id, result)
+
+    def results(self, ids: Sequence[str] | None = None) -> tuple[list[TrialResult], list[str]]:
+        """The stored results among `ids` (those that suite.json lists), in that order, and what cannot be read."""
+        wanted = self.facts().get("trials", []) if ids is None else ids
+        read, damaged = [], []
+        for trial_id in wanted:
+            if self.has(trial_id):
+                try:
+                    read.append(self.read(trial_id))
+                except Unreadable as error:
+                    damaged.append(str(error))
+        return read, damaged
+
+    def _read_json(self, name: str) -> dict[str, Any]:
+        path = self.folder / name
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+        except FileNotFoundError:
+            raise RequestError(f"{self.folder} holds no run: there is no {name} in it") from None
+        except (OSError, msgspec.MsgspecError) as error:
+            raise RequestError(f"{path} cannot be read: {error}") from None

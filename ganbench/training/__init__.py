@@ -1,0 +1,7 @@
+"""Stage 3: the one training loop, its random streams, and what it does when the numbers break."""
+
+from .gan import GAN
+from .loop import Ending, train
+from .seeding import isolated, seed_for
+
+__all__ = ["GAN", "Ending", "isolated", "seed_for", "train"]

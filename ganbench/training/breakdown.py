@@ -1,0 +1,80 @@
+"""Finds the step and the layer at which a run's numbers stopped being finite, by living its last steps again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..records import Breakdown, Player
+from .gan import GAN
+
+
+class _Broken(Exception):
+    """Carries the place out of the middle of a step."""
+
+    def __init__(self, player: Player, layer: str, what: str) -> None:
+        super().__init__(layer)
+        self.place = (player, layer, what)
+
+
+def locate(gan: GAN, healthy: Mapping[str, Any], seen_at: int) -> Breakdown:
+    """Where the run broke down between the captured `healthy` state and step `seen_at`.
+
+    The steps in between are the same again, bit for bit, this time with every layer watched: a healthy run pays
+    nothing for it. The GAN is left as it is when the fault is met.
+    """
+    gan.restore(healthy)
+    with _watched(gan):
+        while gan.steps_done < seen_at:
+            try:
+                losses = gan.step()
+            except _Broken as broken:
+                player, layer, what = broken.place
+                return Breakdown(gan.steps_done + 1, player, layer, what)
+            players: tuple[Player, Player] = ("discriminator", "generator")
+            for player, loss in zip(players, losses, strict=True):
+                if not torch.isfinite(loss):
+                    return Breakdown(gan.steps_done, player, "", "loss")
+    return Breakdown(seen_at, "discriminator", "", "loss")
+
+
+@contextmanager
+def _watched(gan: GAN) -> Iterator[None]:
+    players: dict[Player, tuple[nn.Module, torch.optim.Optimizer]] = {
+        "generator": (gan.generator, gan.optimizer_g),
+        "discriminator": (gan.discriminator, gan.optimizer_d),
+    }
+    handles: list[Any] = []
+    for player, (network, optimizer) in players.items():
+        for name, module in network.named_modules():
+            if not list(module.children()):
+                handles.append(module.register_forward_hook(_output_watch(player, name)))
+        before, after = _weight_watch(player, network, "gradient"), _weight_watch(player, network, "weight")
+        handles += [optimizer.register_step_pre_hook(before), optimizer.register_step_post_hook(after)]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _output_watch(player: Player, layer: str) -> Any:
+    def watch(module: nn.Module, inputs: Any, output: Any) -> None:
+        if isinstance(output, Tensor) and not torch.isfinite(output).all():
+            raise _Broken(player, layer, "output")
+
+    return watch
+
+
+def _weight_watch(player: Player, network: nn.Module, what: str) -> Any:
+    def watch(*_: Any) -> None:
+        for name, weight in network.named_parameters():
+            value = weight.grad if what == "gradient" else weight
+            if value is not None and not torch.isfinite(value).all():
+                raise _Broken(player, name, what)
+
+    return watch

@@ -1,0 +1,193 @@
+"""Two players learning from each other: one step of the game, as the textbook has it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..records import Batch, Training
+from . import optimizers
+from .seeding import seed_for
+
+
+class GAN:
+    """A generator and a discriminator in training, with everything that their next step depends on.
+
+    `training` holds the training data on the device that the networks are on. The networks are as built; `seed`
+    gives the order of the data and the latents.
+    """
+
+    def __init__(
+        self,
+        generator: Any,
+        discriminator: Any,
+        loss: Any,
+        regularizers: Mapping[str, Any],
+        training: Batch,
+        settings: Training,
+        seed: int,
+    ) -> None:
+        self.generator, self.discriminator, self.loss = generator, discriminator, loss
+        self.settings = settings
+        self.device = training.x.device
+        self.steps_done = 0
+        self.d_updates = 0
+        self._data = training
+        self._order = torch.Generator(self.device).manual_seed(seed_for(seed, "data order"))
+        self._latents = torch.Generator(self.device).manual_seed(seed_for(seed, "latents"))
+        self._d_weights, self._g_weights = list(discriminator.parameters()), list(generator.parameters())
+        self.optimizer_d = optimizers.build(settings.optimizer_d, self._d_weights)
+        self.optimizer_g = optimizers.build(settings.optimizer_g, self._g_weights)
+        self._penalties_d, self._acts_d = _of_player(regularizers, "discriminator")
+        self._penalties_g, self._acts_g = _of_player(regularizers, "generator")
+        self.average = copy.deepcopy(generator).requires_grad_(False) if settings.ema else None
+        self._average_weights = list(self.average.parameters()) if self.average is not None else []
+        self._real = self.real_batch()
+
+    def warm_up(self) -> None:
+        """Let D learn alone, where the settings ask for it."""
+        for _ in range(self.settings.d_warmup):
+            self.train_discriminator()
+
+    def step(self) -> tuple[Tensor, Tensor]:
+        """D learns `d_steps` times, then G `g_steps` times. Returns their last losses, still on the device."""
+        if self.settings.lr_decay != "constant":
+            self._set_learning_rates()
+        for _ in range(self.settings.d_steps):
+            loss_d = self.train_discriminator()
+        for _ in range(self.settings.g_steps):
+            loss_g = self.train_generator()
+        self.steps_done += 1
+        return loss_d, loss_g
+
+    def train_discriminator(self) -> Tensor:
+        """Steps 3 and 4 of the textbook: D learns from real data and from generated data; G is frozen."""
+        real = self._real = self.real_batch()
+        with torch.no_grad():  # G is frozen: nothing of it is kept for a gradient
+            fake = self.fake_batch(real.labels)
+        self.optimizer_d.zero_grad()
+        loss: Tensor = self.loss.discriminator(self.judge, real, fake)
+        total = loss
+        for penalty, every in self._penalties_d:
+            if self.d_updates % every == 0:
+                total = total + penalty(self.judge, real, fake) * every  # lazy, but as strong on average
+        total.backward()
+        self.optimizer_d.step()
+        for act in self._acts_d:
+            act(self.discriminator)
+        self.d_updates += 1
+        return loss.detach()
+
+    def train_generator(self) -> Tensor:
+        """Step 5 of the textbook: G learns from D's judgement; D is frozen."""
+        with frozen(self._d_weights):
+            fake = self.fake_batch(self._real.labels)
+            self.optimizer_g.zero_grad()
+            loss: Tensor = self.loss.generator(self.judge, self._real, fake)
+            total = loss
+            for penalty, every in self._penalties_g:
+                if self.steps_done % every == 0:
+                    total = total + penalty(self.judge, self._real, fake) * every
+            total.backward()
+        self.optimizer_g.step()
+        for act in self._acts_g:
+            act(self.generator)
+        if self.average is not None:
+            # Weights of the first steps are worth forgetting sooner than the decay would.
+            decay = min(self.settings.ema, (self.steps_done + 1) / (self.steps_done + 10))
+            torch._foreach_lerp_(self._average_weights, self._g_weights, 1 - decay)  # type: ignore[arg-type]
+        return loss.detach()
+
+    def judge(self, batch: Batch) -> Tensor:
+        """The discriminator as losses see it."""
+        logits: Tensor = self.discriminator(batch.x, batch.labels)
+        return logits
+
+    def real_batch(self) -> Batch:
+        """A batch of training data, drawn with replacement."""
+        size = (self.settings.batch_size,)
+        rows = torch.randint(len(self._data.x), size, generator=self._order, device=self.device)
+        labels = None if self._data.labels is None else self._data.labels[rows]
+        return Batch(self._data.x[rows], labels)
+
+    def fake_batch(self, labels: Tensor | None) -> Batch:
+        """A batch of generated samples from fresh latents, with the labels of the real batch beside it."""
+        size = (self.settings.batch_size, self.generator.latent_dim)
+        z = torch.randn(size, generator=self._latents, device=self.device)
+        return Batch(self.generator(z, labels), labels)
+
+    def evaluated_generator(self) -> nn.Module:
+        """G as it is judged: a copy in evaluation mode, of the running average where there is one."""
+        judged: nn.Module = copy.deepcopy(self.generator if self.average is None else self.average)
+        if self.average is not None:
+            for mine, trained in zip(judged.buffers(), self.generator.buffers(), strict=True):
+                mine.copy_(trained)  # batch statistics have no average of their own
+        return judged.eval()
+
+    def weights(self) -> dict[str, Tensor]:
+        """All weights and buffers by name, on the CPU."""
+        parts = {"generator": self.generator, "discriminator": self.discriminator}
+        if self.average is not None:
+            parts["average"] = self.average
+        return {f"{p}.{name}": t.detach().cpu() for p, m in parts.items() for name, t in m.state_dict().items()}
+
+    def capture(self) -> dict[str, Any]:
+        """A copy of everything that the next step depends on."""
+        parts = {name: getattr(self, name).state_dict() for name in self._stateful}
+        streams = {name: getattr(self, name).get_state() for name in ("_order", "_latents")}
+        counters = {name: getattr(self, name) for name in ("steps_done", "d_updates", "_real")}
+        randomness = [torch.get_rng_state()]
+        if self.device.type == "cuda":
+            randomness.append(torch.cuda.get_rng_state(self.device))
+        return copy.deepcopy({"parts": parts, "streams": streams, "counters": counters, "random": randomness})
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go back to a captured state; the next steps are then the same again."""
+        state = copy.deepcopy(dict(state))
+        for name, part in state["parts"].items():
+            getattr(self, name).load_state_dict(part)
+        for name, stream in state["streams"].items():
+            getattr(self, name).set_state(stream)
+        for name, counter in state["counters"].items():
+            setattr(self, name, counter)
+        torch.set_rng_state(state["random"][0])
+        if self.device.type == "cuda":
+            torch.cuda.set_rng_state(state["random"][1], self.device)
+
+    @property
+    def _stateful(self) -> list[str]:
+        average = [] if self.average is None else ["average"]
+        return ["generator", "discriminator", "optimizer_g", "optimizer_d", *average]
+
+    def _set_learning_rates(self) -> None:
+        factor = optimizers.decay_factor(self.settings.lr_decay, self.steps_done / self.settings.steps)
+        for optimizer, ref in (
+            (self.optimizer_g, self.settings.optimizer_g),
+            (self.optimizer_d, self.settings.optimizer_d),
+        ):
+            for group in optimizer.param_groups:
+                group["lr"] = ref.options["lr"] * factor
+
+
+@contextmanager
+def frozen(weights: list[nn.Parameter]) -> Iterator[None]:
+    """No gradient is computed for `weights` inside."""
+    for weight in weights:
+        weight.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for weight in weights:
+            weight.requires_grad_(True)
+
+
+def _of_player(regularizers: Mapping[str, Any], player: str) -> tuple[list[tuple[Any, int]], list[Any]]:
+    """Penalties with their intervals, and acts after a step, of the regularizers that `player` bears."""
+    mine = [r for r in regularizers.values() if getattr(r, "player", "discriminator") == player]
+    penalties = [(r.penalty, getattr(r, "every", 1)) for r in mine if hasattr(r, "penalty")]
+    return penalties, [r.after_step for r in mine if hasattr(r, "after_step")]

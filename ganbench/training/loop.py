@@ -1,0 +1,100 @@
+"""The textbook's loop, in the open.
+
+1 define the problem and gather data, 2 choose the networks: the GAN that comes in. 3 train D on real data and
+4 on generated data, 5 train G on D's judgement: `GAN.step`. 6 repeat, 7 evaluate, and stop if the result is good
+or surely bad: here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ..observation import Observer, Schedule
+from ..records import Breakdown, Finding, Score, Status, StopWhen
+from .breakdown import locate
+from .gan import GAN
+
+SURE = 0.9  # confidence from which a finding may end a run
+CAPTURES = 10  # states kept over a run, one at a time, to go back to when it breaks down
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How training ended: its status, why, after how many steps, and the seconds spent training and observing."""
+
+    status: Status
+    reason: str
+    steps: int
+    seconds: float
+
+
+def train(
+    gan: GAN,
+    schedule: Schedule,
+    observer: Observer,
+    *,
+    evaluate: Callable[[int], Sequence[Score]],
+    diagnose: Callable[[], Sequence[Finding]],
+    progress: Callable[[int, Mapping[str, float]], None],
+) -> Ending:
+    """Train to the end of the budget, or until a target is met, a diagnosis is sure, or the numbers break."""
+    began, elsewhere = time.perf_counter(), 0.0
+    settings = gan.settings
+    capture_every = max(1, len(schedule.observe) // CAPTURES)
+    gan.warm_up()
+    healthy = gan.capture()
+
+    def ending(status: Status, reason: str = "") -> Ending:
+        return Ending(status, reason, gan.steps_done, time.perf_counter() - began - elsewhere)
+
+    for looks, stop in enumerate(schedule.stops, start=1):
+        while gan.steps_done < stop:
+            loss_d, loss_g = gan.step()
+
+        if stop in schedule.observe:
+            row = observer.observe(stop, loss_d, loss_g, probe=stop in schedule.probe)
+            progress(stop, row)
+            if observer.broken():
+                observer.breakdown = locate(gan, healthy, stop)
+                return ending("diverged", _describe(observer.breakdown))
+            if looks % capture_every == 0:
+                healthy = gan.capture()
+            if settings.stop_on and stop in schedule.probe and (sure := _surely_bad(diagnose(), settings.stop_on)):
+                return ending("stopped", f"{sure.diagnosis} is certain since step {sure.onset_step}{_saved(gan)}")
+
+        if stop in schedule.evaluate:
+            paused = time.perf_counter()
+            scores = evaluate(stop)
+            elsewhere += time.perf_counter() - paused
+            if settings.stop_when and (reached := _reached(scores, settings.stop_when)):
+                return ending("stopped", f"target met: {reached}{_saved(gan)}")
+    return ending("done")
+
+
+def _saved(gan: GAN) -> str:
+    return f"; {gan.settings.steps - gan.steps_done} of {gan.settings.steps} steps saved"
+
+
+def _surely_bad(findings: Sequence[Finding], stop_on: Sequence[str]) -> Finding | None:
+    for finding in findings:
+        if finding.diagnosis in stop_on and finding.severity == "failure" and finding.confidence >= SURE:
+            return finding
+    return None
+
+
+def _reached(scores: Sequence[Score], target: StopWhen) -> str | None:
+    for score in scores:
+        if score.metric != target.metric:
+            continue
+        if target.at_least is not None and score.value >= target.at_least:
+            return f"{score.metric} = {score.value:.4g} is at least {target.at_least:g}"
+        if target.at_most is not None and score.value <= target.at_most:
+            return f"{score.metric} = {score.value:.4g} is at most {target.at_most:g}"
+    return None
+
+
+def _describe(breakdown: Breakdown) -> str:
+    layer = f" of layer {breakdown.layer!r}" if breakdown.layer else ""
+    return f"not finite since step {breakdown.step}: {breakdown.what}{layer} of the {breakdown.player}"

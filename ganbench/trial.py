@@ -1,0 +1,189 @@
+"""One trial through stages 3 to 6: built, trained while observed, evaluated, diagnosed. Every failure is a result."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from . import catalog as catalogs
+from .catalog import Catalog, refs_of
+from .diagnosis import diagnose
+from .evaluation import Evaluator, generate
+from .observation import Observer, RunView, Schedule
+from .records import Artifacts, Batch, Event, Trial, TrialProgress, TrialResult, TrialStarted
+from .training import GAN, isolated, seed_for, train
+
+KEPT_SAMPLES = 1000  # of the last evaluation, for pictures and for looking at them again
+
+
+def run_trial(
+    trial: Trial, emit: Callable[[Event], None] = lambda event: None, threads: int | None = None
+) -> TrialResult:
+    """Carry a trial out in this process, on `threads` threads, leaving torch's global state as it was.
+
+    Never raises on a component's account: whatever goes wrong is the result's status and reason.
+    """
+    began = time.perf_counter()
+    emit(TrialStarted(trial))
+    device = torch.device(trial.device)
+    try:
+        with isolated(device, threads):
+            used = threads or torch.get_num_threads()
+            result = _carry_out(trial, catalogs.load(trial.plugin_files), device, emit)
+    except (Exception, SystemExit) as error:
+        used, result = threads or torch.get_num_threads(), TrialResult(trial, "error", _reason(error))
+    return replace(result, seconds=time.perf_counter() - began, device=trial.device, threads=used)
+
+
+def _carry_out(trial: Trial, catalog: Catalog, device: torch.device, emit: Callable[[Event], None]) -> TrialResult:
+    if why := _skipped(trial, catalog):
+        return TrialResult(trial, "skipped", why)
+    run = _Run.build(trial, catalog, device)
+    _check_networks(run.view, trial)
+
+    def evaluate(step: int) -> Any:
+        return run.evaluator.score(step, run.samples())
+
+    def progress(step: int, row: Mapping[str, float]) -> None:
+        emit(TrialProgress(trial.id, step, trial.training.steps, row))
+
+    ending = train(
+        run.gan,
+        Schedule.of(trial.training, trial.evaluation),
+        run.observer,
+        evaluate=evaluate,
+        diagnose=lambda: diagnose(run.diagnoses, run.observer.history()),
+        progress=progress,
+    )
+    history = run.observer.history()
+    return TrialResult(
+        trial=trial,
+        status=ending.status,
+        reason=ending.reason,
+        steps=ending.steps,
+        train_seconds=ending.seconds,
+        origins=catalog.origins(trial),
+        scores=tuple(run.evaluator.scores),
+        findings=diagnose(run.diagnoses, history),
+        artifacts=Artifacts(
+            history=history,
+            samples=run.samples()[:KEPT_SAMPLES].numpy(),
+            reals=run.evaluator.reals[:KEPT_SAMPLES].numpy(),
+            weights={name: weight.numpy() for name, weight in run.gan.weights().items()},
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class _Run:
+    """The live objects of a trial."""
+
+    gan: GAN
+    view: RunView
+    observer: Observer
+    evaluator: Evaluator
+    diagnoses: Mapping[str, Any]
+    labels: torch.Tensor | None
+    seed: int
+
+    @classmethod
+    def build(cls, trial: Trial, catalog: Catalog, device: torch.device) -> _Run:
+        """Build every component, each under a random seed of its own."""
+        parts, seed = trial.components, trial.seed
+        dataset = catalog.build("dataset", parts.dataset)
+        training, held_out = dataset.training(), dataset.held_out()
+        torch.manual_seed(seed_for(seed, "generator"))
+        generator = catalog.build("generator", parts.generator, trial.data).to(device)
+        torch.manual_seed(seed_for(seed, "discriminator"))
+        discriminator = catalog.build("discriminator", parts.discriminator, trial.data).to(device)
+        loss = catalog.build("loss", parts.loss)
+        regularizers = {ref.name: catalog.build("regularizer", ref) for ref in parts.regularizers}
+        diagnoses = {ref.name: catalog.build("diagnosis", ref) for ref in trial.diagnoses}
+        metrics = {
+            ref.name: catalog.build("metric", ref)
+            for ref in trial.evaluation.metrics
+            if catalog.skip("metric", ref, trial) is None
+        }
+        torch.manual_seed(seed_for(seed, "components"))  # for components that draw, such as dropout
+        on_device, held_out_there = _to(training, device), _to(held_out, device)
+        view = RunView(
+            generator,
+            discriminator,
+            loss,
+            on_device,
+            held_out_there,
+            trial.data,
+            seed=seed_for(seed, "observation"),
+            steps=trial.training.steps,
+        )
+        return cls(
+            gan=GAN(generator, discriminator, loss, regularizers, on_device, trial.training, seed),
+            view=view,
+            observer=Observer(view, diagnoses),
+            evaluator=Evaluator(
+                metrics,
+                trial.data,
+                training,
+                held_out,
+                getattr(dataset, "modes", None),
+                trial.evaluation.samples,
+                seed_for(seed, "evaluation"),
+            ),
+            diagnoses=diagnoses,
+            labels=training.labels,
+            seed=seed,
+        )
+
+    def samples(self) -> torch.Tensor:
+        """What G makes now of the latents that this trial is always judged by."""
+        judged = self.gan.evaluated_generator()
+        latents = seed_for(self.seed, "evaluation latents")
+        return generate(judged, self.evaluator.n_fake, latents, self.labels, self.gan.device)
+
+
+def _to(batch: Batch, device: torch.device) -> Batch:
+    return Batch(batch.x.to(device), None if batch.labels is None else batch.labels.to(device))
+
+
+def _skipped(trial: Trial, catalog: Catalog) -> str | None:
+    """Why a component that the trial cannot do without does not serve it."""
+    for kind, refs in refs_of(trial).items():
+        if kind in ("metric", "diagnosis"):
+            continue
+        for ref in refs:
+            if why := catalog.skip(kind, ref, trial):
+                return f"{kind} {ref.name!r}: {why}"
+    return None
+
+
+def _check_networks(view: RunView, trial: Trial) -> None:
+    """Refuse networks whose output broadcasting would hide, before anything is trained."""
+    n = view.whole_packs(8)
+    packs = n // view.whole_packs(1)
+    with view.at(0), torch.no_grad():
+        fake = view.fake(n)
+        _expect("generator", trial.components.generator.name, fake.x, (n, *trial.data.shape))
+        logits = view.judge(view.real(n))
+        _expect("discriminator", trial.components.discriminator.name, logits, (packs,))
+
+
+def _expect(kind: str, name: str, output: Any, shape: tuple[int, ...]) -> None:
+    if not isinstance(output, torch.Tensor):
+        raise TypeError(f"{kind} {name!r} returns {type(output).__name__}, not a tensor")
+    if tuple(output.shape) != shape or output.dtype != torch.float32:
+        got = f"{tuple(output.shape)} of {output.dtype}".replace("torch.", "")
+        raise ValueError(f"{kind} {name!r} returns {got}, and {shape} of float32 is expected")
+
+
+def _reason(error: BaseException) -> str:
+    """The error in one line, with the deepest place in it that is no library's."""
+    message = " ".join(str(error).split()) or "no message"
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if "site-packages" not in f.filename]
+    place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno}, in {frames[-1].name})" if frames else ""
+    return f"{type(error).__name__}: {message[:500]}{place}"

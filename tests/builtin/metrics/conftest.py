@@ -1,0 +1,96 @@
+import importlib
+
+import pytest
+import torch
+
+import ganbench
+from ganbench.builtin import metrics
+from ganbench.builtin.metrics.digits.train import split
+
+
+@pytest.fixture
+def build():
+    """A metric by its name, as the catalog would build it."""
+
+    def build(name, **options):
+        return resolve(name)(**options)
+
+    return build
+
+
+@pytest.fixture
+def skip():
+    """What a metric says of a trial on samples of that kind and shape."""
+
+    def skip(name, kind, shape):
+        ask = getattr(resolve(name), "skip", None)
+        return ask(trial(kind, shape)) if ask else None
+
+    return skip
+
+
+def resolve(name):
+    components = {component.name: component for component in metrics.ganbench_metrics()}
+    module, _, attribute = components[name].build.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def trial(kind, shape):
+    ref = ganbench.ComponentRef("x")
+    return ganbench.Trial(
+        id="x",
+        suite="x",
+        dataset="x",
+        method="x",
+        seed=0,
+        data=ganbench.DataSpec(kind, shape),
+        components=ganbench.Components(ref, ref, ref, ref),
+        training=ganbench.Training(1, 1, ref, ref),
+        evaluation=ganbench.Evaluation(()),
+        diagnoses=(),
+    )
+
+
+@pytest.fixture(scope="session")
+def digits():
+    """scikit-learn's digits: images and labels to learn from, and those held out."""
+    return split()
+
+
+@pytest.fixture(scope="session")
+def stacked(digits):
+    """2,000 images of three held-out digits each, and the digits: (2000, 3, 8, 8) and (2000, 3)."""
+    images, labels = digits[1]
+    chosen = torch.randint(len(images), (2000, 3), generator=torch.Generator().manual_seed(1))
+    return images[chosen, 0], labels[chosen]
+
+
+@pytest.fixture
+def of():
+    """Samples from two tensors."""
+
+    def of(fake, real, modes=None):
+        kind = "images" if fake.ndim == 4 else "points"
+        return ganbench.Samples(fake, real, ganbench.DataSpec(kind, tuple(fake.shape[1:])), modes)
+
+    return of
+
+
+@pytest.fixture(scope="session")
+def ring():
+    """Eight modes on a circle, as PacGAN's."""
+    angle = torch.arange(8) * (2 * torch.pi / 8)
+    return ganbench.Modes(torch.stack([angle.cos(), angle.sin()], dim=1), 0.01)
+
+
+@pytest.fixture
+def draw():
+    """Perfect samples of Gaussian modes."""
+
+    def draw(modes, n, seed=0, only=None):
+        own = torch.Generator().manual_seed(seed)
+        centres = modes.centres[:only]
+        chosen = centres[torch.randint(len(centres), (n,), generator=own)]
+        return chosen + modes.sigma * torch.randn(chosen.shape, generator=own)
+
+    return draw
