@@ -75,7 +75,7 @@ def prepare(request: Request) -> Prepared:
     executor = _executor(suite, request, catalog)
     wanted_reports = reports.checked(suite.reports, catalog, suite.source)
     device = resolve_device(request.device)
-    planned = plan.unfold(suite, catalog, _describe_data(suite, catalog), device, files)
+    planned = plan.unfold(suite, catalog, describe_data(suite, catalog), device, files)
     chosen = plan.select(planned, request.only)
     kept, notes = ([], []) if request.fresh else _kept(chosen, store, catalog)
     done = {result.trial.id for result in kept}
@@ -190,7 +190,7 @@ def _executor(suite: Suite, request: Request, catalog: Catalog) -> Any:
     return catalog.build("executor", catalog.check("executor", ref, "executor"))
 
 
-def _describe_data(suite: Suite, catalog: Catalog) -> dict[str, DataSpec]:
+def describe_data(suite: Suite, catalog: Catalog) -> dict[str, DataSpec]:
     """What each data set looks like. Raises RequestError for one that is not there or takes no such options."""
     specs = {}
     for label, entry in suite.datasets.items():

@@ -44,7 +44,7 @@ def run_trial(
 def _carry_out(trial: Trial, catalog: Catalog, device: torch.device, emit: Callable[[Event], None]) -> TrialResult:
     if why := _skipped(trial, catalog):
         return TrialResult(trial, "skipped", why)
-    run = _Run.build(trial, catalog, device)
+    run = LiveTrial.build(trial, catalog, device)
     _check_networks(run.view, trial)
 
     def evaluate(step: int) -> Any:
@@ -81,7 +81,7 @@ def _carry_out(trial: Trial, catalog: Catalog, device: torch.device, emit: Calla
 
 
 @dataclass(frozen=True)
-class _Run:
+class LiveTrial:
     """The live objects of a trial."""
 
     gan: GAN
@@ -93,7 +93,7 @@ class _Run:
     seed: int
 
     @classmethod
-    def build(cls, trial: Trial, catalog: Catalog, device: torch.device) -> _Run:
+    def build(cls, trial: Trial, catalog: Catalog, device: torch.device) -> LiveTrial:
         """Build every component, each under a random seed of its own."""
         parts, seed = trial.components, trial.seed
         dataset = catalog.build("dataset", parts.dataset)
@@ -112,6 +112,7 @@ class _Run:
         }
         torch.manual_seed(seed_for(seed, "components"))  # for components that draw, such as dropout
         on_device, held_out_there = _to(training, device), _to(held_out, device)
+        gan = GAN(generator, discriminator, loss, regularizers, on_device, trial.training, seed)
         view = RunView(
             generator,
             discriminator,
@@ -121,9 +122,10 @@ class _Run:
             trial.data,
             seed=seed_for(seed, "observation"),
             steps=trial.training.steps,
+            average=gan.average,
         )
         return cls(
-            gan=GAN(generator, discriminator, loss, regularizers, on_device, trial.training, seed),
+            gan=gan,
             view=view,
             observer=Observer(view, diagnoses),
             evaluator=Evaluator(

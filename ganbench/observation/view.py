@@ -18,7 +18,7 @@ class RunView:
     """What observers see of a run. Valid inside `with view.at(step)`.
 
     The networks are called as functions of detached weights and of copies of their buffers, in the mode they
-    train in; samples and latents come from a random stream of the view's own.
+    train in (`average`, a running average of G, in evaluation mode); samples and latents come from a random stream of the view's own.
     """
 
     def __init__(
@@ -32,12 +32,14 @@ class RunView:
         *,
         seed: int,
         steps: int,
+        average: nn.Module | None = None,
     ) -> None:
         self.data = data
         self.data_std = float(training.x.std())
         self.step = 0
         self.steps = steps
         self._generator, self._discriminator, self._loss = generator, discriminator, loss
+        self._average = average
         self._training, self._held_out = training, held_out
         self._device = training.x.device
         self._random = torch.Generator(self._device).manual_seed(seed)
@@ -70,11 +72,14 @@ class RunView:
 
     def fake(self, n: int) -> Batch:
         """`n` samples of the generator from fresh latents, without a graph."""
-        z = torch.randn(n, self._generator.latent_dim, generator=self._random, device=self._device)
-        labels = self._draw(self._training, n).labels if self._training.labels is not None else None
-        with torch.no_grad():
-            x = functional_call(self._generator, self._states[self._generator], (z, labels))
-        return Batch(x, labels)
+        return self._generate(self._generator, self._states[self._generator], n)
+
+    def evaluated(self, n: int) -> Batch:
+        """`n` samples of the generator as it is judged: of the running average of its weights, where there is one."""
+        if self._average is None:
+            return self.fake(n)
+        buffers = dict(self._generator.named_buffers())
+        return self._generate(self._average, {**_state(self._average), **buffers}, n)
 
     def judge(self, batch: Batch) -> Tensor:
         """The discriminator's logits; differentiable in `batch.x` alone."""
@@ -96,6 +101,12 @@ class RunView:
         """The largest number of samples up to `n` that the discriminator can take."""
         pack = getattr(self._discriminator, "pack", 1)
         return max(n // pack, 1) * pack
+
+    @torch.no_grad()
+    def _generate(self, generator: Any, state: dict[str, Tensor], n: int) -> Batch:
+        z = torch.randn(n, self._generator.latent_dim, generator=self._random, device=self._device)
+        labels = self._draw(self._training, n).labels if self._training.labels is not None else None
+        return Batch(functional_call(generator, state, (z, labels)), labels)
 
     def _draw(self, batch: Batch, n: int) -> Batch:
         size = len(batch.x)

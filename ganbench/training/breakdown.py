@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,25 +21,34 @@ class _Broken(Exception):
         self.place = (player, layer, what)
 
 
-def locate(gan: GAN, healthy: Mapping[str, Any], seen_at: int) -> Breakdown:
+def locate(gan: GAN, healthy: Mapping[str, Any], seen_at: int, losses: Sequence[tuple[Tensor, Tensor]]) -> Breakdown:
     """Where the run broke down between the captured `healthy` state and step `seen_at`.
 
-    The steps in between are the same again, bit for bit, this time with every layer watched: a healthy run pays
-    nothing for it. The GAN is left as it is when the fault is met.
+    The steps in between are lived again, this time with every layer watched: a healthy run pays nothing for it.
+    `losses` of D and G at the steps up to `seen_at` say when it showed; a component that does not do the same
+    twice leads nowhere else, and then they alone speak. The GAN is left as it is when the fault is met.
     """
+    shown = _first_shown(seen_at, losses)
     gan.restore(healthy)
     with _watched(gan):
-        while gan.steps_done < seen_at:
+        while gan.steps_done < shown.step:
             try:
-                losses = gan.step()
+                gan.step()
             except _Broken as broken:
-                player, layer, what = broken.place
-                return Breakdown(gan.steps_done + 1, player, layer, what)
-            players: tuple[Player, Player] = ("discriminator", "generator")
-            for player, loss in zip(players, losses, strict=True):
-                if not torch.isfinite(loss):
-                    return Breakdown(gan.steps_done, player, "", "loss")
-    return Breakdown(seen_at, "discriminator", "", "loss")
+                step = gan.steps_done + 1
+                # Weights that break show in the losses of the same step or of the next.
+                return Breakdown(step, *broken.place) if shown.step - step <= 1 else shown
+    return shown
+
+
+def _first_shown(seen_at: int, losses: Sequence[tuple[Tensor, Tensor]]) -> Breakdown:
+    """The first loss that was not finite; where there is none, what the observation itself met."""
+    for step, (loss_d, loss_g) in enumerate(losses, start=seen_at - len(losses) + 1):
+        if not torch.isfinite(loss_d):
+            return Breakdown(step, "discriminator", "", "loss")
+        if not torch.isfinite(loss_g):
+            return Breakdown(step, "generator", "", "loss")
+    return Breakdown(seen_at, "discriminator", "", "output")
 
 
 @contextmanager

@@ -45,7 +45,7 @@ class GAN:
         self.optimizer_g = optimizers.build(settings.optimizer_g, self._g_weights)
         self._penalties_d, self._acts_d = _of_player(regularizers, "discriminator")
         self._penalties_g, self._acts_g = _of_player(regularizers, "generator")
-        self.average = copy.deepcopy(generator).requires_grad_(False) if settings.ema else None
+        self.average = copy.deepcopy(generator).requires_grad_(False).eval() if settings.ema else None
         self._average_weights = list(self.average.parameters()) if self.average is not None else []
         self._real = self.real_batch()
 

@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from torch import Tensor
+
 from ..observation import Observer, Schedule
 from ..records import Breakdown, Finding, Score, Status, StopWhen
 from .breakdown import locate
@@ -45,20 +47,22 @@ def train(
     capture_every = max(1, len(schedule.observe) // CAPTURES)
     gan.warm_up()
     healthy = gan.capture()
+    losses: list[tuple[Tensor, Tensor]] = []  # of D and G, at each step since the last observation
 
     def ending(status: Status, reason: str = "") -> Ending:
         return Ending(status, reason, gan.steps_done, time.perf_counter() - began - elsewhere)
 
     for looks, stop in enumerate(schedule.stops, start=1):
         while gan.steps_done < stop:
-            loss_d, loss_g = gan.step()
+            losses.append(gan.step())  # not looked at here: on an accelerator that would wait for each step
 
         if stop in schedule.observe:
-            row = observer.observe(stop, loss_d, loss_g, probe=stop in schedule.probe)
+            row = observer.observe(stop, *losses[-1], probe=stop in schedule.probe)
             progress(stop, row)
             if observer.broken():
-                observer.breakdown = locate(gan, healthy, stop)
+                observer.breakdown = locate(gan, healthy, stop, losses)
                 return ending("diverged", _describe(observer.breakdown))
+            losses.clear()
             if looks % capture_every == 0:
                 healthy = gan.capture()
             if settings.stop_on and stop in schedule.probe and (sure := _surely_bad(diagnose(), settings.stop_on)):

@@ -19,11 +19,11 @@ REMEDY = (
 class WeakDiscriminator:
     """D lets pass what any fresh critic would catch: the generator is told that bad samples are good.
 
-    A state: what a nearest-neighbour critic sees beyond its floor and beyond AUC_D, held for `rows` probes.
+    A state: what a fresh critic sees beyond its floor and beyond what D sees, held for `rows` probes.
     """
 
-    signals = ("auc_d",)
-    probes = ("fresh_critic_auc",)
+    signals = ()
+    probes = ("fresh_critic_auc", "known_critic_auc")
 
     def __init__(self, *, blindness: float = 0.2, suspicion: float = 0.12, rows: int = 2) -> None:
         self.blindness = blindness
@@ -32,7 +32,7 @@ class WeakDiscriminator:
 
     def diagnose(self, history: ganbench.History) -> Iterator[ganbench.Finding]:
         """At most one finding: a failure above `blindness`, a warning above `suspicion`."""
-        steps, auc, critic, floor = measured(history, "auc_d", "fresh_critic_auc", "fresh_critic_auc_floor")
+        steps, auc, critic, floor = measured(history, "known_critic_auc", "fresh_critic_auc", "fresh_critic_auc_floor")
         unseen = critic - np.maximum(floor, 0.5) - (np.maximum(auc, 0.5) - 0.5)
         for severity, threshold in (("failure", self.blindness), ("warning", self.suspicion)):
             first = onset(unseen >= threshold, self.rows)
@@ -53,7 +53,7 @@ class WeakDiscriminator:
             ),
             evidence={
                 "fresh_critic_auc": ganbench.Evidence(float(critic[-1]), float(max(floor[-1], 0.5)), now),
-                "auc_d": ganbench.Evidence(float(auc[-1]), float(critic[-1] - threshold), now),
+                "known_critic_auc": ganbench.Evidence(float(auc[-1]), float(critic[-1] - threshold), now),
                 "unseen": ganbench.Evidence(float(unseen[-1]), threshold, now),
             },
             remedy=REMEDY,

@@ -12,11 +12,13 @@ class DigitModes:
     """Modes covered and KL to uniform, where an image's mode is the digit in each channel.
 
     The protocol of stacked MNIST (Metz et al. 2017, https://arxiv.org/abs/1611.02163; Lin et al. 2018,
-    https://arxiv.org/abs/1712.04086): each of the C channels is classified as a digit, which makes K = 10**C modes.
+    https://arxiv.org/abs/1712.04086): each of the C channels is classified as a digit, which makes K = 10**C
+    modes.
 
     - `covered`: distinct modes among the generated images, 0 to K.
-    - `kl`: KL(histogram of generated images over the modes || uniform) in nats, 0 to log K; a perfect sampler of N
-      well above K scores about (K - 1) / 2N. A non-finite image is in no mode; without a finite one, `kl` is log K.
+    - `kl`: KL(histogram of generated images over the modes || uniform) in nats, 0 to log K; a perfect sampler
+      of N well above K scores about (K - 1) / 2N. A non-finite image is in no mode; without a finite one,
+      `kl` is log K.
 
     The classifier calls every image some digit, so these count diversity and not quality: read them beside
     `prdc-digits` or `frechet-digits`.

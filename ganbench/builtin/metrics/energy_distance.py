@@ -12,11 +12,11 @@ _BLOCK = 512  # rows a side: a block of distances takes 2 MB
 class EnergyDistance:
     """Energy distance between generated and real samples, 0 where they agree.
 
-    2 E|X - Y| - E|X - X'| - E|Y - Y'| with Euclidean norms of flattened samples, in the data's units; not its root.
-    Székely and Rizzo (2013), "Energy statistics: a class of statistics based on distances", J. Stat. Plan. Inference
-    143(8). It is their V-statistic, where a sample is also paired with itself: it is never negative, so a value can be
-    divided by its floor, while the unbiased U-statistic scatters about 0 where the distributions agree. Its bias,
-    of order 1 / N, is in the floor too. NaN if any sample is not finite.
+    2 E|X - Y| - E|X - X'| - E|Y - Y'| with Euclidean norms of flattened samples, in the data's units; not its
+    root. Székely and Rizzo (2013), "Energy statistics: a class of statistics based on distances", J. Stat.
+    Plan. Inference 143(8). It is their V-statistic, where a sample is also paired with itself: it is never
+    negative, so a value can be divided by its floor, while the unbiased U-statistic scatters about 0 where
+    the distributions agree. Its bias, of order 1 / N, is in the floor too. NaN if any sample is not finite.
     """
 
     better = "lower"
@@ -35,9 +35,10 @@ class EnergyDistance:
 
 
 def _mean_distance(x: torch.Tensor, y: torch.Tensor, centre: torch.Tensor) -> float:
-    """Mean Euclidean distance over all pairs of rows, block by block so that memory does not grow with N x M."""
+    """Mean Euclidean distance over all pairs of rows, by blocks, so that memory does not grow with N x M."""
     total = 0.0
-    for x_rows in x.split(_BLOCK):
+    for x_rows in torch.split(x, _BLOCK):
         near = x_rows.double() - centre
-        total += sum(float(torch.cdist(near, y_rows.double() - centre).sum()) for y_rows in y.split(_BLOCK))
+        for y_rows in torch.split(y, _BLOCK):
+            total += float(torch.cdist(near, y_rows.double() - centre).sum())
     return total / (len(x) * len(y))

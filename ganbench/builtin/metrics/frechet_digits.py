@@ -10,16 +10,17 @@ from .digits.features import digit_features, refuse_undigital
 class FrechetDigits:
     """Fréchet distance between Gaussians fitted to digit features, generated against real.
 
-    The formula of Heusel et al. (2017, https://arxiv.org/abs/1706.08500), computed by torch-fidelity, on the features
-    of the digit classifier that ganbench ships: values compare with each other and with their floor, and not with
-    any FID. NaN if any sample is not finite, or with fewer than two on a side, which have no covariance.
+    The formula of Heusel et al. (2017, https://arxiv.org/abs/1706.08500), computed by torch-fidelity, on the
+    features of the digit classifier that ganbench ships: values compare with each other and with their floor,
+    and not with any FID. NaN if any sample is not finite, or with fewer than two on a side, which have no
+    covariance.
     """
 
     better = "lower"
     skip = staticmethod(refuse_undigital)
 
     def score(self, samples: ganbench.Samples) -> dict[str, float]:
-        """The distance between `samples.fake` (N, C, H, W) and `samples.real` (M, C, H, W), images in [-1, 1]."""
+        """The distance of `samples.fake` (N, C, H, W) from `samples.real` (M, C, H, W), images in [-1, 1]."""
         # Imported here, since it takes seconds and 160 MB.
         from torch_fidelity.metric_fid import (
             KEY_METRIC_FID,

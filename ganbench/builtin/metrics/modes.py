@@ -10,15 +10,16 @@ import ganbench
 class Modes:
     """Modes covered, high-quality share and reverse KL, on points whose modes are known.
 
-    PacGAN's protocol (Lin et al. 2018, https://arxiv.org/abs/1712.04086). A sample is of high quality within three
-    standard deviations (L2) of its nearest mode; a non-finite one never is.
+    PacGAN's protocol (Lin et al. 2018, https://arxiv.org/abs/1712.04086). A sample is of high quality within
+    three standard deviations (L2) of its nearest mode; a non-finite one never is.
 
     - `covered`: modes with at least one high-quality sample, 0 to K.
     - `high_quality`: share of all samples, 0 to 1. A perfect sampler reaches 1 - exp(-4.5) = 0.98889 in two
       dimensions, not 1: more means that the modes have shrunk.
-    - `reverse_kl`: KL(histogram of high-quality samples over the modes || uniform) in nats, 0 to log K. A perfect
-      sampler scores about (K - 1) / 2N. Without any high-quality sample there is no histogram: it is then log K,
-      the largest value and that of a generator with one mode, so that a lost run stays finite and never looks good.
+    - `reverse_kl`: KL(histogram of high-quality samples over the modes || uniform) in nats, 0 to log K. A
+      perfect sampler scores about (K - 1) / 2N. Without any high-quality sample there is no histogram: it is
+      then log K, the largest value and that of a generator with one mode, so that a lost run stays finite and
+      never looks good.
     """
 
     better = {"covered": "higher", "high_quality": "higher", "reverse_kl": "lower"}
@@ -51,7 +52,7 @@ class Modes:
 
 
 def kl_to_uniform(counts: torch.Tensor) -> float:
-    """KL(counts || uniform) in nats, for counts of shape (K,); log K, the largest value, where all are zero."""
+    """KL(counts || uniform) in nats for counts (K,); log K, the largest value, where all are zero."""
     if not counts.sum():
         return math.log(len(counts))
     share = counts.double() / counts.sum()

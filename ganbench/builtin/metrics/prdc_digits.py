@@ -17,12 +17,12 @@ class PrdcDigits:
     """Precision, recall, density and coverage of generated images, in digit features.
 
     Precision and recall follow Kynkäänniemi et al. (2019, https://arxiv.org/abs/1904.06991), computed by
-    torch-fidelity; density and coverage follow Naeem et al. (2020, https://arxiv.org/abs/2002.09797). All stand on
-    balls around samples that reach to their `neighbours`-th neighbour. All lie in 0 to 1 but density, which can
-    exceed 1.
+    torch-fidelity; density and coverage follow Naeem et al. (2020, https://arxiv.org/abs/2002.09797). All
+    stand on balls around samples that reach to their `neighbours`-th neighbour. All lie in 0 to 1 but
+    density, which can exceed 1.
 
-    A non-finite generated sample lies in no ball and has none. Where no more than `neighbours` generated samples are
-    finite, all four are 0; where no more were given on either side, they are undefined: NaN.
+    A non-finite generated sample lies in no ball and has none. Where no more than `neighbours` generated
+    samples are finite, all four are 0; where no more were given on either side, they are undefined: NaN.
     """
 
     better = {"precision": "higher", "recall": "higher", "density": "higher", "coverage": "higher"}
@@ -33,7 +33,7 @@ class PrdcDigits:
 
     def score(self, samples: ganbench.Samples) -> dict[str, float]:
         """Scores of `samples.fake` (N, C, H, W) against `samples.real` (M, C, H, W), images in [-1, 1]."""
-        # In float64: distances are computed through products, which round too much for the balls of equal samples.
+        # In float64: distances are computed through products, and must tell equal samples from near ones.
         fake, real = digit_features(samples.fake).double(), digit_features(samples.real).double()
         if min(len(fake), len(real)) <= self.neighbours or not real.isfinite().all():
             return dict.fromkeys(self.better, math.nan)
@@ -68,12 +68,12 @@ class PrdcDigits:
 def density_coverage(fake: torch.Tensor, real: torch.Tensor, neighbours: int) -> tuple[float, float]:
     """Density and coverage (Naeem et al. 2020) of features fake (N, F) against real (M, F), M > `neighbours`.
 
-    Density: real balls that a generated sample lies in, on average, in units of `neighbours`. Coverage: share of real
-    balls that hold a generated sample. The balls are open, as in the authors' code, so that real samples against
-    themselves have density 1.
+    Density: real balls that a generated sample lies in, on average, in units of `neighbours`. Coverage: share
+    of real balls that hold a generated sample. The balls are open, as in the authors' code, so that real
+    samples against themselves have density 1.
     """
     inside, covered = 0.0, 0.0
-    for rows in real.split(_BLOCK):
+    for rows in torch.split(real, _BLOCK):
         radii = (
             torch.cdist(rows, real).kthvalue(neighbours + 1, dim=1, keepdim=True).values
         )  # the first is itself

@@ -14,11 +14,11 @@ _SEED = 0  # of the directions: the same for all trials, steps and floors
 class SlicedWasserstein:
     """Sliced Wasserstein-1 distance between generated and real samples, 0 where they agree.
 
-    The mean over random directions of W1 between the projections of flattened samples, in the data's units; W1
-    rather than W2, since a few far samples should not outweigh the rest. Rabin et al. (2012), "Wasserstein barycenter
-    and its application to texture mixing"; Bonneel et al. (2015), "Sliced and Radon Wasserstein barycenters of
-    measures", J. Math. Imaging Vis. 51. A shift of length s scores about s / sqrt(dimensions). NaN if any sample
-    is not finite.
+    The mean over random directions of W1 between the projections of flattened samples, in the data's units;
+    W1 rather than W2, since a few far samples should not outweigh the rest. Rabin et al. (2012), "Wasserstein
+    barycenter and its application to texture mixing"; Bonneel et al. (2015), "Sliced and Radon Wasserstein
+    barycenters of measures", J. Math. Imaging Vis. 51. A shift of length s scores about s / sqrt(dimensions).
+    NaN if any sample is not finite.
     """
 
     better = "lower"
@@ -39,7 +39,7 @@ class SlicedWasserstein:
 
 
 def _wasserstein_1(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """Exact W1 between the columns of x (N, P) and of y (M, P), as the area between their quantile functions: (P,)."""
+    """Exact W1 between the columns of x (N, P) and y (M, P), the area between their quantile functions: (P,)."""
     n, m = len(x), len(y)
     # Levels where either quantile function steps, in units of 1 / (N M): whole numbers meet exactly.
     levels = torch.cat([torch.arange(1, n + 1) * m, torch.arange(1, m + 1) * n]).unique()

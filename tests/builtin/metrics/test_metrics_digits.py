@@ -93,7 +93,7 @@ def test_dropped_digits_are_seen(build, of, digits):
 
 
 def test_frechet_follows_the_closed_form_of_gaussians(build, of, monkeypatch):
-    """With features set to the pixels, it is |mean difference|^2 + sum (s1 - s2)^2 for independent features."""
+    """With pixels for features, all independent, it is |mean difference|^2 + sum of (s1 - s2)^2."""
     monkeypatch.setattr("ganbench.builtin.metrics.frechet_digits.digit_features", lambda x: x.flatten(1))
     std = torch.tensor([0.5, 1.0, 2.0, 3.0]).reshape(4, 1, 1)
     fake, real = std * normal(0, 40_000, 4, 1, 1) + 1, normal(1, 40_000, 4, 1, 1)

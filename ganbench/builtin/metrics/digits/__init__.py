@@ -1,1 +1,1 @@
-"""The digit classifier that the digit metrics look through: its network, its training, its features of images."""
+"""The classifier that the digit metrics look through: its network, training, and features of images."""

@@ -31,17 +31,17 @@ def refuse_undigital(trial: ganbench.Trial) -> str | None:
 
 
 def digit_features(images: Tensor) -> Tensor:
-    """Features of images (N, C, H, W): (N, C x FEATURES), channel after channel. Rows of non-finite images are NaN."""
+    """Features of images (N, C, H, W): (N, C x FEATURES), channel after channel; NaN for a non-finite image."""
     channels, finite = _channels(images)
-    rows = torch.cat([load().features(block) for block in channels.split(_BLOCK)])
+    rows = torch.cat([load().features(block) for block in torch.split(channels, _BLOCK)])
     features = rows.reshape(len(images), images.shape[1] * FEATURES)
     return features.masked_fill(~finite[:, None], math.nan)
 
 
 def digits_of(images: Tensor) -> Tensor:
-    """The digit in each channel of images (N, C, H, W): (N, C), whole numbers. Rows of non-finite images are -1."""
+    """The digit in each channel of images (N, C, H, W): (N, C), whole numbers; -1 for a non-finite image."""
     channels, finite = _channels(images)
-    digits = torch.cat([load()(block).argmax(dim=1) for block in channels.split(_BLOCK)])
+    digits = torch.cat([load()(block).argmax(dim=1) for block in torch.split(channels, _BLOCK)])
     return digits.reshape(images.shape[:2]).masked_fill(~finite[:, None], -1)
 
 

@@ -2,10 +2,14 @@
 
     python -m ganbench.builtin.metrics.digits.train
 
-It learns from the training part of scikit-learn's digits alone, the 1,200 images that the data set `digits` trains on,
-and is tried on the other 597. The weights in the tree came from this command, which printed
+It learns from the training part of scikit-learn's digits alone, the 1,200 images that the data set `digits`
+trains on, and is tried on the other 597. The weights in the tree came from this command, which printed
 
-    accuracy 0.9950 on 597 held-out digits, 0.9992 on 1200 seen; 15 s; 127440 bytes
+    accuracy 0.9966 on 597 held-out digits, 1.0000 on 1200 seen; 14 s; 127440 bytes
+
+Beside naming digits, its features learn two more tasks, whose layers are then thrown away: to tell digits
+from spoiled ones, and to draw the image again. Without these, features of noise lie among those of digits:
+three channels of pure noise had a precision of 0.76, now 0.00.
 """
 
 import math
@@ -19,10 +23,10 @@ from sklearn.datasets import load_digits
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .classifier import WEIGHTS, DigitClassifier
+from .classifier import FEATURES, WEIGHTS, DigitClassifier
 
 SEED = 0
-EPOCHS = 120
+EPOCHS = 60
 BATCH = 60
 TRAINING = 1200
 
@@ -41,16 +45,33 @@ def train(seed: int = SEED, epochs: int = EPOCHS) -> DigitClassifier:
     """A classifier trained on the training part; the same seed gives the same one, on one thread."""
     own = torch.Generator().manual_seed(seed)
     (images, labels), _ = split()
-    classifier = _fresh(own)
-    optimizer = torch.optim.AdamW(classifier.parameters(), lr=2e-3, weight_decay=1e-2)
+    with torch.device("meta"):  # torch's own initial weights would come from the global random state
+        classifier = DigitClassifier()
+        spoiled = nn.Linear(FEATURES, 1)
+        drawing = nn.Linear(FEATURES, 64)
+    network = nn.ModuleList([classifier, spoiled, drawing]).to_empty(device="cpu")
+    _initialize(network, own)
+
+    optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=1e-2)
     steps = epochs * (len(images) // BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=4e-3, total_steps=steps)
     for _ in range(epochs):
-        for chosen in torch.randperm(len(images), generator=own).split(BATCH):
-            logits = classifier(_varied(images[chosen], own))
-            loss = functional.cross_entropy(logits, labels[chosen], label_smoothing=0.05)
+        order = torch.randperm(len(images), generator=own)
+        for chosen in order.reshape(-1, BATCH):
+            good = _varied(images[chosen], own)
+            bad = _spoiled(good, own)
+            both = torch.cat([good, bad])
+            features = classifier.features(both)
+            is_bad = torch.cat([torch.zeros(BATCH), torch.ones(BATCH)])
+            loss = (
+                functional.cross_entropy(
+                    classifier.digits(features[:BATCH]), labels[chosen], label_smoothing=0.05
+                )
+                + functional.binary_cross_entropy_with_logits(spoiled(features)[:, 0], is_bad)
+                + 4 * functional.mse_loss(drawing(features), both.flatten(1))
+            )
             optimizer.zero_grad()
-            loss.backward()
+            torch.autograd.backward(loss)
             optimizer.step()
             schedule.step()
     return classifier.eval()
@@ -62,21 +83,18 @@ def accuracy(classifier: DigitClassifier, images: Tensor, labels: Tensor) -> flo
         return float((classifier(images).argmax(dim=1) == labels).double().mean())
 
 
-def _fresh(own: torch.Generator) -> DigitClassifier:
-    with torch.device("meta"):  # torch's own initial weights would come from the global random state
-        classifier = DigitClassifier()
-    classifier.to_empty(device="cpu")
-    for layer in classifier.children():
-        assert isinstance(layer, nn.Conv2d | nn.Linear) and layer.bias is not None
-        nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=own)
-        nn.init.zeros_(layer.bias)
-    return classifier
+def _initialize(network: nn.Module, own: torch.Generator) -> None:
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=own)
+            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]  # each of these has one
 
 
 def _varied(images: Tensor, own: torch.Generator) -> Tensor:
     """Images turned by up to 8 degrees, stretched by up to 10 %, moved by up to a pixel, with a little noise.
 
-    Generated digits are never quite like real ones: features should follow what changes a digit, and little else.
+    Generated digits are never quite like real ones: features should follow what changes a digit, and not much
+    else.
     """
     n = len(images)
     angle, stretch, right, down = (2 * torch.rand(4, n, generator=own) - 1) * torch.tensor(
@@ -90,8 +108,25 @@ def _varied(images: Tensor, own: torch.Generator) -> Tensor:
     )
     moved = (
         functional.grid_sample(images + 1, grid, align_corners=False) - 1
-    )  # what comes in is -1, the background
+    )  # what comes in is background, -1
     return moved + 0.1 * torch.randn(images.shape, generator=own)
+
+
+def _spoiled(images: Tensor, own: torch.Generator) -> Tensor:
+    """Each image spoiled in one of four ways: two in one, halves of two, pixels shuffled, or much noise."""
+    n = len(images)
+    other = images.roll(1, dims=0)
+    top = torch.arange(8)[:, None] < 4
+    strength = 0.3 + 0.9 * torch.rand(n, 1, 1, 1, generator=own)
+    ways = torch.stack(
+        [
+            torch.maximum(images, other),
+            torch.where(top, images, other),
+            images.flatten(1)[:, torch.randperm(64, generator=own)].reshape(images.shape),
+            images + strength * torch.randn(images.shape, generator=own),
+        ]
+    )
+    return ways[torch.randint(len(ways), (n,), generator=own), torch.arange(n)].clamp(-1, 1)
 
 
 def main() -> None:
