@@ -65,8 +65,17 @@ class Catalog:
         """The component of that name; raises RequestError with the nearest one where there is none."""
         if name not in self._entries[kind]:
             prefix = f"{where}: " if where else ""
-            raise RequestError(f"{prefix}no {kind} is called {name!r}; {did_you_mean(name, self._entries[kind])}")
+            broken = "".join(f"; plugin {p!r} failed to load: {why}" for p, why in self.plugins.broken.items())
+            hint = did_you_mean(name, self._entries[kind])
+            raise RequestError(f"{prefix}no {kind} is called {name!r}; {hint}{broken}")
         return self._entries[kind][name]
+
+    def may_lack(self, kind: str, name: str) -> bool:
+        """Whether a component is missing, but a plugin that failed to load may have offered it.
+
+        Then its trials, and no others, fail when they are carried out.
+        """
+        return bool(self.plugins.broken) and name not in self._entries[kind]
 
     def check(self, kind: str, ref: ComponentRef, where: str) -> ComponentRef:
         """`ref` with its options converted to their annotated types; raises RequestError at the first wrong one."""
@@ -93,6 +102,7 @@ class Catalog:
             f"{kind} {ref.name}": str(self.find(kind, ref.name).origin)
             for kind, refs in refs_of(trial).items()
             for ref in refs
+            if not self.may_lack(kind, ref.name)
         }
 
     def _collect(self, kind: str) -> dict[str, Entry]:

@@ -74,10 +74,13 @@ def show(value: Any) -> str:
 
 def _annotations(build: Callable[..., Any]) -> dict[str, Any]:
     """Annotations of a function or of a class's `__init__`, with forward references resolved."""
-    function = build.__init__ if inspect.isclass(build) else build  # type: ignore[misc]
+    function = build.__init__ if inspect.isclass(build) else build
     try:
         return typing.get_type_hints(function, include_extras=True)
-    except (NameError, TypeError):  # a name imported for type checkers only: the other options still get checked
+    except (
+        NameError,
+        TypeError,
+    ):  # a name imported for type checkers only: the other options still get checked
         raw = getattr(function, "__annotations__", {})
         return {name: hint for name, hint in raw.items() if not isinstance(hint, str)}
 

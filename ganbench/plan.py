@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -22,7 +22,11 @@ NETWORKS = ("generator", "discriminator", "loss")
 
 
 def unfold(
-    suite: Suite, catalog: Catalog, specs: Mapping[str, DataSpec], device: str = "cpu", plugin_files: Sequence[str] = ()
+    suite: Suite,
+    catalog: Catalog,
+    specs: Mapping[str, DataSpec],
+    device: str = "cpu",
+    plugin_files: Sequence[str] = (),
 ) -> list[Trial]:
     """Every trial of a suite: data sets × methods × seeds, in the suite's order.
 
@@ -89,7 +93,7 @@ def regularizer_names(trial: Trial) -> str:
     return ";".join(ref.name for ref in trial.components.regularizers)
 
 
-_KEYS = {
+_KEYS: dict[str, Callable[[Trial], str]] = {
     "dataset": lambda t: t.dataset,
     "method": lambda t: t.method,
     "seed": lambda t: str(t.seed),
@@ -107,12 +111,16 @@ def _components(settings: dict[str, Any], dataset: ComponentRef, catalog: Catalo
         if part not in settings:
             raise RequestError(f"{where}: {part!r} is missing")
     regularizers = settings.pop("regularizers", ())
+
+    def checked(kind: str, ref: ComponentRef) -> ComponentRef:
+        return ref if catalog.may_lack(kind, ref.name) else catalog.check(kind, ref, where)
+
     return Components(
         dataset=catalog.check("dataset", dataset, where),
-        generator=catalog.check("generator", settings.pop("generator"), where),
-        discriminator=catalog.check("discriminator", settings.pop("discriminator"), where),
-        loss=catalog.check("loss", settings.pop("loss"), where),
-        regularizers=tuple(catalog.check("regularizer", ref, where) for ref in regularizers),
+        generator=checked("generator", settings.pop("generator")),
+        discriminator=checked("discriminator", settings.pop("discriminator")),
+        loss=checked("loss", settings.pop("loss")),
+        regularizers=tuple(checked("regularizer", ref) for ref in regularizers),
     )
 
 
@@ -127,7 +135,9 @@ def _check_stops(training: Training, diagnoses: Sequence[ComponentRef], where: s
     made = [ref.name for ref in diagnoses]
     for name in training.stop_on:
         if name not in made:
-            raise RequestError(f"{where}: stop_on: {name!r} is not among the suite's diagnoses; {did_you_mean(name, made)}")
+            raise RequestError(
+                f"{where}: stop_on: {name!r} is not among the suite's diagnoses; {did_you_mean(name, made)}"
+            )
 
 
 def _trial_id(dataset: str, method: str, seed: int, content: Any) -> str:

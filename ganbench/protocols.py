@@ -9,7 +9,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .records import Batch, DataSpec, Direction, Event, Finding, History, Modes, Player, Samples, Trial, TrialResult
+from .records import (
+    Batch,
+    DataSpec,
+    Direction,
+    Event,
+    Finding,
+    History,
+    Modes,
+    Player,
+    Samples,
+    Trial,
+    TrialResult,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -122,15 +134,28 @@ class Diagnosis(Protocol):
 
 
 class Comparison(Protocol):
-    """What a report is given: the four tables of INTERFACE's CSV files, and each trial's arrays."""
+    """What a report is given: the four tables of a report's CSV files, and each trial's arrays."""
 
-    suite: str
-    summary: str
-    trials: pd.DataFrame
-    scores: pd.DataFrame
-    findings: pd.DataFrame
-    comparison: pd.DataFrame
-    environment: Mapping[str, Any]
+    @property
+    def suite(self) -> str: ...
+
+    @property
+    def summary(self) -> str: ...
+
+    @property
+    def trials(self) -> pd.DataFrame: ...
+
+    @property
+    def scores(self) -> pd.DataFrame: ...
+
+    @property
+    def findings(self) -> pd.DataFrame: ...
+
+    @property
+    def comparison(self) -> pd.DataFrame: ...
+
+    @property
+    def environment(self) -> Mapping[str, Any]: ...
 
     def history(self, trial: str) -> Mapping[str, np.ndarray[Any, Any]]: ...
 

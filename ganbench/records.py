@@ -231,6 +231,7 @@ class TrialResult:
     origins: Mapping[str, str] = field(default_factory=dict)  # "loss hinge" -> "ganbench 0.1.0"
     scores: tuple[Score, ...] = ()
     findings: tuple[Finding, ...] = ()
+    verdicts: tuple[str, ...] = ()  # the failures found, or "healthy", or "inconclusive"; none where none was sought
     artifacts: Artifacts | None = None
 
 

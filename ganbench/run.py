@@ -171,11 +171,11 @@ def _check_names(suite: Suite, catalog: Catalog) -> None:
     for label, method in suite.methods.items():
         where = f"{suite.source}: method {label!r}"
         for settings in (method.settings, method.points, method.images):
-            for part in plan.NETWORKS:
-                if part in settings:
-                    catalog.find(part, settings[part].name, where)
-            for ref in settings.get("regularizers", ()):
-                catalog.find("regularizer", ref.name, where)
+            named = [(part, settings[part]) for part in plan.NETWORKS if part in settings]
+            named += [("regularizer", ref) for ref in settings.get("regularizers", ())]
+            for kind, ref in named:
+                if not catalog.may_lack(kind, ref.name):
+                    catalog.find(kind, ref.name, where)
     for kind, refs in (("metric", suite.metrics), ("diagnosis", suite.diagnoses), ("report", suite.reports)):
         for ref in refs or ():
             catalog.find(kind, ref.name, suite.source)
@@ -224,5 +224,7 @@ def _kept(chosen: Sequence[Trial], store: Store, catalog: Catalog) -> tuple[list
 
 
 def _difference(old: Any, new: Any) -> str:
-    changed = [f"{part} was made by {old.get(part)}, now {origin}" for part, origin in new.items() if old.get(part) != origin]
+    changed = [
+        f"{part} was made by {old.get(part)}, now {origin}" for part, origin in new.items() if old.get(part) != origin
+    ]
     return "; ".join(changed) or "its components have changed"

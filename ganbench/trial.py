@@ -13,7 +13,7 @@ import torch
 
 from . import catalog as catalogs
 from .catalog import Catalog, refs_of
-from .diagnosis import diagnose
+from .diagnosis import diagnose, verdicts
 from .evaluation import Evaluator, generate
 from .observation import Observer, RunView, Schedule
 from .records import Artifacts, Batch, Event, Trial, TrialProgress, TrialResult, TrialStarted
@@ -62,6 +62,7 @@ def _carry_out(trial: Trial, catalog: Catalog, device: torch.device, emit: Calla
         progress=progress,
     )
     history = run.observer.history()
+    findings = diagnose(run.diagnoses, history)
     return TrialResult(
         trial=trial,
         status=ending.status,
@@ -70,7 +71,8 @@ def _carry_out(trial: Trial, catalog: Catalog, device: torch.device, emit: Calla
         train_seconds=ending.seconds,
         origins=catalog.origins(trial),
         scores=tuple(run.evaluator.scores),
-        findings=diagnose(run.diagnoses, history),
+        findings=findings,
+        verdicts=verdicts(findings) if run.diagnoses else (),
         artifacts=Artifacts(
             history=history,
             samples=run.samples()[:KEPT_SAMPLES].numpy(),

@@ -86,7 +86,11 @@ def test_the_suites_that_ship_unfold(name):
     suite = read(catalog.find("suite", name).build())
     table = tomllib.loads(Path(suite.source).read_text())
     trials = trials_of(table)
-    assert len({trial.id for trial in trials}) == len(trials) == len(suite.methods) * len(suite.datasets) * len(suite.seeds)
+    assert (
+        len({trial.id for trial in trials})
+        == len(trials)
+        == len(suite.methods) * len(suite.datasets) * len(suite.seeds)
+    )
 
 
 def test_basic_holds_what_it_promises():
@@ -109,16 +113,25 @@ def test_the_grid_form_crosses_everything():
 
 
 def test_a_method_may_differ_between_points_and_images():
-    both = {"points": {"generator": "mlp", "discriminator": "mlp"}, "images": {"generator": "conv", "discriminator": "conv"}}
+    both = {
+        "points": {"generator": "mlp", "discriminator": "mlp"},
+        "images": {"generator": "conv", "discriminator": "conv"},
+    }
     table = suite_table(datasets=["ring", "digits"], methods={"m": {"loss": "hinge", **both}})
-    assert {t.dataset: t.components.generator.name for t in trials_of(table)} == {"ring": "mlp", "digits": "conv"}
+    assert {t.dataset: t.components.generator.name for t in trials_of(table)} == {
+        "ring": "mlp",
+        "digits": "conv",
+    }
 
 
 def test_the_nearest_setting_wins():
     table = suite_table(
         training={"steps": 10, "batch_size": 8, "optimizer": {"name": "sgd", "lr": 0.5}},
         datasets={"ring": {"steps": 20}, "grid": {}},
-        methods={"a": {"loss": "hinge", **MLP}, "b": {"loss": "hinge", **MLP, "optimizer_g": "adam", "batch_size": 4}},
+        methods={
+            "a": {"loss": "hinge", **MLP},
+            "b": {"loss": "hinge", **MLP, "optimizer_g": "adam", "batch_size": 4},
+        },
     )
     trials = {(t.dataset, t.method): t.training for t in trials_of(table)}
     assert trials["ring", "a"].steps == 20 and trials["grid", "a"].steps == 10
@@ -138,7 +151,7 @@ def test_only_selects_by_column_and_names_what_there_is_instead():
     trials = trials_of(suite_table(methods={"a": {"loss": "hinge", **MLP}, "b": {"loss": "minimax", **MLP}}, seeds=3))
     assert {t.method for t in select(trials, ["loss=h*"])} == {"a"}
     assert len(select(trials, ["method=a", "method=b", "seed=0"])) == 2
-    with pytest.raises(RequestError, match="no trial matches; there are .*'a', 'b'"):
+    with pytest.raises(RequestError, match=r"no trial matches; there are .*'a', 'b'"):
         select(trials, ["method=c"])
     with pytest.raises(RequestError, match=r"did you mean 'method'\?"):
         select(trials, ["metod=c"])

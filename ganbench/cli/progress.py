@@ -86,10 +86,10 @@ class _PlainLines:
         self._tally.take(event)
         if isinstance(event, TrialEnded) and event.result.status in ("diverged", "error", "timeout"):
             _say(f"{event.result.status}: {event.result.trial.id}: {event.result.reason}")
-        if self._tally.total and (time.monotonic() - self._said > PLAIN_EVERY or self._tally.done == self._tally.total):
-            if isinstance(event, TrialEnded | TrialProgress):
-                self._said = time.monotonic()
-                _say(self._tally.line())
+        due = time.monotonic() - self._said > PLAIN_EVERY or self._tally.done == self._tally.total
+        if due and isinstance(event, TrialEnded | TrialProgress):
+            self._said = time.monotonic()
+            _say(self._tally.line())
 
 
 class _LiveLine:
@@ -107,7 +107,9 @@ class _LiveLine:
         self._tally.take(event)
         if isinstance(event, TrialEnded) and event.result.status in ("diverged", "error", "timeout"):
             self.live.console.print(
-                f"{event.result.status}: {event.result.trial.id}: {event.result.reason}", markup=False, highlight=False
+                f"{event.result.status}: {event.result.trial.id}: {event.result.reason}",
+                markup=False,
+                highlight=False,
             )
         self.live.update(self._render())
 

@@ -53,7 +53,10 @@ def command(
         with showing_progress(prepared.catalog.plugins.manager, prepared.todo):
             outcome = carry_out(prepared, words)
     except KeyboardInterrupt:
-        click.echo(f"ganbench: interrupted; finished trials are kept in {prepared.store.folder}. Go on with: {words}", err=True)
+        click.echo(
+            f"ganbench: interrupted; finished trials are kept in {prepared.store.folder}. Go on with: {words}",
+            err=True,
+        )
         return 130
     show_comparison(prepared.store)
     return _close(outcome)
@@ -75,5 +78,8 @@ def _close(outcome: Outcome) -> int:
     if outcome.files:
         click.echo(f"\nreport: {outcome.files[0]}")
     if outcome.faults:
-        click.echo(f"ganbench: {outcome.faults} trials ended in error or timeout; run again to try them again", err=True)
+        click.echo(
+            f"ganbench: {outcome.faults} trials ended in error or timeout; run again to try them again",
+            err=True,
+        )
     return 1 if outcome.faults or outcome.failed_reports else 0

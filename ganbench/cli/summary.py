@@ -36,7 +36,9 @@ def _table(comparison: Comparison, dataset: str) -> Any:
     trials = comparison.trials[comparison.trials.dataset == dataset]
     rows = comparison.comparison[comparison.comparison.dataset == dataset]
     metrics = list(dict.fromkeys(rows.metric))
-    table = Table(title=Text(dataset, style="bold"), title_justify="left", caption=_legend(rows), caption_justify="left")
+    table = Table(
+        title=Text(dataset, style="bold"), title_justify="left", caption=_legend(rows), caption_justify="left"
+    )
     table.add_column("method")
     for metric in metrics:
         arrow = "↑" if rows[rows.metric == metric].better.iloc[0] == "higher" else "↓"

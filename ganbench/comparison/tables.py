@@ -9,14 +9,12 @@ import msgspec
 import numpy as np
 import pandas as pd
 
-from ..diagnosis import verdicts
 from ..plan import regularizer_names
 from ..records import TrialResult
 from .ranking import standings
 from .statistics import Array, iqm, iqm_interval, wilson_interval
 
 LOST = ("diverged", "error", "timeout")  # the trial has no final score
-JUDGED = ("done", "stopped", "diverged")  # the trial has a history to diagnose
 
 TRIALS = [
     *("suite", "trial", "dataset", "method", "generator", "discriminator", "loss", "regularizers", "seed"),
@@ -55,7 +53,7 @@ def trials_table(results: Sequence[TrialResult]) -> pd.DataFrame:
                 "seed": r.trial.seed,
                 "status": r.status,
                 "reason": r.reason,
-                "verdicts": ";".join(verdicts(r.findings)) if r.trial.diagnoses and r.status in JUDGED else "",
+                "verdicts": ";".join(r.verdicts),
                 "steps": r.steps,
                 "train_seconds": r.train_seconds,
                 "seconds": r.seconds,
@@ -113,7 +111,10 @@ def comparison_table(trials: pd.DataFrame, scores: pd.DataFrame, findings: pd.Da
             ours = group[group.method == name]
             rows.append(
                 {
-                    **{"suite": suite, "dataset": dataset, "method": name, "metric": metric},
+                    "suite": suite,
+                    "dataset": dataset,
+                    "method": name,
+                    "metric": metric,
                     "better": group.better.iloc[0],
                     **_failures(int(failed[mine.index].sum()), len(mine)),
                     **_summary(sign * seeds[name][np.isfinite(seeds[name])]),
@@ -146,7 +147,13 @@ def _per_seed(trials: pd.DataFrame, ends: pd.DataFrame, sign: int) -> Array:
 
 def _failures(failed: int, n: int) -> dict[str, object]:
     low, high = wilson_interval(failed, n)
-    return {"n_seeds": n, "failed": failed, "failure_rate": failed / n, "failure_low": low, "failure_high": high}
+    return {
+        "n_seeds": n,
+        "failed": failed,
+        "failure_rate": failed / n,
+        "failure_low": low,
+        "failure_high": high,
+    }
 
 
 def _summary(values: Array) -> dict[str, object]:

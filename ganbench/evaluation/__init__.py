@@ -1,6 +1,6 @@
 """Stage 5: samples to scores, each beside its floor."""
 
-from .scoring import Evaluator
 from .sampling import generate
+from .scoring import Evaluator
 
 __all__ = ["Evaluator", "generate"]

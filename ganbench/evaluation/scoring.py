@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..records import Batch, DataSpec, Modes, Samples, Score
+from ..records import Batch, DataSpec, Direction, Modes, Samples, Score
 
 
 class Evaluator:
@@ -55,7 +55,7 @@ class Evaluator:
                         step=step,
                         metric=name if key == name else f"{name}.{key}",
                         value=float(value),
-                        better=metric.better if isinstance(metric.better, str) else metric.better[key],
+                        better=_direction(metric.better, key),
                         floor=float(self._floors[name].get(key, math.nan)),
                         n_real=len(self.reals),
                         n_fake=len(fake),
@@ -67,3 +67,7 @@ class Evaluator:
 
     def _samples(self, fake: Tensor) -> Samples:
         return Samples(fake, self.reals, self._data, self._modes)
+
+
+def _direction(better: Direction | Mapping[str, Direction], key: str) -> Direction:
+    return better[key] if isinstance(better, Mapping) else better

@@ -18,7 +18,8 @@ class RunView:
     """What observers see of a run. Valid inside `with view.at(step)`.
 
     The networks are called as functions of detached weights and of copies of their buffers, in the mode they
-    train in (`average`, a running average of G, in evaluation mode); samples and latents come from a random stream of the view's own.
+    train in (`average`, a running average of G, in evaluation mode); samples and latents come from a random stream
+    of the view's own.
     """
 
     def __init__(

@@ -48,7 +48,9 @@ class Store:
             lock = filelock.FileLock(self.folder / LOCK, timeout=0)
             lock.acquire()
         except filelock.Timeout:
-            raise RequestError(f"another run is at work in {self.folder}; wait for it or give another --output") from None
+            raise RequestError(
+                f"another run is at work in {self.folder}; wait for it or give another --output"
+            ) from None
         except OSError as error:
             raise RequestError(f"output {self.folder} cannot be written: {error.strerror or error}") from None
         try:

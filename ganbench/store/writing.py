@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import shutil
 import uuid
 from dataclasses import dataclass, fields
@@ -22,7 +21,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     """Readers see the old file or the new one, never a part."""
     hidden = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     hidden.write_bytes(content)
-    os.replace(hidden, path)
+    hidden.replace(path)
 
 
 def write_trial(folder: Path, result: TrialResult) -> None:
@@ -37,11 +36,11 @@ def write_trial(folder: Path, result: TrialResult) -> None:
         _write_arrays(hidden, result.artifacts)
     if folder.exists():
         older = folder.with_name(f"{hidden.name}.old")
-        os.replace(folder, older)
-        os.replace(hidden, folder)
+        folder.replace(older)
+        hidden.replace(folder)
         shutil.rmtree(older)
     else:
-        os.replace(hidden, folder)
+        hidden.replace(folder)
 
 
 def to_json(record: object) -> bytes:
@@ -61,6 +60,7 @@ class Facts:
     device: str
     threads: int
     origins: dict[str, str]
+    verdicts: tuple[str, ...]
 
 
 def _facts(result: TrialResult) -> Facts:

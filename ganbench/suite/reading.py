@@ -166,13 +166,19 @@ def _grid_methods(grid: tables.GridTable, where: str) -> dict[str, MethodEntry]:
     for g, d, loss, regularizers in itertools.product(
         grid.generators, grid.discriminators, grid.losses, grid.regularizers
     ):
-        settings = {
+        tail = tuple(_ref(r, place) for r in regularizers)
+        settings: dict[str, Any] = {
             "generator": _ref(g, place),
             "discriminator": _ref(d, place),
             "loss": _ref(loss, place),
-            "regularizers": tuple(_ref(r, place) for r in regularizers),
+            "regularizers": tail,
         }
-        parts = [settings["generator"], settings["discriminator"], settings["loss"], *settings["regularizers"]]
+        parts = [
+            settings["generator"],
+            settings["discriminator"],
+            settings["loss"],
+            *settings["regularizers"],
+        ]
         label = "+".join(_label(part) for part in parts)
         if label in methods:
             raise RequestError(f"{place}: {label} stands twice")

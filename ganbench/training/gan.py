@@ -100,7 +100,7 @@ class GAN:
         if self.average is not None:
             # Weights of the first steps are worth forgetting sooner than the decay would.
             decay = min(self.settings.ema, (self.steps_done + 1) / (self.steps_done + 10))
-            torch._foreach_lerp_(self._average_weights, self._g_weights, 1 - decay)  # type: ignore[arg-type]
+            torch._foreach_lerp_(self._average_weights, self._g_weights, 1 - decay)
         return loss.detach()
 
     def judge(self, batch: Batch) -> Tensor:

@@ -60,7 +60,9 @@ class Drop(nn.Module):
     """D with dropout and batch normalization."""
     def __init__(self, data, *, width: int = 16):
         super().__init__()
-        self.net = nn.Sequential(nn.Linear(2, width), nn.BatchNorm1d(width), nn.Dropout(0.3), nn.ReLU(), nn.Linear(width, 1))
+        self.net = nn.Sequential(
+            nn.Linear(2, width), nn.BatchNorm1d(width), nn.Dropout(0.3), nn.ReLU(), nn.Linear(width, 1)
+        )
     def forward(self, x, labels=None):
         return self.net(x).squeeze(1)
 
@@ -158,9 +160,7 @@ def test_the_average_of_g_is_what_is_evaluated(make_trial):
     assert any(not torch.equal(judged[name], raw[name]) for name in judged)
 
 
-@pytest.mark.parametrize(
-    "decay, halfway, end", [("constant", 1.0, 1.0), ("linear", 0.5, 0.0), ("cosine", 0.5, 0.0)]
-)
+@pytest.mark.parametrize("decay, halfway, end", [("constant", 1.0, 1.0), ("linear", 0.5, 0.0), ("cosine", 0.5, 0.0)])
 def test_learning_rates_fall_as_asked(decay, halfway, end):
     assert decay_factor(decay, 0.0) == 1.0
     assert decay_factor(decay, 0.5) == pytest.approx(halfway)

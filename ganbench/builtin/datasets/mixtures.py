@@ -8,7 +8,10 @@ import torch
 
 import ganbench
 
-_TRAINING_SEED, _HELD_OUT_SEED = 1, 2  # the same points in every run: a data set is fixed, training seeds vary
+_TRAINING_SEED, _HELD_OUT_SEED = (
+    1,
+    2,
+)  # the same points in every run: a data set is fixed, training seeds vary
 
 
 class _Mixture:
@@ -41,7 +44,13 @@ class Ring(_Mixture):
     """Gaussians evenly spaced on a circle (PacGAN's 2D-ring by default)."""
 
     def __init__(
-        self, *, modes: int = 8, radius: float = 1.0, sigma: float = 0.01, size: int = 100_000, held_out: int = 20_000
+        self,
+        *,
+        modes: int = 8,
+        radius: float = 1.0,
+        sigma: float = 0.01,
+        size: int = 100_000,
+        held_out: int = 20_000,
     ) -> None:
         if modes < 1 or radius <= 0:
             raise ValueError(f"modes = {modes} and radius = {radius} must be positive")
@@ -54,7 +63,13 @@ class Grid(_Mixture):
     """Gaussians on a square grid centred on the origin (PacGAN's 2D-grid by default)."""
 
     def __init__(
-        self, *, modes: int = 25, spacing: float = 2.0, sigma: float = 0.05, size: int = 100_000, held_out: int = 20_000
+        self,
+        *,
+        modes: int = 25,
+        spacing: float = 2.0,
+        sigma: float = 0.05,
+        size: int = 100_000,
+        held_out: int = 20_000,
     ) -> None:
         side = math.isqrt(max(modes, 0))
         if modes < 1 or side * side != modes or spacing <= 0:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import ganbench
 
-from .sustained import confidence, measured, onset
+from .sustained import confidence, graded, measured
 
 REMEDY = (
     'loss = "relativistic" with regularizers = ["r1", "r2"]; or a lower lr in optimizer_g, g_steps = 1; '
@@ -32,23 +32,19 @@ class ModeCollapse:
         """At most one finding: a failure above `missing`, a warning above `suspicion`."""
         steps, coverage, floor = measured(history, "coverage", "coverage_floor")
         missing = 1 - coverage / floor
-        for severity, threshold in (("failure", self.missing), ("warning", self.suspicion)):
-            first = onset(missing >= threshold, self.rows)
-            if first is not None:
-                break
-        else:
+        grade = graded(missing, self.missing, self.suspicion, self.rows)
+        if grade is None:
             return
+        severity, threshold, first = grade
         yield ganbench.Finding(
             diagnosis="mode-collapse",
             horizon="now",
-            severity="failure" if severity == "failure" else "warning",
+            severity=severity,
             confidence=confidence(steps, first, history.steps),
             onset_step=int(steps[first]),
             summary=f"The generator does not reach {missing[-1]:.0%} of the real data: modes are missing.",
             evidence={
-                "coverage": ganbench.Evidence(
-                    float(coverage[-1]), float((1 - threshold) * floor[-1]), int(steps[-1])
-                )
+                "coverage": ganbench.Evidence(float(coverage[-1]), float((1 - threshold) * floor[-1]), int(steps[-1]))
             },
             remedy=REMEDY,
         )

@@ -34,6 +34,16 @@ def onset(met: Array, at_least: int) -> int | None:
     return int(np.flatnonzero(met & (held >= KEPT))[0])
 
 
+def graded(measure: Array, failure: float, warning: float, rows: int) -> tuple[ganbench.Severity, float, int] | None:
+    """The gravest of two thresholds that `measure` has stayed above for `rows` rows, and since which row."""
+    grades: tuple[tuple[ganbench.Severity, float], ...] = (("failure", failure), ("warning", warning))
+    for severity, threshold in grades:
+        first = onset(measure >= threshold, rows)
+        if first is not None:
+            return severity, threshold, first
+    return None
+
+
 def confidence(steps: Array, first: int, budget: int) -> float:
     """How sure a state is that has held since row `first`: from 1/2 up to 1 when it has lasted."""
     lasted = (steps[-1] - steps[first]) / budget

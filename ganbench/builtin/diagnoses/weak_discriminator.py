@@ -8,7 +8,7 @@ import numpy as np
 
 import ganbench
 
-from .sustained import confidence, measured, onset
+from .sustained import confidence, graded, measured
 
 REMEDY = (
     "a wider or deeper discriminator, a higher lr in optimizer_d (or a lower one in optimizer_g), d_steps = 2; "
@@ -34,17 +34,15 @@ class WeakDiscriminator:
         """At most one finding: a failure above `blindness`, a warning above `suspicion`."""
         steps, auc, critic, floor = measured(history, "known_critic_auc", "fresh_critic_auc", "fresh_critic_auc_floor")
         unseen = critic - np.maximum(floor, 0.5) - (np.maximum(auc, 0.5) - 0.5)
-        for severity, threshold in (("failure", self.blindness), ("warning", self.suspicion)):
-            first = onset(unseen >= threshold, self.rows)
-            if first is not None:
-                break
-        else:
+        grade = graded(unseen, self.blindness, self.suspicion, self.rows)
+        if grade is None:
             return
+        severity, threshold, first = grade
         now = int(steps[-1])
         yield ganbench.Finding(
             diagnosis="weak-discriminator",
             horizon="now",
-            severity="failure" if severity == "failure" else "warning",
+            severity=severity,
             confidence=confidence(steps, first, history.steps),
             onset_step=int(steps[first]),
             summary=(

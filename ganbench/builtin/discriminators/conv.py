@@ -22,7 +22,9 @@ class ConvDiscriminator(nn.Module):
         if side is None:
             raise ValueError(f"no convolutional discriminator for samples of shape {data.shape}")
         base, k = side
-        whole = "spectral" if normalization == "spectral" else "none"  # first and last layer: never batch statistics
+        whole: Normalization = (
+            "spectral" if normalization == "spectral" else "none"
+        )  # first and last layer: never batch statistics
         channels = width // 2
         layers: list[nn.Module] = [
             *normalized(nn.Conv2d(data.shape[0], channels, 3, padding=1), channels, whole),

@@ -17,7 +17,12 @@ class MLPDiscriminator(nn.Module):
     """Multilayer perceptron with leaky ReLU, for data of any shape."""
 
     def __init__(
-        self, data: ganbench.DataSpec, *, width: int = 128, depth: int = 2, normalization: Normalization = "none"
+        self,
+        data: ganbench.DataSpec,
+        *,
+        width: int = 128,
+        depth: int = 2,
+        normalization: Normalization = "none",
     ) -> None:
         super().__init__()
         layers: list[nn.Module] = []

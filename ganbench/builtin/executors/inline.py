@@ -8,7 +8,7 @@ import ganbench
 
 
 class Inline:
-    """One trial after the other in this process: for debugging. A trial that hangs or kills its process is not survived."""
+    """One trial after the other in this process, for debugging: a trial that hangs or kills its process ends the run."""
 
     def __init__(self, *, threads: int | None = None) -> None:
         self.threads = threads

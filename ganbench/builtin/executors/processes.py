@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 import time
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing import connection
@@ -146,6 +147,7 @@ def _work(pipe: Connection, threads: int) -> None:
     """A worker's life: trials in, progress and results out, until the pipe closes or the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     threading.Thread(target=_outlive_nobody, daemon=True).start()
+    warnings.filterwarnings("ignore", message="plugin .* is left out")  # the parent has said so
     with contextlib.suppress(EOFError, OSError):
         while True:
             trial: ganbench.Trial = pipe.recv()

@@ -32,7 +32,9 @@ class ConvGenerator(nn.Module):
         self.latent_dim = latent_dim
         self.value_range = data.value_range
         channels = width * 2 ** (k - 1)  # halved at each doubling of the side
-        self.stem = nn.Sequential(nn.Linear(latent_dim, channels * base * base), nn.Unflatten(1, (channels, base, base)))
+        self.stem = nn.Sequential(
+            nn.Linear(latent_dim, channels * base * base), nn.Unflatten(1, (channels, base, base))
+        )
         layers: list[nn.Module] = [*_after(channels, normalization), nn.ReLU()]
         for _ in range(k):
             up = nn.ConvTranspose2d(channels, channels // 2, 4, stride=2, padding=1)

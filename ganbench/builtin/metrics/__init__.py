@@ -12,6 +12,4 @@ def ganbench_metrics() -> Iterator[ganbench.Component]:
     yield ganbench.Component("frechet-digits", "ganbench.builtin.metrics.frechet_digits:FrechetDigits")
     yield ganbench.Component("modes", "ganbench.builtin.metrics.modes:Modes")
     yield ganbench.Component("prdc-digits", "ganbench.builtin.metrics.prdc_digits:PrdcDigits")
-    yield ganbench.Component(
-        "sliced-wasserstein", "ganbench.builtin.metrics.sliced_wasserstein:SlicedWasserstein"
-    )
+    yield ganbench.Component("sliced-wasserstein", "ganbench.builtin.metrics.sliced_wasserstein:SlicedWasserstein")

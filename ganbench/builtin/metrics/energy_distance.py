@@ -26,9 +26,7 @@ class EnergyDistance:
         fake, real = samples.fake.flatten(1), samples.real.flatten(1)
         if not (fake.isfinite().all() and real.isfinite().all()):
             return {"energy-distance": math.nan}
-        centre = real.double().mean(
-            dim=0
-        )  # distances are computed through products, which round less around 0
+        centre = real.double().mean(dim=0)  # distances come from products, which round less around 0
         between = _mean_distance(fake, real, centre)
         within = _mean_distance(fake, fake, centre) + _mean_distance(real, real, centre)
         return {"energy-distance": max(0.0, 2 * between - within)}

@@ -27,20 +27,15 @@ class Modes:
     @staticmethod
     def skip(trial: ganbench.Trial) -> str | None:
         """Why the trial's data has no modes to count, as far as its shape can tell."""
-        return (
-            None if trial.data.kind == "points" else f"modes are counted on points, not on {trial.data.kind}"
-        )
+        kind = trial.data.kind
+        return None if kind == "points" else f"modes are counted on points, not on {kind}"
 
     def score(self, samples: ganbench.Samples) -> dict[str, float]:
         """Scores of `samples.fake` (N, dimensions); raises ValueError where the data set states no modes."""
         if samples.modes is None:
-            raise ValueError(
-                "the metric 'modes' needs a data set that states its modes, and this one does not"
-            )
+            raise ValueError("the metric 'modes' needs a data set that states its modes; this one does not")
         centres = samples.modes.centres.double()
-        exact = (
-            "donot_use_mm_for_euclid_dist"  # the default loses digits where modes are narrow and far from 0
-        )
+        exact = "donot_use_mm_for_euclid_dist"  # the default rounds where modes are narrow and far from 0
         distance, nearest = torch.cdist(samples.fake.double(), centres, compute_mode=exact).min(dim=1)
         good = distance <= 3 * samples.modes.sigma  # false for NaN
         counts = nearest[good].bincount(minlength=len(centres)).double()

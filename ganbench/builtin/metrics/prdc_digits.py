@@ -74,9 +74,7 @@ def density_coverage(fake: torch.Tensor, real: torch.Tensor, neighbours: int) ->
     """
     inside, covered = 0.0, 0.0
     for rows in torch.split(real, _BLOCK):
-        radii = (
-            torch.cdist(rows, real).kthvalue(neighbours + 1, dim=1, keepdim=True).values
-        )  # the first is itself
+        radii = torch.cdist(rows, real).kthvalue(neighbours + 1, dim=1, keepdim=True).values  # the first is itself
         within = torch.cdist(rows, fake) < radii
         inside += float(within.sum())
         covered += float(within.any(dim=1).sum())

@@ -4,6 +4,7 @@ import math
 from typing import Annotated
 
 import msgspec
+import numpy as np
 import torch
 
 import ganbench
@@ -17,7 +18,9 @@ class SlicedWasserstein:
     The mean over random directions of W1 between the projections of flattened samples, in the data's units;
     W1 rather than W2, since a few far samples should not outweigh the rest. Rabin et al. (2012), "Wasserstein
     barycenter and its application to texture mixing"; Bonneel et al. (2015), "Sliced and Radon Wasserstein
-    barycenters of measures", J. Math. Imaging Vis. 51. A shift of length s scores about s / sqrt(dimensions).
+    barycenters of measures", J. Math. Imaging Vis. 51.
+
+    A shift of length s scores about 0.8 s / sqrt(dimensions).
     NaN if any sample is not finite.
     """
 
@@ -39,10 +42,11 @@ class SlicedWasserstein:
 
 
 def _wasserstein_1(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """Exact W1 between the columns of x (N, P) and y (M, P), the area between their quantile functions: (P,)."""
+    """Exact W1 of the columns of x (N, P) and y (M, P), the area between their quantile functions: (P,)."""
     n, m = len(x), len(y)
     # Levels where either quantile function steps, in units of 1 / (N M): whole numbers meet exactly.
-    levels = torch.cat([torch.arange(1, n + 1) * m, torch.arange(1, m + 1) * n]).unique()
+    levels = torch.from_numpy(np.union1d(np.arange(1, n + 1) * m, np.arange(1, m + 1) * n))
     widths = levels.diff(prepend=levels.new_zeros(1)).double() / (n * m)
     gaps = x.sort(dim=0).values[(levels - 1) // m] - y.sort(dim=0).values[(levels - 1) // n]
-    return widths @ gaps.abs()
+    distances: torch.Tensor = widths @ gaps.abs()
+    return distances

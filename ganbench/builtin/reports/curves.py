@@ -16,11 +16,11 @@ from typing import Any, Literal
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#4c8bd0", "#dc8a3c", "#43a27c", "#a277cf", "#8b919b"
 FAILURE, WARNING = "#d4574c", "#cf9a2a"
-DASHES: tuple[tuple[float, ...], ...] = ((), (5, 2), (1.5, 1.5), (6, 1.5, 1.5, 1.5))  # one per seed, in turn
+DASHES: tuple[tuple[float, ...], ...] = ((), (5, 2), (2, 2), (6, 1.5, 1.5, 1.5))  # one per seed, in turn
 
 MOST_POINTS = 200  # of one curve
 WIDE_RANGE = 1e3  # beyond it a linear axis shows one spike and nothing else
@@ -92,7 +92,7 @@ CHARTS = (
         (Curve("d_real", "D(x), real", BLUE), Curve("d_fake", "D(G(z)), generated", ORANGE)),
         "share",
         0.5,
-        "0.5: cannot tell",
+        "0.5: equilibrium",
     ),
     Chart("Value V(D, G)", (Curve("value", "V(D, G)", PURPLE),), "free", -math.log(4), "−log 4: equilibrium"),
     Chart("Losses", (Curve("loss_d", "of D", BLUE), Curve("loss_g", "of G", ORANGE)), "free"),
@@ -188,16 +188,28 @@ def _shape(axes: Any, chart: Chart, values: Sequence[Values]) -> str:
         axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
     elif chart.scale == "log":
         axes.set_yscale("log")
+        axes.set_ylim(*_decades(values))
         name = "log scale"
     elif max(np.abs(part).max(initial=0) for part in values) > WIDE_RANGE:
         axes.set_yscale("symlog", linthresh=1)
+        axes.yaxis.get_major_locator().set_params(numticks=5)
         name = "log scale beyond ±1"
+    if name:
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
     if chart.level is not None:
         axes.axhline(chart.level, color=GREY, linewidth=1, linestyle=(0, (1, 2)), zorder=1)
     axes.grid(True, color=GREY, alpha=0.18, linewidth=0.5)
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(length=2, pad=2)
     return name
+
+
+def _decades(values: Sequence[Values]) -> tuple[float, float]:
+    """The whole decades that hold all values, at least one, so that a logarithmic axis has labels."""
+    low = math.floor(math.log10(min(part.min(initial=math.inf) for part in values)))
+    high = math.ceil(math.log10(max(part.max(initial=0) for part in values)))
+    return 10.0**low, 10.0 ** max(high, low + 1)
 
 
 def _last_step(history: Mapping[str, Values]) -> float:

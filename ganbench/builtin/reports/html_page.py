@@ -94,9 +94,7 @@ def _context(comparison: ganbench.Comparison) -> dict[str, Any]:
     }
 
 
-def _cards(
-    comparison: ganbench.Comparison, tables: Iterable[DatasetTable], found: Iterable[Trouble]
-) -> list[Card]:
+def _cards(comparison: ganbench.Comparison, tables: Iterable[DatasetTable], found: Iterable[Trouble]) -> list[Card]:
     trials: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for trial in rows(comparison.trials):
         trials.setdefault((str(trial["dataset"]), str(trial["method"])), []).append(trial)
@@ -104,7 +102,15 @@ def _cards(
     share = min(MOST_PICTURE_BYTES, PICTURE_BYTES // max(1, len(comparison.trials)))
     pairs = [(table.dataset, method) for table in tables for method in table.methods]
     return [
-        _card(comparison, trials.get(pair, []), pair, in_trouble.get(pair), share, index, len(pairs) <= OPEN_CARDS)
+        _card(
+            comparison,
+            trials.get(pair, []),
+            pair,
+            in_trouble.get(pair),
+            share,
+            index,
+            len(pairs) <= OPEN_CARDS,
+        )
         for index, pair in enumerate(pairs)
     ]
 

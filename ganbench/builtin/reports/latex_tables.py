@@ -40,7 +40,7 @@ COMMANDS = {
     "’": "'",
 }
 LETTERS = "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝßàáâãäåæçèéêëìíîïñòóôõöøùúûüýÿ"  # those that need no font encoding
-GREEK = "ALPHA BETA GAMMA DELTA ETA THETA MU PI RHO SIGMA TAU PHI PSI OMEGA".split()
+GREEK = ["ALPHA", "BETA", "GAMMA", "DELTA", "ETA", "THETA", "MU", "PI", "RHO", "SIGMA", "TAU", "PHI", "PSI", "OMEGA"]
 MARKS = {"tied": r"\rlap{$^{=}$}", "inconclusive": r"\rlap{$^{?}$}"}
 
 
@@ -110,11 +110,10 @@ def _heading(metric: MetricTable) -> str:
 def _method(table: DatasetTable, method: str) -> Iterator[str]:
     """Two lines of the table: the scores, and below them their intervals, so that many metrics fit a page."""
     standings = [metric.of(method) for metric in table.metrics]
-    failed, _, rate = table.failures[method].partition(" (")
-    wilson = [escape(rate.rstrip(")"))] if rate else [""]
-    intervals = [escape(standing.interval) if standing else "" for standing in standings]
-    yield "    " + " & ".join([escape(method), *map(_score, standings), escape(failed)]) + r" \\"
-    yield "    " + " & ".join(["", *map(_small, intervals + wilson)]) + r" \\"
+    failures = table.failures[method]
+    intervals = [standing.interval if standing else "" for standing in standings] + [failures.interval]
+    yield "    " + " & ".join([escape(method), *map(_score, standings), escape(failures.count)]) + r" \\"
+    yield "    " + " & ".join(["", *map(_small, intervals)]) + r" \\"
 
 
 def _score(standing: Standing | None) -> str:
@@ -125,4 +124,4 @@ def _score(standing: Standing | None) -> str:
 
 
 def _small(text: str) -> str:
-    return rf"{{\scriptsize {text}}}" if text else ""
+    return rf"{{\scriptsize {escape(text)}}}" if text else ""

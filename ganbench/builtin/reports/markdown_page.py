@@ -49,7 +49,7 @@ def _dataset(table: DatasetTable) -> Iterator[str]:
     yield f"## {escape(table.dataset)}\n"
     if not table.metrics:
         yield "No trial was scored.\n"
-        yield from _table(("method", "failed"), [(name, table.failures[name]) for name in table.methods])
+        yield from _table(("method", "failed"), [(name, table.failures[name].text) for name in table.methods])
     for metric in table.metrics:
         direction = f" ({metric.better} is better)" if metric.better else ""
         yield f"### {escape(metric.metric)}{direction}\n"
@@ -67,7 +67,7 @@ def _standings(metric: MetricTable) -> Iterator[tuple[str, ...]]:
             f"{number(standing.iqm)} {standing.interval}".rstrip(),
             number(standing.floor),
             number(standing.best),
-            standing.failures,
+            standing.failures.text,
             standing.p_text,
             standing.verdict,
         )
@@ -89,10 +89,13 @@ def _what_went_wrong(found: list[Trouble]) -> Iterator[str]:
 
 def _complaint(complaint: Complaint) -> Iterator[str]:
     forecast = ", forecast for the end" if complaint.horizon == "end" else ""
-    yield (
-        f"- **{escape(complaint.diagnosis)}** ({escape(complaint.severity)}{forecast}): "
-        f"{complaint.extent}. {escape(' '.join(complaint.summaries))}"
-    )
+    yield f"- **{escape(complaint.diagnosis)}** ({escape(complaint.severity)}{forecast}): {complaint.extent}."
+    for seen in complaint.sightings:
+        evidence = "; ".join(seen.evidence)
+        yield (
+            f"  - seed {seen.seed}, confidence {seen.confidence}: {escape(seen.summary)}"
+            + (f" ({escape(evidence)})" if evidence else "")
+        )
     for remedy in complaint.remedies:
         yield f"  - What to change: {escape(remedy)}"
 

@@ -93,9 +93,7 @@ def troubles(comparison: ganbench.Comparison) -> list[Trouble]:
     return [trouble for trouble in found if trouble.complaints or trouble.endings]
 
 
-def _trouble(
-    dataset: str, method: str, trials: list[dict[str, Any]], findings: list[dict[str, Any]]
-) -> Trouble:
+def _trouble(dataset: str, method: str, trials: list[dict[str, Any]], findings: list[dict[str, Any]]) -> Trouble:
     groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for row in findings:
         key = (str(row["severity"] or ""), str(row["diagnosis"]), str(row["horizon"] or ""))

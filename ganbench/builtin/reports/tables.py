@@ -20,6 +20,31 @@ FAILED_STATUSES = ("diverged", "error", "timeout")
 
 
 @dataclass(frozen=True)
+class Failures:
+    """How many of a method's trials on a data set failed, and the 95 % Wilson interval of the rate where known."""
+
+    failed: int
+    trials: int
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def count(self) -> str:
+        return f"{self.failed} of {self.trials}"
+
+    @property
+    def interval(self) -> str:
+        """`21–94 %`, or nothing where there is none."""
+        if self.low is None or self.high is None:
+            return ""
+        return f"{percent(self.low).removesuffix(' %')}–{percent(self.high)}"
+
+    @property
+    def text(self) -> str:
+        return f"{self.count} ({self.interval})" if self.interval else self.count
+
+
+@dataclass(frozen=True)
 class Standing:
     """Where one method stands at one metric of one data set; None where nothing was measured."""
 
@@ -34,12 +59,12 @@ class Standing:
     p_top: float | None  # probability that the top-ranked method beats this one
     verdict: str
     scored: int
-    failures: str
+    failures: Failures
 
     @property
     def interval(self) -> str:
-        """The 95 % interval as text; with one seed there is none worth its name."""
-        return interval(self.low, self.high) if self.scored > 1 else ""
+        """The 95 % interval as text, or nothing."""
+        return interval(self.low, self.high)
 
     @property
     def rank_text(self) -> str:
@@ -70,8 +95,7 @@ class DatasetTable:
 
     dataset: str
     methods: tuple[str, ...]
-    failures: Mapping[str, str]  # method -> "2 of 3 (67 %, 95 % interval 21–94 %)"
-    failed: frozenset[str]  # methods with at least one failure
+    failures: Mapping[str, Failures]  # by method
     metrics: tuple[MetricTable, ...]
 
 
@@ -101,20 +125,16 @@ def dataset_tables(comparison: ganbench.Comparison) -> list[DatasetTable]:
     ]
 
 
-def _dataset_table(
-    dataset: str, trials: list[dict[str, Any]], compared: list[dict[str, Any]]
-) -> DatasetTable:
+def _dataset_table(dataset: str, trials: list[dict[str, Any]], compared: list[dict[str, Any]]) -> DatasetTable:
     methods = in_order(row["method"] for row in [*trials, *compared])
     metrics = tuple(
         _metric_table(metric, [row for row in compared if str(row["metric"]) == metric])
         for metric in in_order(row["metric"] for row in compared)
     )
-    failures = {method: _failures_of(method, trials, compared) for method in methods}
     return DatasetTable(
         dataset,
         tuple(sorted(methods, key=lambda method: _mean_rank(method, metrics))),
-        failures,
-        frozenset(method for method in methods if not failures[method].startswith("0 ")),
+        {method: _failures_of(method, trials, compared) for method in methods},
         metrics,
     )
 
@@ -132,37 +152,40 @@ def _metric_table(metric: str, compared: list[dict[str, Any]]) -> MetricTable:
 
 
 def _standing(row: dict[str, Any]) -> Standing:
+    scored = int(as_float(row["n_scored"]) or 0)
+    several = scored > 1  # one seed has no interval worth its name
     return Standing(
         method=str(row["method"]),
         metric=str(row["metric"]),
         iqm=as_float(row["iqm"]),
-        low=as_float(row["iqm_low"]),
-        high=as_float(row["iqm_high"]),
+        low=as_float(row["iqm_low"]) if several else None,
+        high=as_float(row["iqm_high"]) if several else None,
         floor=as_float(row["floor"]),
         best=as_float(row["best_mean"]),
         rank=as_float(row["rank"]),
         p_top=as_float(row["p_better"]),
         verdict=str(row["verdict"] or ""),
-        scored=int(as_float(row["n_scored"]) or 0),
-        failures=_wilson(row),
+        scored=scored,
+        failures=_compared_failures(row),
     )
 
 
-def _wilson(row: dict[str, Any]) -> str:
-    text = f"{int(as_float(row['failed']) or 0)} of {int(as_float(row['n_seeds']) or 0)}"
-    low, high = as_float(row["failure_low"]), as_float(row["failure_high"])
-    if low is None or high is None:
-        return text
-    return f"{text} ({percent(as_float(row['failure_rate']))}, {percent(low)} to {percent(high)})"
+def _compared_failures(row: dict[str, Any]) -> Failures:
+    return Failures(
+        failed=int(as_float(row["failed"]) or 0),
+        trials=int(as_float(row["n_seeds"]) or 0),
+        low=as_float(row["failure_low"]),
+        high=as_float(row["failure_high"]),
+    )
 
 
-def _failures_of(method: str, trials: list[dict[str, Any]], compared: list[dict[str, Any]]) -> str:
+def _failures_of(method: str, trials: list[dict[str, Any]], compared: list[dict[str, Any]]) -> Failures:
     """How often a method failed, from the comparison; counted from the trials where that has no row for it."""
     for row in compared:
         if str(row["method"]) == method:
-            return _wilson(row)
+            return _compared_failures(row)
     statuses = [trial["status"] for trial in trials if str(trial["method"]) == method]
-    return f"{sum(status in FAILED_STATUSES for status in statuses)} of {len(statuses)}"
+    return Failures(sum(status in FAILED_STATUSES for status in statuses), len(statuses))
 
 
 def _mean_rank(method: str, metrics: tuple[MetricTable, ...]) -> float:

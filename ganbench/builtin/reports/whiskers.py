@@ -56,9 +56,7 @@ def whisker(line: Line | None, standing: Standing) -> Whisker | None:
     if line is None or standing.iqm is None or not math.isfinite(standing.iqm):
         return None
     dot = line.place(standing.iqm)
-    ends = [
-        line.place(value) for value in (standing.low, standing.high) if value is not None and math.isfinite(value)
-    ]
+    ends = [line.place(value) for value in (standing.low, standing.high) if value is not None and math.isfinite(value)]
     left, right = min([dot, *ends]), max([dot, *ends])
     floor = standing.floor
     placed = line.place(floor) if floor is not None and math.isfinite(floor) else None

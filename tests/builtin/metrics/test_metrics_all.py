@@ -102,9 +102,7 @@ def test_a_collapsed_generator_scores_worse_than_real_samples(name, build, sampl
     diversity = {"covered", "recall", "coverage", "reverse_kl", "kl", name}  # not the share of good samples
     for key in diversity & good.keys():
         direction = metric.better[key] if isinstance(metric.better, dict) else metric.better
-        assert (
-            collapsed[key] < 0.5 * good[key] if direction == "higher" else collapsed[key] > 2 * good[key]
-        ), key
+        assert collapsed[key] < 0.5 * good[key] if direction == "higher" else collapsed[key] > 2 * good[key], key
 
 
 @pytest.mark.parametrize("value", [-1.0, 0.0, 1e30])

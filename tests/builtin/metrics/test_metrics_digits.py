@@ -13,6 +13,14 @@ def normal(seed, *shape):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
+@pytest.fixture
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 # --- the classifier --------------------------------------------------------------------------------------
 
 
@@ -32,14 +40,13 @@ def test_the_weights_are_small_enough_to_ship():
     assert classifier.WEIGHTS.stat().st_size < 200_000
 
 
-def test_training_the_classifier_twice_gives_the_same_weights():
-    first, second = (train.train(seed=3, epochs=1).state_dict() for _ in range(2))
-    assert all(torch.equal(first[name], second[name]) for name in first)
-
-
-def test_training_leaves_the_global_random_state_alone():
+def test_training_the_classifier_again_gives_the_same_weights_whatever_the_global_random_state(one_thread):
+    torch.manual_seed(1)
+    first = train.train(seed=3, epochs=1).state_dict()
+    torch.manual_seed(2)
     before = torch.get_rng_state()
-    train.train(epochs=1)
+    second = train.train(seed=3, epochs=1).state_dict()
+    assert all(torch.equal(first[name], second[name]) for name in first)
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -98,9 +105,7 @@ def test_frechet_follows_the_closed_form_of_gaussians(build, of, monkeypatch):
     std = torch.tensor([0.5, 1.0, 2.0, 3.0]).reshape(4, 1, 1)
     fake, real = std * normal(0, 40_000, 4, 1, 1) + 1, normal(1, 40_000, 4, 1, 1)
     expected = 4 + float(((std - 1) ** 2).sum())
-    assert build("frechet-digits").score(of(fake, real))["frechet-digits"] == pytest.approx(
-        expected, rel=0.03
-    )
+    assert build("frechet-digits").score(of(fake, real))["frechet-digits"] == pytest.approx(expected, rel=0.03)
 
 
 def test_frechet_of_a_set_with_itself_is_nothing(build, of, digits):
@@ -114,16 +119,13 @@ def test_frechet_of_a_constant_is_its_distance_to_the_mean_and_the_real_variance
     constant = images[:1].expand(50, -1, -1, -1)
     real, point = digit_features(images).double(), digit_features(constant)[0].double()
     expected = float(((real.mean(dim=0) - point) ** 2).sum() + real.var(dim=0).sum())
-    assert build("frechet-digits").score(of(constant, images))["frechet-digits"] == pytest.approx(
-        expected, rel=1e-4
-    )
+    assert build("frechet-digits").score(of(constant, images))["frechet-digits"] == pytest.approx(expected, rel=1e-4)
 
 
 def test_frechet_sees_digits_that_are_missing(build, of, digits):
     (images, labels), (real, _) = digits
     whole, dropped = (
-        build("frechet-digits").score(of(x, real))["frechet-digits"]
-        for x in (images[:600], images[labels < 5][:600])
+        build("frechet-digits").score(of(x, real))["frechet-digits"] for x in (images[:600], images[labels < 5][:600])
     )
     assert dropped > 5 * whole
 
@@ -182,9 +184,7 @@ def test_too_few_finite_samples_score_nothing_and_too_few_given_are_undefined(bu
     assert set(build("prdc-digits").score(of(mostly_bad, images)).values()) == {0.0}
     assert all(math.isnan(value) for value in build("prdc-digits").score(of(images[:5], images)).values())
     assert all(math.isnan(value) for value in build("prdc-digits").score(of(images, images[:5])).values())
-    assert all(
-        math.isfinite(value) for value in build("prdc-digits").score(of(images[:6], images[:6])).values()
-    )
+    assert all(math.isfinite(value) for value in build("prdc-digits").score(of(images[:6], images[:6])).values())
 
 
 def test_fewer_neighbours_make_smaller_balls(build, of, digits):
@@ -192,3 +192,17 @@ def test_fewer_neighbours_make_smaller_balls(build, of, digits):
     few, many = (build("prdc-digits", neighbours=k).score(of(images, real)) for k in (2, 10))
     assert few["precision"] < many["precision"]
     assert few["coverage"] < many["coverage"]
+
+
+@pytest.mark.parametrize("spoil", ["noise", "shuffled", "grey"])
+def test_what_is_no_digit_has_no_precision(spoil, build, of, stacked):
+    """Features trained on names alone put noise among digits: 76 % of it passed for some."""
+    fake, real = stacked[0][:500], stacked[0][500:1000]
+    order = torch.randperm(64, generator=torch.Generator().manual_seed(0))
+    spoiled = {
+        "noise": normal(0, *fake.shape),
+        "shuffled": fake.flatten(2)[:, :, order].reshape(fake.shape),
+        "grey": 0.3 * fake,
+    }[spoil]
+    assert build("prdc-digits").score(of(fake, real))["precision"] > 0.9
+    assert build("prdc-digits").score(of(spoiled.clamp(-1, 1), real))["precision"] < 0.05

@@ -53,17 +53,13 @@ def test_energy_distance_of_two_point_masses_is_twice_their_distance(build, of):
 def test_sliced_wasserstein_is_scipys_wasserstein_in_one_dimension(n, m, build, of):
     x, y = normal(0, n, 1), 1.5 * normal(1, m, 1) + 0.2
     expected = stats.wasserstein_distance(x[:, 0].numpy(), y[:, 0].numpy())
-    assert build("sliced-wasserstein").score(of(x, y))["sliced-wasserstein"] == pytest.approx(
-        expected, rel=1e-6
-    )
+    assert build("sliced-wasserstein").score(of(x, y))["sliced-wasserstein"] == pytest.approx(expected, rel=1e-6)
 
 
 def test_sliced_wasserstein_of_a_shift_is_the_mean_length_of_its_projections(build, of):
     x = normal(0, 100, 2)
     scores = build("sliced-wasserstein", projections=4000).score(of(x + torch.tensor([3.0, 4.0]), x))
-    assert scores["sliced-wasserstein"] == pytest.approx(
-        5 * 2 / math.pi, rel=0.03
-    )  # mean |cos| over a circle
+    assert scores["sliced-wasserstein"] == pytest.approx(5 * 2 / math.pi, rel=0.03)  # mean |cos| over a circle
 
 
 def test_sliced_wasserstein_ties_are_resolved_exactly(build, of):

@@ -26,9 +26,7 @@ def test_a_perfect_sampler_reaches_the_known_reverse_kl(k, score, draw):
     n, runs = 2500, 100
     mean = sum(score(draw(modes, n, seed=seed), modes)["reverse_kl"] for seed in range(runs)) / runs
     expected = (k - 1) / (2 * n)
-    assert mean == pytest.approx(
-        expected, rel=4 * math.sqrt(2 / (k - 1) / runs)
-    )  # 4 standard errors, chi-squared
+    assert mean == pytest.approx(expected, rel=4 * math.sqrt(2 / (k - 1) / runs))  # 4 standard errors, chi-squared
 
 
 def test_dropped_modes_are_seen(score, ring, draw):
@@ -40,9 +38,7 @@ def test_dropped_modes_are_seen(score, ring, draw):
 
 def test_a_sample_is_of_high_quality_within_three_sigma_of_its_nearest_mode(score):
     modes = ganbench.Modes(torch.tensor([[0.0, 0.0], [10.0, 0.0]]), 1.0)
-    fake = torch.tensor(
-        [[0.0, 2.9], [0.0, 3.1], [2.5, 2.5], [10.0, -2.9]]
-    )  # the third: near per axis, not in L2
+    fake = torch.tensor([[0.0, 2.9], [0.0, 3.1], [2.5, 2.5], [10.0, -2.9]])  # the third: near per axis, not in L2
     scores = score(fake, modes)
     assert scores == {"covered": 2.0, "high_quality": 0.5, "reverse_kl": 0.0}
 

@@ -31,7 +31,7 @@ def refuse_undigital(trial: ganbench.Trial) -> str | None:
 
 
 def digit_features(images: Tensor) -> Tensor:
-    """Features of images (N, C, H, W): (N, C x FEATURES), channel after channel; NaN for a non-finite image."""
+    """Features of images (N, C, H, W): (N, C x FEATURES), channel by channel; NaN for a non-finite image."""
     channels, finite = _channels(images)
     rows = torch.cat([load().features(block) for block in torch.split(channels, _BLOCK)])
     features = rows.reshape(len(images), images.shape[1] * FEATURES)

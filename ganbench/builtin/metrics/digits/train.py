@@ -64,9 +64,7 @@ def train(seed: int = SEED, epochs: int = EPOCHS) -> DigitClassifier:
             features = classifier.features(both)
             is_bad = torch.cat([torch.zeros(BATCH), torch.ones(BATCH)])
             loss = (
-                functional.cross_entropy(
-                    classifier.digits(features[:BATCH]), labels[chosen], label_smoothing=0.05
-                )
+                functional.cross_entropy(classifier.digits(features[:BATCH]), labels[chosen], label_smoothing=0.05)
                 + functional.binary_cross_entropy_with_logits(spoiled(features)[:, 0], is_bad)
                 + 4 * functional.mse_loss(drawing(features), both.flatten(1))
             )
@@ -106,9 +104,7 @@ def _varied(images: Tensor, own: torch.Generator) -> Tensor:
         list(images.shape),
         align_corners=False,
     )
-    moved = (
-        functional.grid_sample(images + 1, grid, align_corners=False) - 1
-    )  # what comes in is background, -1
+    moved = functional.grid_sample(images + 1, grid, align_corners=False) - 1  # what comes in is background, -1
     return moved + 0.1 * torch.randn(images.shape, generator=own)
 
 
