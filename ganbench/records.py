@@ -47,6 +47,7 @@ class DataSpec:
     shape: tuple[int, ...]  # of one sample: (dimensions,) for points, (channels, height, width) for images
     value_range: tuple[float, float] | None = None  # None: unbounded
     classes: int = 0  # 0: unlabelled
+    modes: int = 0  # exactly known ones; 0: none are
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from pathlib import Path
 import msgspec
 
 from ..records import Artifacts, Score, Status, TrialResult
-from .picture import draw
 
 SCORE_FIELDS = [f.name for f in fields(Score)]
 
@@ -88,4 +87,6 @@ def _write_arrays(folder: Path, artifacts: Artifacts) -> None:
     if artifacts.weights:
         save_file({name: array.copy() for name, array in artifacts.weights.items()}, folder / "weights.safetensors")
     if artifacts.samples is not None and artifacts.reals is not None:
+        from .picture import draw
+
         draw(artifacts.samples, artifacts.reals, folder / "samples.png")

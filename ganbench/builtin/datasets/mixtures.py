@@ -17,11 +17,10 @@ _TRAINING_SEED, _HELD_OUT_SEED = (
 class _Mixture:
     """Equally likely isotropic Gaussians."""
 
-    spec = ganbench.DataSpec("points", (2,))
-
     def __init__(self, centres: torch.Tensor, sigma: float, size: int, held_out_size: int) -> None:
         if sigma <= 0 or size < 1 or held_out_size < 1:
             raise ValueError(f"sigma = {sigma}, size = {size} and held_out = {held_out_size} must be positive")
+        self.spec = ganbench.DataSpec("points", (2,), modes=len(centres))
         self.modes = ganbench.Modes(centres, sigma)
         self._sizes = (size, held_out_size)
 

@@ -26,9 +26,10 @@ class Modes:
 
     @staticmethod
     def skip(trial: ganbench.Trial) -> str | None:
-        """Why the trial's data has no modes to count, as far as its shape can tell."""
-        kind = trial.data.kind
-        return None if kind == "points" else f"modes are counted on points, not on {kind}"
+        """Why the trial's data has no modes to count."""
+        if trial.data.kind != "points":
+            return f"modes are counted on points, not on {trial.data.kind}"
+        return None if trial.data.modes else f"{trial.dataset} does not state its modes"
 
     def score(self, samples: ganbench.Samples) -> dict[str, float]:
         """Scores of `samples.fake` (N, dimensions); raises ValueError where the data set states no modes."""

@@ -157,10 +157,11 @@ def _onsets(trouble: Trouble | None) -> list[curves.Onset]:
 
 
 def _onset_texts(trouble: Trouble | None) -> list[str]:
-    """For each complaint, where its lines stand: `mode-collapse: step 400 (seed 0), 900 (seed 2)`."""
+    """For each complaint, where its lines stand: `mode-collapse (failure): step 400 (seed 0)`."""
     texts = []
     for complaint in trouble.complaints if trouble else ():
         places = [f"{seen.onset:,} (seed {seen.seed})" for seen in complaint.sightings if seen.onset is not None]
         if places:
-            texts.append(f"{complaint.diagnosis}: step {', '.join(places)}")
+            forecast = ", a forecast" if complaint.horizon == "end" else ""
+            texts.append(f"{complaint.diagnosis} ({complaint.severity}{forecast}): step {', '.join(places)}")
     return texts

@@ -1,0 +1,123 @@
+import re
+from collections import Counter
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ganbench.builtin.reports import curves, pictures
+from ganbench.builtin.reports.html_page import HtmlReport
+
+VOID = {"meta", "img", "br", "link", "hr"}
+SVG_SHAPES = {"path", "use", "rect"}
+
+
+class Page(HTMLParser):
+    """What a browser makes of a page: its elements, its attributes and its text."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.attributes, self.tags, self.words = [], [], Counter(), []
+        self.feed(text)
+        self.close()
+        self.text = " ".join(" ".join(self.words).split())
+
+    def handle_starttag(self, tag, attributes):
+        self.tags[tag] += 1
+        self.attributes += [(tag, key, value) for key, value in attributes]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.tags[tag] += 1
+        self.attributes += [(tag, key, value) for key, value in attributes]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+    def values(self, *keys):
+        return [value for _, key, value in self.attributes if key in keys]
+
+
+def written(comparison, folder):
+    (file,) = HtmlReport().write(comparison, folder)
+    assert file.name == "index.html"
+    return file.read_text(encoding="utf-8")
+
+
+def test_it_is_well_formed_and_needs_nothing_from_outside(comparison, tmp_path):
+    text = written(comparison, tmp_path)
+    page = Page(text)
+    assert page.open == []
+    assert page.tags["script"] == 0 and "<script" not in text.lower()
+    assert not [value for value in page.values("src", "href") if not value.startswith(("#", "data:image/"))]
+    assert not re.search(r"https?://|@import|url\((?!#)", text)
+    assert not [key for _, key, _ in page.attributes if key.startswith("on")]
+
+
+def test_every_link_and_every_drawing_finds_what_it_refers_to(comparison, tmp_path):
+    page = Page(written(comparison, tmp_path))
+    ids = page.values("id")
+    assert len(ids) == len(set(ids))
+    references = [value[1:] for value in page.values("href")]
+    references += [found for value in page.values("clip-path") for found in re.findall(r"url\(#(.*)\)", value)]
+    assert references and set(references) <= set(ids)
+
+
+def test_everything_of_the_comparison_is_in_it(comparison, tmp_path):
+    page = Page(written(comparison, tmp_path))
+    wanted = [comparison.summary, "<i>1</i>", "ganbench run", "−log 4", "Mann–Whitney"]
+    for table, column in (
+        ("trials", "dataset"), ("trials", "method"), ("trials", "status"), ("comparison", "metric"),
+        ("comparison", "verdict"), ("findings", "diagnosis"), ("findings", "summary"), ("findings", "remedy"),
+    ):  # fmt: skip
+        wanted += list(getattr(comparison, table)[column].unique())
+    wanted += ["loss of D is <NaN> at step 12", "RuntimeError: a_b | c", "not JSON", "[0.100, 0.400]", "6–79 %"]
+    wanted += ["coverage 0.420 (threshold 0.700) at step 480", "no score", "0.0200"]
+    assert [text for text in wanted if text not in page.text] == []
+
+
+def test_pictures_are_in_the_page_and_a_bad_one_costs_nothing(comparison, tmp_path):
+    page = Page(written(comparison, tmp_path))
+    assert page.tags["img"] == len(comparison.trials) - 2  # one trial has none, one is cut short
+    assert page.text.count("no samples") == 2
+    assert all(value.startswith("data:image/png;base64,") for value in page.values("src"))
+
+
+def test_the_same_comparison_gives_the_same_bytes(comparison, tmp_path):
+    assert written(comparison, tmp_path / "a") == written(comparison, tmp_path / "b")
+
+
+def test_without_any_score_or_history_there_is_still_a_page(all_failed, tmp_path):
+    page = Page(written(all_failed, tmp_path))
+    assert "was scored" in page.text and "2 of 2" in page.text and "no such file" in page.text
+    assert page.tags["img"] == 0
+
+
+def test_a_large_picture_is_made_small_enough(tmp_path):
+    Image.effect_noise((900, 700), 60).save(tmp_path / "large.png")
+    uri = pictures.data_uri(tmp_path / "large.png", 40_000)
+    assert uri.startswith("data:image/jpeg;base64,") and len(uri) < 40_000 * 1.4
+    assert uri == pictures.data_uri(tmp_path / "large.png", 40_000)
+
+
+def test_thinning_keeps_the_spikes():
+    values = np.zeros(10_000)
+    values[[1234, 7777]] = 9, -9
+    steps, thinned = curves.thin(np.arange(10_000.0), values)
+    assert len(thinned) <= curves.MOST_POINTS and thinned.max() == 9 and thinned.min() == -9
+    assert (np.diff(steps) >= 0).all()
+
+
+@pytest.mark.parametrize(
+    "values", [np.full(20, np.nan), np.zeros(20), np.full(20, 1e300), np.array([1.0]), np.array([])]
+)
+def test_odd_histories_draw_without_a_warning(values):
+    columns = ("step", "loss_d", "value", "d_real", "auc_d", "input_gradient")
+    history = {column: np.arange(float(len(values))) if column == "step" else values for column in columns}
+    for drawing in curves.draw([curves.Run(history, broke=True)], [curves.Onset(3, True)], "d"):
+        assert drawing.svg.startswith("<svg") and drawing.svg.rstrip().endswith("</svg>")
