@@ -23,6 +23,7 @@ FAILURE, WARNING = "#d4574c", "#cf9a2a"
 DASHES: tuple[tuple[float, ...], ...] = ((), (5, 2), (2, 2), (6, 1.5, 1.5, 1.5))  # one per seed, in turn
 
 MOST_POINTS = 200  # of one curve
+FARTHEST = 1e30  # a value beyond it is drawn there: axes overflow long before floats do
 WIDE_RANGE = 1e3  # beyond it a linear axis shows one spike and nothing else
 
 STYLE = {
@@ -148,6 +149,8 @@ def _points(history: Mapping[str, Values], column: str, scale: str) -> tuple[Val
     kept = np.isfinite(values) & np.isfinite(steps)
     if scale == "log":
         kept &= values > 0
+        values = np.maximum(values, 1 / FARTHEST)
+    values = np.clip(values, -FARTHEST, FARTHEST)
     return thin(steps[kept], values[kept])
 
 
@@ -218,7 +221,7 @@ def _last_step(history: Mapping[str, Values]) -> float:
 
 
 def _svg(figure: Any, prefix: str) -> str:
-    """The figure as an `<svg>` element to stand in a page: no clashing ids, no addresses, the page's own font."""
+    """The figure as an `<svg>` element to stand in a page: no clashing ids, no addresses, the page's font."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
@@ -231,8 +234,8 @@ def _svg(figure: Any, prefix: str) -> str:
         (r"xlink:href", "href"),
         (r'( id="|url\(#|href="#)', rf"\g<1>{prefix}"),
         (r"font-family: [^;]*;|; fill: #[0-9a-f]{6}(?=\" x)", ""),  # of texts
-        (r"(\d\.\d\d)\d+", r"\1"),
         (r"\s*\n\s*", " "),
     ):
         text = re.sub(pattern, instead, text)
-    return text
+    # Two decimals are plenty for a place; only in attributes, since a label's 0.0001 must stay.
+    return re.sub(r'"[^"]*"', lambda quoted: re.sub(r"(\d\.\d\d)\d+", r"\1", quoted[0]), text)

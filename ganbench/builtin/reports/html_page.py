@@ -88,6 +88,7 @@ def _context(comparison: ganbench.Comparison) -> dict[str, Any]:
         "attention": [(trouble, wording.reproach(trouble)) for trouble in found if trouble.severe],
         "warned": sum(not trouble.severe for trouble in found),
         "troubles": found,
+        "unreadable": wording.unreadable(comparison),
         "cards": cards,
         "anchors": {(card.dataset, card.method): card.anchor for card in cards},
         "colours": {"failure": curves.FAILURE, "warning": curves.WARNING, "level": curves.GREY},

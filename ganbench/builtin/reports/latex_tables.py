@@ -39,7 +39,7 @@ COMMANDS = {
     "”": "''",
     "’": "'",
 }
-LETTERS = "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝßàáâãäåæçèéêëìíîïñòóôõöøùúûüýÿ"  # those that need no font encoding
+LETTERS = "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝßàáâãäåæçèéêëìíîïñòóôõöøùúûüýÿ"  # need no T1
 GREEK = ["ALPHA", "BETA", "GAMMA", "DELTA", "ETA", "THETA", "MU", "PI", "RHO", "SIGMA", "TAU", "PHI", "PSI", "OMEGA"]
 MARKS = {"tied": r"\rlap{$^{=}$}", "inconclusive": r"\rlap{$^{?}$}"}
 
@@ -97,7 +97,7 @@ def _caption(table: DatasetTable, suite: str) -> str:
     return (
         f"{escape(table.dataset)} (suite {escape(suite)}). Interquartile mean of the final scores over seeds, "
         r"95\,\% bootstrap interval below it. Bold: best; $^{=}$: tied with the best; $^{?}$: these seeds cannot "
-        r"tell. Failed trials, with a 95\,\% Wilson interval of their rate, have no score. The floor is the same "
+        r"tell. Failed: trials, with a 95\,\% Wilson interval of their rate. The floor is the same "
         r"metric of real data against real data."
     )
 

@@ -12,7 +12,7 @@ from .files import write_atomically
 from .numbers_as_text import number
 from .problems import Complaint, Trouble, troubles
 from .tables import DatasetTable, MetricTable, dataset_tables
-from .wording import HOW_TO_READ, counts, environment_lines, scope
+from .wording import HOW_TO_READ, counts, environment_lines, scope, unreadable
 
 
 class MarkdownReport:
@@ -40,7 +40,7 @@ def _page(comparison: ganbench.Comparison) -> Iterator[str]:
     yield f"{HOW_TO_READ}\n"
     for table in dataset_tables(comparison):
         yield from _dataset(table)
-    yield from _what_went_wrong(troubles(comparison))
+    yield from _what_went_wrong(troubles(comparison), unreadable(comparison))
     yield "## Environment\n"
     yield from _table(("what", "value"), environment_lines(comparison.environment))
 
@@ -73,8 +73,10 @@ def _standings(metric: MetricTable) -> Iterator[tuple[str, ...]]:
         )
 
 
-def _what_went_wrong(found: list[Trouble]) -> Iterator[str]:
+def _what_went_wrong(found: list[Trouble], unread: list[str]) -> Iterator[str]:
     yield "## What went wrong\n"
+    for line in unread:
+        yield f"- A stored trial could not be read and is in none of the numbers: {escape(line)}\n"
     if not found:
         yield "Nothing: every trial ran to its end, and no diagnosis found anything.\n"
     for trouble in found:

@@ -114,7 +114,13 @@ def in_order(values: Iterable[Any]) -> list[str]:
 
 def dataset_tables(comparison: ganbench.Comparison) -> list[DatasetTable]:
     """A table for each data set that was tried, in the order of the trials, whether or not anything was scored."""
-    trials, compared = rows(comparison.trials), rows(comparison.comparison)
+    compared, sick = rows(comparison.comparison), _sick(comparison)
+    # A trial that was skipped was never tried: it neither failed nor did not.
+    trials = [
+        trial | {"failed": trial["status"] in FAILED_STATUSES or trial["trial"] in sick}
+        for trial in rows(comparison.trials)
+        if trial["status"] != "skipped"
+    ]
     return [
         _dataset_table(
             dataset,
@@ -184,8 +190,14 @@ def _failures_of(method: str, trials: list[dict[str, Any]], compared: list[dict[
     for row in compared:
         if str(row["method"]) == method:
             return _compared_failures(row)
-    statuses = [trial["status"] for trial in trials if str(trial["method"]) == method]
-    return Failures(sum(status in FAILED_STATUSES for status in statuses), len(statuses))
+    failed = [bool(trial["failed"]) for trial in trials if str(trial["method"]) == method]
+    return Failures(sum(failed), len(failed))
+
+
+def _sick(comparison: ganbench.Comparison) -> set[Any]:
+    """The trials that a finding calls failed in the state they were in; a forecast of a failure is none yet."""
+    found = rows(comparison.findings)
+    return {row["trial"] for row in found if row["severity"] == "failure" and row["horizon"] == "now"}
 
 
 def _mean_rank(method: str, metrics: tuple[MetricTable, ...]) -> float:

@@ -15,8 +15,8 @@ from .tables import in_order, rows
 HOW_TO_READ = (
     "Each number is the interquartile mean (IQM) of a method's final scores over its training seeds, with a 95 % "
     "bootstrap interval. The floor is what real samples score against other real samples at the same counts: "
-    "nothing is better than its floor but by chance. Failed trials have no score and are counted beside the "
-    "scores, never averaged into them."
+    "nothing is better than its floor but by chance. Failures are counted beside the scores; a trial that was lost "
+    "has no score, so a mean speaks for the surviving seeds only, while its rank counts the lost ones as worst."
 )
 
 DEFINITIONS = (
@@ -38,7 +38,8 @@ DEFINITIONS = (
     ),
     (
         "Failures",
-        "Trials that diverged, raised an error or ran out of time, with a 95 % Wilson interval of the rate.",
+        "Trials that were lost (diverged, error, timeout) or that a diagnosis calls failed in the state they ended in, "
+        "with a 95 % Wilson interval of the rate.",
     ),
     (
         "P(top beats)",
@@ -47,9 +48,10 @@ DEFINITIONS = (
     ),
     (
         "Verdict",
-        "best: ranked first and clearly so; tied: as good as the first as far as can be seen; worse: clearly behind; "
-        "inconclusive: these seeds cannot say. With 3 against 3 seeds no two-sided Mann–Whitney test can go below "
-        "p = 0.10, with 5 against 5 it can reach 0.008: where the verdict is open, more seeds are the answer.",
+        "best: every other method is worse; worse: behind the top, and a two-sided test over seeds says so at 5 %; "
+        "tied: there are seeds enough to tell, and they do not; inconclusive: with so few seeds no test could tell. "
+        "With 3 against 3 seeds no two-sided Mann–Whitney p can go below 0.10, with 5 against 5 it can reach 0.008: "
+        "where the verdict is open, more seeds are the answer.",
     ),
     (
         "Findings",
@@ -67,6 +69,11 @@ def counts(comparison: ganbench.Comparison) -> str:
     spent = sum(float(trial["seconds"] or 0) for trial in trials)
     parts.append(f"{seconds(spent)} of computing")
     return " · ".join(parts)
+
+
+def unreadable(comparison: ganbench.Comparison) -> list[str]:
+    """Stored trials that could not be read, where the comparison knows of any: they are in none of the numbers."""
+    return [str(line) for line in getattr(comparison, "damaged", ())]
 
 
 def scope(comparison: ganbench.Comparison) -> str:

@@ -43,7 +43,7 @@ def trial(kind, shape):
         dataset="x",
         method="x",
         seed=0,
-        data=ganbench.DataSpec(kind, shape),
+        data=ganbench.DataSpec(kind, shape, modes=8 if kind == "points" else 0),
         components=ganbench.Components(ref, ref, ref, ref),
         training=ganbench.Training(1, 1, ref, ref),
         evaluation=ganbench.Evaluation(()),

@@ -50,6 +50,7 @@ class FakeComparison:
             "step": steps,
             "loss_d": losses,
             "d_real": np.full(500, 0.7),
+            "value": -losses,
             "input_gradient": np.where(steps < 100, 0.0, 1e-3),
             "coverage": np.where(steps % 100 == 0, steps / 500, np.nan),
             "auc_d": np.full(500, np.nan),

@@ -98,6 +98,18 @@ def test_without_any_score_or_history_there_is_still_a_page(all_failed, tmp_path
     assert page.tags["img"] == 0
 
 
+def test_stored_trials_that_could_not_be_read_are_named(comparison, tmp_path):
+    comparison.damaged = ("trials/abc: result.json is cut short",)
+    assert "result.json is cut short" in Page(written(comparison, tmp_path)).text
+
+
+def test_a_method_whose_trials_were_all_skipped_has_a_card_no_more_than_a_score(comparison, tmp_path):
+    comparison.trials.loc[comparison.trials.method == "plain", "status"] = "skipped"
+    comparison.trials.loc[comparison.trials.method == "plain", "reason"] = "needs images"
+    comparison.comparison = comparison.comparison[comparison.comparison.method != "plain"]
+    assert "needs images" in Page(written(comparison, tmp_path)).text
+
+
 def test_a_large_picture_is_made_small_enough(tmp_path):
     Image.effect_noise((900, 700), 60).save(tmp_path / "large.png")
     uri = pictures.data_uri(tmp_path / "large.png", 40_000)
@@ -111,6 +123,13 @@ def test_thinning_keeps_the_spikes():
     steps, thinned = curves.thin(np.arange(10_000.0), values)
     assert len(thinned) <= curves.MOST_POINTS and thinned.max() == 9 and thinned.min() == -9
     assert (np.diff(steps) >= 0).all()
+
+
+def test_small_numbers_on_an_axis_are_not_cut():
+    steps = np.arange(20.0)
+    (drawing,) = curves.draw([curves.Run({"step": steps, "input_gradient": 10 ** (-steps / 4)})], [], "d")
+    labels = re.findall(r"<text[^>]*>([^<]*)</text>", drawing.svg)
+    assert {"0.001", "1"} <= set(labels) or {"0.0001", "1"} <= set(labels)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,26 @@
+import math
+
+import pytest
+
+from ganbench.builtin.reports.numbers_as_text import as_float, number, percent
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (98.889, "98.9"), (99.97, "100"), (0.0123456, "0.0123"), (1234.5, "1,234"), (1.23e-7, "1.23e-07"), (0, "0"),
+        (-0.5, "-0.500"), (None, "–"), (math.nan, "–"), (math.inf, "∞"), (2.5e9, "2.50e+09"),
+    ],
+)  # fmt: skip
+def test_three_digits_that_read_easily(value, text):
+    assert number(value) == text
+
+
+def test_only_a_true_end_of_a_share_is_called_one():
+    assert [percent(share) for share in (0, 0.001, 0.5, 0.999, 1, None)] == [
+        "0 %", "<1 %", "50 %", ">99 %", "100 %", "–",
+    ]  # fmt: skip
+
+
+def test_what_is_no_number_is_missing():
+    assert [as_float(cell) for cell in ("0.5", 3, "", None, "n/a", math.nan)] == [0.5, 3, None, None, None, None]
