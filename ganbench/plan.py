@@ -16,7 +16,7 @@ from .records import ComponentRef, Components, DataSpec, Evaluation, Training, T
 from .suite import Suite
 
 TIMEOUT = 900.0  # seconds a trial may take unless the suite says otherwise
-_ADAM = ComponentRef("adam", {"lr": 2e-4, "betas": (0.5, 0.999), "eps": 1e-8, "weight_decay": 0.0})
+_ADAM = ComponentRef("adam", {"lr": 2e-4, "betas": [0.5, 0.999], "eps": 1e-8, "weight_decay": 0.0})
 DEFAULTS: dict[str, Any] = {"steps": 2000, "batch_size": 128, "optimizer_g": _ADAM, "optimizer_d": _ADAM}
 NETWORKS = ("generator", "discriminator", "loss")
 

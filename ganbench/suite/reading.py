@@ -229,7 +229,8 @@ def _optimizer(value: tables.Ref, where: str) -> ComponentRef:
         raise RequestError(f"{where}: no optimizer is called {ref.name!r}; {did_you_mean(ref.name, tables.OPTIMIZERS)}")
     table = tables.OPTIMIZERS[ref.name]
     options = table(**_check(table, ref.options, f"{where}: {ref.name}"))
-    return ComponentRef(ref.name, {f.name: getattr(options, f.name) for f in fields(options)})
+    values = {f.name: getattr(options, f.name) for f in fields(options)}
+    return ComponentRef(ref.name, {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()})  # as JSON
 
 
 def _stop_when(value: Mapping[str, Any], where: str) -> StopWhen:

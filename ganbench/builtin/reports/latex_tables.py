@@ -34,6 +34,7 @@ COMMANDS = {
     "−": r"\ensuremath{-}",
     "±": r"\ensuremath{\pm}",
     "×": r"\ensuremath{\times}",
+    "≈": r"\ensuremath{\approx}",
     "∞": r"\ensuremath{\infty}",
     "“": "``",
     "”": "''",

@@ -9,7 +9,7 @@ MISSING = "–"
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A measured value: `0.0123`, `98.9`, `1,234`, `1.2e-07`; a dash where there is none."""
+    """A measured value: `0.0123`, `98.9`, `1,234`, `1.23e-07`; a dash where there is none."""
     if value is None or math.isnan(value):
         return MISSING
     if math.isinf(value):
@@ -17,7 +17,7 @@ def number(value: float | None, digits: int = 3) -> str:
     if value == 0:
         return "0"
     exponent = int(f"{value:.{digits - 1}e}".partition("e")[2])  # after rounding: 99.97 is 100, not 100.0
-    if not -4 < exponent < 6:
+    if not -5 < exponent < 6:
         return f"{value:.{digits - 1}e}"
     return f"{value:,.{max(0, digits - 1 - exponent)}f}"
 

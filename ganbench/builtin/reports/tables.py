@@ -147,14 +147,21 @@ def _dataset_table(dataset: str, trials: list[dict[str, Any]], compared: list[di
 
 def _metric_table(metric: str, compared: list[dict[str, Any]]) -> MetricTable:
     standings = [_standing(row) for row in compared]
-    floors = in_order(number(standing.floor) for standing in standings if standing.floor is not None)
+    floors = [standing.floor for standing in standings if standing.floor is not None]
     return MetricTable(
         metric,
         str(compared[0]["better"] or ""),
-        # Methods evaluated with other sample counts have other floors: then each row shows its own.
-        floors[0] if len(floors) == 1 else ("varies" if floors else MISSING),
+        _common_floor(floors),
         tuple(sorted(standings, key=lambda standing: (standing.rank is None, standing.rank or 0))),
     )
+
+
+def _common_floor(floors: list[float]) -> str:
+    """One floor for a metric's heading. Each method has its own, from other draws of real samples: `≈` says so."""
+    if not floors:
+        return MISSING
+    alike = len({number(floor) for floor in floors}) == 1
+    return number(floors[0]) if alike else f"≈ {number(sum(floors) / len(floors))}"
 
 
 def _standing(row: dict[str, Any]) -> Standing:

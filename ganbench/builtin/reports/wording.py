@@ -102,7 +102,7 @@ def environment_lines(environment: Mapping[str, Any]) -> list[tuple[str, str]]:
         if isinstance(value, Mapping):
             lines += [(f"{key}.{inner}", text) for inner, text in environment_lines(value)]
         elif isinstance(value, list | tuple):
-            lines.append((str(key), " ".join(map(str, value))))
+            lines.append((str(key), ", ".join(map(str, value))))
         else:
             lines.append((str(key), str(value)))
     return lines

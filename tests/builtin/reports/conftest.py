@@ -39,7 +39,12 @@ class FakeComparison:
     suite: str = "basic"
     summary: str = "Three <b>methods</b>."
     environment: dict = field(
-        default_factory=lambda: {"torch": "2.6", "plugins": {"extra": "<i>1</i>"}, "command": ["ganbench", "run"]}
+        default_factory=lambda: {
+            "torch": "2.6",
+            "plugins": {"extra": "<i>1</i>"},
+            "command": "ganbench run",
+            "gpus": ["a", "b"],
+        }
     )
 
     def history(self, trial):

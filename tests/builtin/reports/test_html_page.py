@@ -70,7 +70,7 @@ def test_every_link_and_every_drawing_finds_what_it_refers_to(comparison, tmp_pa
 
 def test_everything_of_the_comparison_is_in_it(comparison, tmp_path):
     page = Page(written(comparison, tmp_path))
-    wanted = [comparison.summary, "<i>1</i>", "ganbench run", "−log 4", "Mann–Whitney"]
+    wanted = [comparison.summary, "<i>1</i>", "ganbench run", "a, b", "−log 4", "Mann–Whitney"]
     for table, column in (
         ("trials", "dataset"), ("trials", "method"), ("trials", "status"), ("comparison", "metric"),
         ("comparison", "verdict"), ("findings", "diagnosis"), ("findings", "summary"), ("findings", "remedy"),
@@ -103,7 +103,7 @@ def test_stored_trials_that_could_not_be_read_are_named(comparison, tmp_path):
     assert "result.json is cut short" in Page(written(comparison, tmp_path)).text
 
 
-def test_a_method_whose_trials_were_all_skipped_has_a_card_no_more_than_a_score(comparison, tmp_path):
+def test_a_method_whose_trials_were_all_skipped_is_named_with_the_reason(comparison, tmp_path):
     comparison.trials.loc[comparison.trials.method == "plain", "status"] = "skipped"
     comparison.trials.loc[comparison.trials.method == "plain", "reason"] = "needs images"
     comparison.comparison = comparison.comparison[comparison.comparison.method != "plain"]

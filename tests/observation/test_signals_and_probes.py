@@ -1,0 +1,162 @@
+"""Signals and probes read what their definitions say."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from ganbench import Batch, DataSpec, RequestError
+from ganbench import catalog as catalogs
+from ganbench.observation import Observer, RunView, Schedule
+from ganbench.observation.probes import PROBES, Probing
+from ganbench.observation.signals import SIGNALS, Glance, auc, textbook
+from ganbench.records import ComponentRef, Evaluation, Training
+
+
+class Shifted(nn.Module):
+    """G that makes standard normal points about `centre`."""
+
+    latent_dim = 2
+
+    def __init__(self, centre: float) -> None:
+        super().__init__()
+        self.centre = nn.Parameter(torch.full((2,), centre))
+
+    def forward(self, z, labels=None):
+        return z + self.centre
+
+
+class Sum(nn.Module):
+    """D that finds large coordinates real."""
+
+    def __init__(self, slope: float) -> None:
+        super().__init__()
+        self.slope = nn.Parameter(torch.tensor(slope))
+
+    def forward(self, x, labels=None):
+        return self.slope * x.sum(1)
+
+
+def view(centre: float = 0.0, slope: float = 1.0, loss: str = "non-saturating", reals: torch.Tensor | None = None) -> RunView:
+    g = torch.Generator().manual_seed(0)
+    real = torch.randn(4000, 2, generator=g) if reals is None else reals
+    held_out = torch.randn(4000, 2, generator=g) if reals is None else reals
+    made = catalogs.load().build("loss", ComponentRef(loss))
+    spec = DataSpec("points", (2,))
+    return RunView(Shifted(centre), Sum(slope), made, Batch(real), Batch(held_out), spec, seed=1, steps=100)
+
+
+def glance(name: str, **kind: object) -> float:
+    with view(**kind).at(10) as here:
+        return float(SIGNALS[name](Glance(here)))
+
+
+def probe(name: str, **kind: object) -> tuple[float, float]:
+    with view(**kind).at(10) as here:
+        return tuple(float(PROBES[name](Probing(here, floor=floor))) for floor in (False, True))
+
+
+def test_auc_counts_pairs_with_ties_half():
+    assert auc(torch.tensor([1.0, 2.0]), torch.tensor([0.0])) == 1
+    assert auc(torch.tensor([1.0]), torch.tensor([1.0])) == 0.5
+    assert auc(torch.tensor([0.0, 2.0]), torch.tensor([1.0, 1.0])) == 0.5
+
+
+def test_auc_d_is_a_half_for_a_perfect_generator_and_one_for_a_distant_one():
+    assert glance("auc_d", centre=0.0) == pytest.approx(0.5, abs=0.06)
+    assert glance("auc_d", centre=-9.0) == 1.0
+    assert glance("auc_d", centre=-1.0) == pytest.approx(0.5 * (1 + math.erf(1 / math.sqrt(2))), abs=0.06)
+
+
+def test_the_textbooks_value_is_minus_log_4_at_equilibrium_and_0_for_a_perfect_d():
+    with view(slope=0.0).at(1) as here:
+        row = textbook(Glance(here))
+    assert float(row["value"]) == pytest.approx(-math.log(4))
+    assert float(row["d_real"]) == float(row["d_fake"]) == 0.5
+    with view(centre=-40.0, slope=20.0, reals=torch.full((100, 2), 40.0)).at(1) as here:
+        assert float(textbook(Glance(here))["value"]) == pytest.approx(0.0, abs=1e-3)
+
+
+@pytest.mark.parametrize("loss", ["wasserstein", "relativistic"])
+def test_probabilities_do_not_depend_on_a_shift_that_the_loss_ignores(loss):
+    with view(loss=loss).at(1) as here:
+        logits = torch.randn(50), torch.randn(50)
+        plain, moved = here.probabilities(*logits), here.probabilities(logits[0] + 9, logits[1] + 9)
+    assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(plain, moved, strict=True))
+
+
+def test_the_input_gradient_is_per_sample_and_vanishes_where_a_saturating_d_is_sure():
+    # d/dx of softplus(-s(x1 + x2)) at D(G(z)) near 0 is s in each coordinate.
+    steep = glance("input_gradient", centre=-20.0, slope=2.0)
+    std = float(view()._training.x.std())
+    assert steep == pytest.approx(2.0 * math.sqrt(2) / std, rel=1e-3)
+    assert glance("input_gradient", centre=-20.0, slope=2.0, loss="minimax") < 1e-6
+
+
+def test_a_fresh_critic_sees_what_a_blind_d_does_not():
+    fresh, floor = probe("fresh_critic_auc", centre=-3.0, slope=0.0)
+    known, _ = probe("known_critic_auc", centre=-3.0, slope=0.0)
+    assert fresh > 0.98 and known == 0.5
+    assert floor == pytest.approx(0.5, abs=0.06)
+
+
+def test_coverage_falls_with_what_is_not_reached():
+    g = torch.Generator().manual_seed(3)
+    two = torch.randn(4000, 2, generator=g)
+    two[::2] += 100.0
+    covered, floor = probe("coverage", reals=two)
+    assert covered == pytest.approx(0.5, abs=0.06)
+    assert floor > 0.99
+
+
+def test_looking_leaves_buffers_gradients_modes_and_streams_alone():
+    torch.manual_seed(5)
+    g, d = nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Dropout(), nn.Linear(4, 2)), Sum(1.0)
+    g.latent_dim = 2
+    g[2].eval()
+    points = Batch(torch.randn(100, 2))
+    wrapped = type("G", (nn.Module,), {"latent_dim": 2, "forward": lambda self, z, labels=None: self.net(z)})()
+    wrapped.net = g
+    loss = catalogs.load().build("loss", ComponentRef("hinge"))
+    here = RunView(wrapped, d, loss, points, points, DataSpec("points", (2,)), seed=0, steps=10)
+    diagnoses = {e.name: e.build() for e in catalogs.load().entries("diagnosis")}
+    before = {name: t.clone() for name, t in wrapped.state_dict().items()}
+    stream = torch.get_rng_state()
+    Observer(here, diagnoses).observe(1, torch.zeros(()), torch.zeros(()), probe=True)
+    assert all(torch.equal(t, before[name]) for name, t in wrapped.state_dict().items())
+    assert torch.equal(stream, torch.get_rng_state())
+    assert all(p.grad is None for p in [*wrapped.parameters(), *d.parameters()])
+    assert wrapped.training and not g[2].training
+
+
+def test_only_what_a_diagnosis_asks_for_is_measured():
+    asks = type("Asks", (), {"signals": ("auc_d",), "probes": (), "observe": lambda self, view: {"seen": view.step}})()
+    observer = Observer(view(), {"mine": asks})
+    row = observer.observe(3, torch.zeros(()), torch.zeros(()), probe=True)
+    assert row["mine.seen"] == 3
+    assert set(row) == {"step", "loss_d", "loss_g", "d_real", "d_fake", "value", "logit_max", "auc_d", "mine.seen"}
+    with pytest.raises(RequestError, match=r"asks for signals 'auc'; did you mean 'auc_d'\?"):
+        Observer(view(), {"mine": type("Asks", (), {"signals": ("auc",)})()})
+
+
+def test_probes_stand_on_their_rows_and_floors_beside_them():
+    observer = Observer(view(), {e.name: e.build() for e in catalogs.load().entries("diagnosis")})
+    for step, probed in ((10, False), (20, True), (30, True)):
+        observer.observe(step, torch.zeros(()), torch.zeros(()), probe=probed)
+    columns = observer.history().columns
+    assert list(columns["step"]) == [10, 20, 30]
+    assert list(np.isnan(columns["coverage"])) == [True, False, False]
+    assert columns["coverage_floor"][1] == columns["coverage_floor"][2]
+
+
+@pytest.mark.parametrize("steps", [1, 7, 60, 200, 3000, 100_000])
+def test_schedules_end_with_the_budget_and_probe_only_where_they_observe(steps):
+    adam = ComponentRef("adam")
+    schedule = Schedule.of(Training(steps, 8, adam, adam), Evaluation((), at=(0.25, 1.0)))
+    assert max(schedule.observe) == max(schedule.probe) == max(schedule.evaluate) == schedule.stops[-1] == steps
+    assert schedule.probe <= schedule.observe
+    assert min(schedule.stops) >= 1 and len(schedule.observe) <= 112
