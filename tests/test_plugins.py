@@ -1,0 +1,120 @@
+"""Plugins are found, and one that is broken is set aside by name while the rest serve on."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import EntryPoint
+
+import pytest
+
+import ganbench
+from ganbench import RequestError, plugins
+from ganbench import catalog as catalogs
+
+GOOD = '''
+import ganbench
+class Mine:
+    """A loss of mine."""
+    def __init__(self, *, scale: float = 2.0): ...
+@ganbench.hookimpl
+def ganbench_losses():
+    yield ganbench.Component("mine", Mine)
+'''
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """Modules installed as plugins through entry points."""
+
+    def install(**modules: str) -> None:
+        for name, code in modules.items():
+            (tmp_path / f"{name}.py").write_text(code)
+            monkeypatch.delitem(sys.modules, name, raising=False)
+        points = [EntryPoint(name, name, "ganbench") for name in modules]
+        monkeypatch.setattr(plugins, "entry_points", lambda group: points)
+        monkeypatch.syspath_prepend(str(tmp_path))
+        plugins.load.cache_clear()
+
+    yield install
+    plugins.load.cache_clear()
+
+
+def test_an_installed_plugin_is_found_with_its_origin(installed):
+    installed(gb_good=GOOD)
+    entry = catalogs.load().find("loss", "mine")
+    assert entry.summary == "A loss of mine." and entry.plugin == "gb_good"
+    assert entry.options["scale"].default == 2.0
+
+
+@pytest.mark.parametrize(
+    "code, why",
+    [
+        ("import gone_for_good", "ModuleNotFoundError: No module named 'gone_for_good'"),
+        ("raise RuntimeError('at import')", "RuntimeError: at import"),
+        ("import sys; sys.exit(3)", "SystemExit: 3"),
+        ("syntax error", "SyntaxError"),
+        (GOOD.replace("ganbench_losses", "ganbench_lossses"), "did you mean 'ganbench_losses'?"),
+        (GOOD + "\nganbench_contract = 99", "made for plugin contract 99"),
+        (GOOD.replace('yield ganbench.Component("mine", Mine)', "raise ValueError('at registration')"), "at registration"),
+    ],
+    ids=["module gone", "raises", "exits", "syntax", "no such hook", "newer contract", "hook raises"],
+)
+def test_a_broken_plugin_is_left_out_by_name_and_costs_no_other(installed, monkeypatch, code, why):
+    installed(gb_broken=code, gb_good=GOOD)
+    with pytest.warns(UserWarning, match="plugin 'gb_broken' is left out: ") as warned:
+        catalog = catalogs.load()
+    assert why in str(warned[0].message)
+    assert catalog.find("loss", "mine").plugin == "gb_good"
+    assert list(catalog.plugins.broken) == ["gb_broken"]
+    with pytest.raises(RequestError, match=r"'gb_broken' failed to load"):
+        catalog.find("loss", "theirs")
+
+    monkeypatch.setenv("GANBENCH_STRICT", "1")
+    plugins.load.cache_clear()
+    with pytest.raises(RequestError, match="gb_broken"):
+        catalogs.load()
+
+
+def test_two_plugins_with_one_component_name_are_refused(installed):
+    installed(gb_one=GOOD, gb_two=GOOD)
+    with pytest.raises(RequestError, match=r"two plugins offer a loss called 'mine': 'gb_.*' and 'gb_.*'"):
+        catalogs.load()
+
+
+def test_ganbench_plugins_chooses(installed, monkeypatch):
+    installed(gb_one=GOOD, gb_two=GOOD.replace('"mine"', '"other"'))
+    monkeypatch.setenv("GANBENCH_PLUGINS", "gb_two")
+    names = [entry.name for entry in catalogs.load().entries("loss")]
+    assert "other" in names and "mine" not in names
+    plugins.load.cache_clear()
+    monkeypatch.setenv("GANBENCH_PLUGINS", "")
+    assert {entry.origin.distribution for entry in catalogs.load().entries("loss")} == {"ganbench"}
+    plugins.load.cache_clear()
+    monkeypatch.setenv("GANBENCH_PLUGINS", "gb_tow")
+    with pytest.raises(RequestError, match=r"no plugin 'gb_tow' is installed; did you mean 'gb_two'\?"):
+        catalogs.load()
+
+
+def test_listeners_hear_events_and_one_that_raises_is_heard_no_more(installed):
+    installed(
+        gb_deaf="import ganbench\n@ganbench.hookimpl\ndef ganbench_event(event): raise OSError('disk full')\n",
+        gb_ear="import ganbench\nheard = []\n@ganbench.hookimpl\ndef ganbench_event(event): heard.append(event)\n",
+    )
+    loaded = catalogs.load().plugins
+    event = ganbench.RunStarted("s", 1, 0)
+    with pytest.warns(UserWarning, match="plugin 'gb_deaf' is left out: OSError: disk full"):
+        loaded.emit(event)
+    loaded.emit(event)
+    assert sys.modules["gb_ear"].heard == [event, event]
+
+
+def test_a_local_file_is_a_plugin_whose_contents_are_its_version(plugin_file):
+    files = plugin_file(GOOD)
+    entry = catalogs.load(files).find("loss", "mine")
+    assert entry.origin.distribution == "ganbench_plugins.py" and len(entry.origin.version) == 12
+
+
+def test_names_come_sorted_and_without_importing_torch_or_the_components():
+    for kind in ("loss", "generator", "metric"):
+        names = [entry.name for entry in catalogs.load().entries(kind)]
+        assert names == sorted(names)
