@@ -25,7 +25,7 @@ class WeakDiscriminator:
     signals = ()
     probes = ("fresh_critic_auc", "known_critic_auc")
 
-    def __init__(self, *, blindness: float = 0.2, suspicion: float = 0.12, rows: int = 2) -> None:
+    def __init__(self, *, blindness: float = 0.3, suspicion: float = 0.2, rows: int = 2) -> None:
         self.blindness = blindness
         self.suspicion = suspicion
         self.rows = rows

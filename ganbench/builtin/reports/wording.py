@@ -73,7 +73,7 @@ def counts(comparison: ganbench.Comparison) -> str:
 
 def unreadable(comparison: ganbench.Comparison) -> list[str]:
     """Stored trials that could not be read, where the comparison knows of any: they are in none of the numbers."""
-    return [str(line) for line in getattr(comparison, "damaged", ())]
+    return [str(line) for line in comparison.damaged]
 
 
 def scope(comparison: ganbench.Comparison) -> str:

@@ -38,6 +38,7 @@ class FakeComparison:
     pictures: Path
     suite: str = "basic"
     summary: str = "Three <b>methods</b>."
+    damaged: tuple = ()
     environment: dict = field(
         default_factory=lambda: {
             "torch": "2.6",

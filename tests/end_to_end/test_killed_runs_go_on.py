@@ -1,0 +1,106 @@
+"""A run killed with its whole process tree, again and again, ends with the results of an undisturbed one."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import psutil
+import pytest
+
+SUITE = """
+metrics = ["modes", "energy-distance"]
+seeds = 2
+[datasets.ring]
+dataset = { name = "ring", sigma = 0.05 }
+[training]
+steps = 300
+batch_size = 64
+ema = 0.9
+[methods.hinge]
+loss = "hinge"
+generator = "mlp"
+discriminator = "mlp"
+[methods.relativistic]
+loss = "relativistic"
+regularizers = ["r1", "dragan"]
+generator = "mlp"
+discriminator = "mlp"
+"""
+
+TIMING = ["train_seconds", "seconds"]
+
+
+def command(suite: str, output: Path) -> list[str]:
+    return [sys.executable, "-m", "ganbench", "run", "--suite", suite, "--output", str(output), "--workers", "2"]
+
+
+def undisturbed(suite: str, output: Path) -> float:
+    began = time.monotonic()
+    subprocess.run(command(suite, output), check=True, capture_output=True)
+    return time.monotonic() - began
+
+
+def killed(suite: str, output: Path, after: float) -> bool:
+    """Start the run and kill it and all its descendants after so many seconds; whether it was still running."""
+    process = subprocess.Popen(command(suite, output), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        process.wait(after)
+    except subprocess.TimeoutExpired:
+        tree = [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]
+        for member in tree:
+            os.kill(member.pid, signal.SIGKILL)
+        process.wait()
+        return True
+    return False
+
+
+def assert_equal_reports(ours: Path, theirs: Path) -> None:
+    for name in ("trials", "scores", "findings", "comparison"):
+        a, b = (pd.read_csv(folder / "report" / f"{name}.csv") for folder in (ours, theirs))
+        assert len(a)
+        pd.testing.assert_frame_equal(a.drop(columns=TIMING, errors="ignore"), b.drop(columns=TIMING, errors="ignore"), check_exact=True)
+
+
+def kill_and_go_on(suite: str, tmp_path: Path, kills: int) -> None:
+    seconds = undisturbed(suite, tmp_path / "undisturbed")
+    moments = random.Random(0)
+    hits = sum(killed(suite, tmp_path / "killed", moments.uniform(2, max(6, 2 * seconds / kills))) for _ in range(kills))
+    assert hits, "no kill met a run at work"
+    undisturbed(suite, tmp_path / "killed")
+    assert_equal_reports(tmp_path / "killed", tmp_path / "undisturbed")
+    assert not list((tmp_path / "killed" / "trials").glob(".*"))
+
+
+@pytest.mark.timeout(250)
+def test_a_small_run_killed_three_times_ends_the_same(tmp_path):
+    (tmp_path / "small.toml").write_text(SUITE)
+    kill_and_go_on(str(tmp_path / "small.toml"), tmp_path, kills=3)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_basic_killed_at_ten_random_moments_ends_the_same(tmp_path):
+    kill_and_go_on("basic", tmp_path, kills=10)
+
+
+def test_ctrl_c_keeps_what_is_done_ends_the_workers_and_says_how_to_go_on(tmp_path):
+    (tmp_path / "small.toml").write_text(SUITE.replace("steps = 300", "steps = 100000"))
+    line = [*command(str(tmp_path / "small.toml"), tmp_path / "out"), "--steps", "100000"]
+    process = subprocess.Popen(line, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    assert process.stderr is not None
+    process.stderr.readline()  # the first progress line: workers are training
+    workers = psutil.Process(process.pid).children(recursive=True)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: everyone in the group gets it
+    said = process.stderr.read()
+    assert process.wait(30) == 130
+    assert "interrupted; finished trials are kept in" in said and "Go on with: ganbench run" in said
+    assert "Traceback" not in said
+    _, alive = psutil.wait_procs(workers, timeout=10)
+    assert not alive
