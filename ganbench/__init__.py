@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from .errors import RequestError
+from .events import Event, RunEnded, RunStarted, TrialEnded, TrialProgress, TrialStarted
 from .hookspecs import CONTRACT_VERSION, hookimpl
 from .records import (
     Artifacts,
@@ -14,23 +15,17 @@ from .records import (
     DataSpec,
     Direction,
     Evaluation,
-    Event,
     Evidence,
     Finding,
     History,
     Modes,
-    RunEnded,
-    RunStarted,
     Samples,
     Score,
     Severity,
     StopWhen,
     Training,
     Trial,
-    TrialEnded,
-    TrialProgress,
     TrialResult,
-    TrialStarted,
 )
 
 if TYPE_CHECKING:

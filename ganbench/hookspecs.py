@@ -8,7 +8,8 @@ from collections.abc import Iterable
 
 import pluggy
 
-from .records import Component, Event
+from .events import Event
+from .records import Component
 
 CONTRACT_VERSION = 1  # a plugin module may state `ganbench_contract = N`; one newer than this is refused
 
@@ -68,7 +69,7 @@ def ganbench_suites() -> Iterable[Component]:  # type: ignore[empty-body]
 
 @hookspec
 def ganbench_event(event: Event) -> None:
-    """Something happened: see the last records of `ganbench/records.py`. Called in the process of `run`."""
+    """Something happened: see `ganbench/events.py`. Called in the process of `run`."""
 
 
 HOOKS = {

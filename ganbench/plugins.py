@@ -23,7 +23,7 @@ import pluggy
 
 from . import hookspecs
 from .errors import RequestError, did_you_mean
-from .records import Event
+from .events import Event
 
 LOCAL_FILE = "ganbench_plugins.py"
 BUILTINS = tuple(

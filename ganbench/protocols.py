@@ -9,19 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .records import (
-    Batch,
-    DataSpec,
-    Direction,
-    Event,
-    Finding,
-    History,
-    Modes,
-    Player,
-    Samples,
-    Trial,
-    TrialResult,
-)
+from .events import Event
+from .records import Batch, DataSpec, Direction, Finding, History, Modes, Player, Samples, Trial, TrialResult
 
 if TYPE_CHECKING:
     import numpy as np

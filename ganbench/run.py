@@ -14,8 +14,9 @@ from . import catalog as catalogs
 from . import plan, reports
 from .catalog import Catalog
 from .errors import RequestError, did_you_mean
+from .events import Event, RunEnded, RunStarted, TrialEnded
 from .plugins import local_files
-from .records import ComponentRef, DataSpec, Event, RunEnded, RunStarted, Trial, TrialEnded, TrialResult
+from .records import ComponentRef, DataSpec, Trial, TrialResult
 from .store import Store, Unreadable
 from .suite import Suite, override, read
 

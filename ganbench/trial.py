@@ -15,8 +15,9 @@ from . import catalog as catalogs
 from .catalog import Catalog, refs_of
 from .diagnosis import diagnose, verdicts
 from .evaluation import Evaluator, generate
+from .events import Event, TrialProgress, TrialStarted
 from .observation import Observer, RunView, Schedule
-from .records import Artifacts, Batch, Event, Trial, TrialProgress, TrialResult, TrialStarted
+from .records import Artifacts, Batch, Trial, TrialResult
 from .training import GAN, isolated, seed_for, train
 
 KEPT_SAMPLES = 1000  # of the last evaluation, for pictures and for looking at them again

@@ -55,7 +55,10 @@ def test_an_installed_plugin_is_found_with_its_origin(installed):
         ("syntax error", "SyntaxError"),
         (GOOD.replace("ganbench_losses", "ganbench_lossses"), "did you mean 'ganbench_losses'?"),
         (GOOD + "\nganbench_contract = 99", "made for plugin contract 99"),
-        (GOOD.replace('yield ganbench.Component("mine", Mine)', "raise ValueError('at registration')"), "at registration"),
+        (
+            GOOD.replace('yield ganbench.Component("mine", Mine)', "raise ValueError('at registration')"),
+            "at registration",
+        ),
     ],
     ids=["module gone", "raises", "exits", "syntax", "no such hook", "newer contract", "hook raises"],
 )

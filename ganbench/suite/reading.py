@@ -5,14 +5,15 @@ from __future__ import annotations
 import itertools
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import RequestError, did_you_mean
+from ..errors import RequestError
 from ..options import check_options, fields_of
-from ..records import ComponentRef, StopWhen
+from ..records import ComponentRef
 from . import tables
+from .references import as_record, as_ref
 
 Settings = Mapping[str, Any]  # checked values of a TrainingTable or NetworksTable, those that were set
 
@@ -90,10 +91,10 @@ def parse(table: Mapping[str, Any], path: Path) -> Suite:
         training=_settings(tables.TrainingTable, top.training, f"{where}: [training]"),
         at=tuple(sorted(set(evaluation.at))),
         samples=evaluation.samples,
-        metrics=tuple(_ref(value, f"{where}: metrics") for value in top.metrics),
+        metrics=tuple(as_ref(value, f"{where}: metrics") for value in top.metrics),
         diagnoses=_names(top.diagnoses, f"{where}: diagnoses"),
         reports=_names(top.reports, f"{where}: reports"),
-        executor=_ref(top.executor, f"{where}: executor") if top.executor else None,
+        executor=as_ref(top.executor, f"{where}: executor") if top.executor else None,
         source=where,
     )
 
@@ -139,7 +140,7 @@ def _datasets(given: list[str] | dict[str, dict[str, Any]], where: str) -> dict[
     for label, table in named.items():
         place = f"{where}: [datasets.{label}]"
         settings = dict(_settings(tables.DatasetTable, table, place))
-        ref = _ref(settings.pop("dataset", label), place)
+        ref = as_ref(settings.pop("dataset", label), place)
         entries[label] = DatasetEntry(ref, settings)
     return entries
 
@@ -166,11 +167,11 @@ def _grid_methods(grid: tables.GridTable, where: str) -> dict[str, MethodEntry]:
     for g, d, loss, regularizers in itertools.product(
         grid.generators, grid.discriminators, grid.losses, grid.regularizers
     ):
-        tail = tuple(_ref(r, place) for r in regularizers)
+        tail = tuple(as_ref(r, place) for r in regularizers)
         settings: dict[str, Any] = {
-            "generator": _ref(g, place),
-            "discriminator": _ref(d, place),
-            "loss": _ref(loss, place),
+            "generator": as_ref(g, place),
+            "discriminator": as_ref(d, place),
+            "loss": as_ref(loss, place),
             "regularizers": tail,
         }
         parts = [
@@ -194,54 +195,14 @@ def _label(ref: ComponentRef) -> str:
 def _settings(table_type: type, table: Mapping[str, Any], where: str) -> Settings:
     """The keys that were set, checked, with references as records and `optimizer` spread over both players."""
     checked = _check(table_type, table, where)
-    settings = {key: _as_record(key, value, where) for key, value in checked.items() if value is not None}
+    settings = {key: as_record(key, value, where) for key, value in checked.items() if value is not None}
     if both := settings.pop("optimizer", None):
         settings = {"optimizer_g": both, "optimizer_d": both} | settings
     return settings
 
 
-def _as_record(key: str, value: Any, where: str) -> Any:
-    place = f"{where}: {key}"
-    if key in ("generator", "discriminator", "loss"):
-        return _ref(value, place)
-    if key == "regularizers":
-        return tuple(_ref(item, place) for item in value)
-    if key in ("optimizer", "optimizer_g", "optimizer_d"):
-        return _optimizer(value, place)
-    if key == "stop_when":
-        return _stop_when(value, place)
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _ref(value: tables.Ref, where: str) -> ComponentRef:
-    if isinstance(value, str):
-        return ComponentRef(value)
-    name = value.get("name")
-    if not isinstance(name, str):
-        raise RequestError(f'{where}: a component is a name or a table with one, as {{ name = "..." }}')
-    return ComponentRef(name, {key: option for key, option in value.items() if key != "name"})
-
-
-def _optimizer(value: tables.Ref, where: str) -> ComponentRef:
-    """The optimizer with all its options spelled out, so that a stored trial states them."""
-    ref = _ref(value, where)
-    if ref.name not in tables.OPTIMIZERS:
-        raise RequestError(f"{where}: no optimizer is called {ref.name!r}; {did_you_mean(ref.name, tables.OPTIMIZERS)}")
-    table = tables.OPTIMIZERS[ref.name]
-    options = table(**_check(table, ref.options, f"{where}: {ref.name}"))
-    values = {f.name: getattr(options, f.name) for f in fields(options)}
-    return ComponentRef(ref.name, {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()})  # as JSON
-
-
-def _stop_when(value: Mapping[str, Any], where: str) -> StopWhen:
-    stop = StopWhen(**_check(StopWhen, value, where))
-    if (stop.at_least is None) == (stop.at_most is None):
-        raise RequestError(f"{where}: give one of 'at_least' and 'at_most'")
-    return stop
-
-
 def _names(value: Any, where: str) -> tuple[ComponentRef, ...] | None:
-    return None if value == "all" else tuple(_ref(item, where) for item in value)
+    return None if value == "all" else tuple(as_ref(item, where) for item in value)
 
 
 def _check(table_type: type, table: Mapping[str, Any], where: str) -> dict[str, Any]:

@@ -91,13 +91,13 @@ def ganbench_datasets():
 
 
 def test_two_plugins_with_one_name_for_a_component_are_refused_with_both_names(ganbench, write_suite, tmp_path):
-    (tmp_path / "ganbench_plugins.py").write_text('''
+    (tmp_path / "ganbench_plugins.py").write_text("""
 import ganbench
 
 @ganbench.hookimpl
 def ganbench_losses():
     yield ganbench.Component("hinge", "ganbench.builtin.losses.hinge:Hinge")
-''')
+""")
     write_suite()
     said = ganbench("run", "--suite", "mine.toml")
     assert said.code == 2

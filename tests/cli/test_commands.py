@@ -198,7 +198,9 @@ def ganbench_losses():
 ''')
     write_suite('[methods.mine]\nloss = "linear"\ngenerator = "mlp"\ndiscriminator = "mlp"\n')
     assert "linear" in ganbench("list", "loss").out
-    said = ganbench("run", "--suite", "mine.toml", "--output", "out", "--workers", "1", "--only", "method=mine", "--seeds", "1")
+    said = ganbench(
+        "run", "--suite", "mine.toml", "--output", "out", "--workers", "1", "--only", "method=mine", "--seeds", "1"
+    )
     assert said.code == 0, said.err
     assert list(pd.read_csv(tmp_path / "out/report/trials.csv").loss) == ["linear"]
 

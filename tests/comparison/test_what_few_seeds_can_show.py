@@ -84,8 +84,13 @@ def test_a_method_alone_is_best():
 
 
 def result(trial, status="done", value=None, findings=(), steps=60):
-    scores = () if value is None else tuple(
-        Score(step, "modes.covered", value + change, "higher", 8.0, 100, 100, 0.1) for step, change in ((30, 1), (60, 0))
+    scores = (
+        ()
+        if value is None
+        else tuple(
+            Score(step, "modes.covered", value + change, "higher", 8.0, 100, 100, 0.1)
+            for step, change in ((30, 1), (60, 0))
+        )
     )
     return TrialResult(trial, status, steps=steps, scores=scores, findings=findings)
 

@@ -121,7 +121,9 @@ def diagnosis(name: str, **options):
 
 def history(**columns) -> History:
     steps = np.arange(10, 1010, 10)
-    return History({"step": steps, **{k: np.broadcast_to(v, steps.shape).astype(float) for k, v in columns.items()}}, 1000)
+    return History(
+        {"step": steps, **{k: np.broadcast_to(v, steps.shape).astype(float) for k, v in columns.items()}}, 1000
+    )
 
 
 def test_a_strong_d_with_a_live_gradient_is_no_failure():

@@ -65,13 +65,17 @@ def assert_equal_reports(ours: Path, theirs: Path) -> None:
     for name in ("trials", "scores", "findings", "comparison"):
         a, b = (pd.read_csv(folder / "report" / f"{name}.csv") for folder in (ours, theirs))
         assert len(a)
-        pd.testing.assert_frame_equal(a.drop(columns=TIMING, errors="ignore"), b.drop(columns=TIMING, errors="ignore"), check_exact=True)
+        pd.testing.assert_frame_equal(
+            a.drop(columns=TIMING, errors="ignore"), b.drop(columns=TIMING, errors="ignore"), check_exact=True
+        )
 
 
 def kill_and_go_on(suite: str, tmp_path: Path, kills: int) -> None:
     seconds = undisturbed(suite, tmp_path / "undisturbed")
     moments = random.Random(0)
-    hits = sum(killed(suite, tmp_path / "killed", moments.uniform(2, max(6, 2 * seconds / kills))) for _ in range(kills))
+    hits = sum(
+        killed(suite, tmp_path / "killed", moments.uniform(2, max(6, 2 * seconds / kills))) for _ in range(kills)
+    )
     assert hits, "no kill met a run at work"
     undisturbed(suite, tmp_path / "killed")
     assert_equal_reports(tmp_path / "killed", tmp_path / "undisturbed")

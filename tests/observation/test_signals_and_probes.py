@@ -41,7 +41,9 @@ class Sum(nn.Module):
         return self.slope * x.sum(1)
 
 
-def view(centre: float = 0.0, slope: float = 1.0, loss: str = "non-saturating", reals: torch.Tensor | None = None) -> RunView:
+def view(
+    centre: float = 0.0, slope: float = 1.0, loss: str = "non-saturating", reals: torch.Tensor | None = None
+) -> RunView:
     g = torch.Generator().manual_seed(0)
     real = torch.randn(4000, 2, generator=g) if reals is None else reals
     held_out = torch.randn(4000, 2, generator=g) if reals is None else reals

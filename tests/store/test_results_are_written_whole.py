@@ -18,7 +18,9 @@ def result(make_trial) -> TrialResult:
     columns = {"step": np.array([10, 20]), "loss_d": np.array([0.1, np.nan]), "auc_d": np.array([1 / 3, 0.5])}
     history = History(columns, 20, Breakdown(13, "generator", "net.0", "output"))
     pixels = np.random.default_rng(0).normal(size=(100, 2)).astype(np.float32)
-    finding = Finding("x", "now", "failure", 0.9, 10, "text; with, commas\nand lines", {"a": Evidence(1.0, 2.0, 3)}, "r1")
+    finding = Finding(
+        "x", "now", "failure", 0.9, 10, "text; with, commas\nand lines", {"a": Evidence(1.0, 2.0, 3)}, "r1"
+    )
     return TrialResult(
         make_trial(),
         "diverged",
@@ -64,7 +66,9 @@ def test_damage_is_named_with_its_file(tmp_path, result, name, damage):
     store.write(result)
     path = store.trials / result.trial.id / name
     content = path.read_bytes()
-    path.unlink() if damage == "gone" else path.write_bytes(content[: len(content) - 8] if damage == "cut" else b"\xff\x00")
+    path.unlink() if damage == "gone" else path.write_bytes(
+        content[: len(content) - 8] if damage == "cut" else b"\xff\x00"
+    )
     if (name, damage) == ("scores.csv", "binary"):
         path.write_bytes(b"step,metric\n\xff,\xfe\n")
     with pytest.raises(Unreadable, match=name):

@@ -26,7 +26,11 @@ def build(kind, name, data, **options):
 @pytest.mark.parametrize("normalization", NORMALIZATIONS)
 @pytest.mark.parametrize(
     "name, data",
-    [("mlp", POINTS), ("mlp", image(9, 3)), *(("conv", image(side, 1 + 2 * (side > 20))) for side in (8, 14, 16, 28, 32, 64))],
+    [
+        ("mlp", POINTS),
+        ("mlp", image(9, 3)),
+        *(("conv", image(side, 1 + 2 * (side > 20))) for side in (8, 14, 16, 28, 32, 64)),
+    ],
     ids=str,
 )
 def test_networks_serve_their_shapes_and_learn_with_every_weight(name, data, normalization):
@@ -35,11 +39,13 @@ def test_networks_serve_their_shapes_and_learn_with_every_weight(name, data, nor
     x = g(torch.randn(4, g.latent_dim))
     assert x.shape == (4, *data.shape) and x.dtype == torch.float32
     if data.value_range:
-        assert -1 <= x.min() and x.max() <= 1
+        assert x.min() >= -1 and x.max() <= 1
     logits = d(x)
     assert logits.shape == (4,)
     logits.square().sum().backward()
-    assert all(weight.grad is not None and torch.isfinite(weight.grad).all() for weight in [*g.parameters(), *d.parameters()])
+    assert all(
+        weight.grad is not None and torch.isfinite(weight.grad).all() for weight in [*g.parameters(), *d.parameters()]
+    )
 
 
 def test_spectral_normalization_bounds_how_steep_d_is():
