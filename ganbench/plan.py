@@ -46,9 +46,19 @@ def unfold(
             where = f"{suite.source}: method {method!r}"
             components = _components(settings, dataset.ref, catalog, where)
             training = Training(**settings)
-            _check_stops(training, diagnoses, where)
+            _check_stops(training, metrics, diagnoses, where)
             for seed in suite.seeds:
-                content = (components, training, evaluation, diagnoses, spec, seed, device.partition(":")[0])
+                content = (
+                    label,
+                    method,
+                    components,
+                    training,
+                    evaluation,
+                    diagnoses,
+                    spec,
+                    seed,
+                    device.partition(":")[0],
+                )
                 trials.append(
                     Trial(
                         id=_trial_id(label, method, seed, content),
@@ -131,13 +141,21 @@ def _diagnoses(suite: Suite, catalog: Catalog) -> tuple[ComponentRef, ...]:
     return tuple(catalog.check("diagnosis", ref, f"{suite.source}: diagnoses") for ref in refs)
 
 
-def _check_stops(training: Training, diagnoses: Sequence[ComponentRef], where: str) -> None:
+def _check_stops(
+    training: Training, metrics: Sequence[ComponentRef], diagnoses: Sequence[ComponentRef], where: str
+) -> None:
+    """What ends a trial early must be measured at all."""
     made = [ref.name for ref in diagnoses]
     for name in training.stop_on:
         if name not in made:
             raise RequestError(
                 f"{where}: stop_on: {name!r} is not among the suite's diagnoses; {did_you_mean(name, made)}"
             )
+    scored = [ref.name for ref in metrics]
+    if training.stop_when and (name := training.stop_when.metric.partition(".")[0]) not in scored:
+        raise RequestError(
+            f"{where}: stop_when: {name!r} is not among the suite's metrics; {did_you_mean(name, scored)}"
+        )
 
 
 def _trial_id(dataset: str, method: str, seed: int, content: Any) -> str:

@@ -188,8 +188,8 @@ class Score:
 class Evidence:
     """A signal's value against its threshold, at the step where it was read."""
 
-    value: float
-    threshold: float
+    value: float | None  # None where it is not finite
+    threshold: float | None
     step: int
 
 

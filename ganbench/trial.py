@@ -44,7 +44,7 @@ def run_trial(
 
 def _carry_out(trial: Trial, catalog: Catalog, device: torch.device, emit: Callable[[Event], None]) -> TrialResult:
     if why := _skipped(trial, catalog):
-        return TrialResult(trial, "skipped", why)
+        return TrialResult(trial, "skipped", why, origins=catalog.origins(trial))
     run = LiveTrial.build(trial, catalog, device)
     _check_networks(run.view, trial)
 

@@ -7,34 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from small_suites import MLP, RING, suite_table, trials_of
 
 import ganbench
 from ganbench import catalog as catalogs
-from ganbench import plan
 from ganbench.catalog import Catalog
 from ganbench.records import Trial, TrialResult
-from ganbench.run import describe_data
-from ganbench.suite.reading import parse
-
-RING = {"ring": {"dataset": {"name": "ring", "sigma": 0.05, "size": 5000, "held_out": 1000}}}
-MLP = {"generator": {"name": "mlp", "width": 32}, "discriminator": {"name": "mlp", "width": 32}}
-SMALL_CONV = {"generator": {"name": "conv", "width": 8}, "discriminator": {"name": "conv", "width": 8}}
-
-
-def suite_table(**changes: Any) -> dict[str, Any]:
-    """A suite of one method on a ring; keys given replace its own."""
-    method = {"loss": "non-saturating", **MLP}
-    table: dict[str, Any] = {"datasets": RING, "metrics": ["modes"], "seeds": 1, "methods": {"ns": method}}
-    table["training"] = {"steps": 60, "batch_size": 32}
-    table["evaluation"] = {"at": [1.0], "samples": 200}
-    return table | changes
-
-
-def trials_of(table: Mapping[str, Any], files: tuple[str, ...] = ()) -> list[Trial]:
-    """The trials of a suite table."""
-    catalog = catalogs.load(files)
-    suite = parse(table, Path("test.toml"))
-    return plan.unfold(suite, catalog, describe_data(suite, catalog), plugin_files=files)
 
 
 @pytest.fixture

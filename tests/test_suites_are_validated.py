@@ -6,9 +6,9 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from conftest import MLP, suite_table, trials_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_suites import MLP, suite_table, trials_of
 
 from ganbench import RequestError
 from ganbench import catalog as catalogs
@@ -53,6 +53,7 @@ def method(**changes: object) -> dict:
         (method(optimizer={"name": "sgd", "betas": [0, 1]}), r"sgd: unknown key 'betas'"),
         (method(regularizers=["r3"]), r"no regularizer is called 'r3'"),
         (method(stop_on=["mode-colapse"]), r"stop_on: 'mode-colapse' .*did you mean 'mode-collapse'\?"),
+        (method(stop_when={"metric": "mods.covered", "at_least": 8}), r"'mods' is not among the suite's metrics"),
         (method(stop_when={"metric": "modes.covered"}), r"give one of 'at_least' and 'at_most'"),
         (method(points={"generatr": "mlp"}), r"\[methods.m.points\]: unknown key 'generatr'"),
         (suite_table(metrics=["mode"]), r"no metric is called 'mode'; did you mean 'modes'\?"),

@@ -12,7 +12,7 @@ import pandas as pd
 from ..comparison import Comparison, load
 from ..store import Store
 
-WIDE = 140  # columns of a table that goes to a file or a pipe
+WIDE = 160  # columns of a table that goes to a file or a pipe
 STYLES = {"best": "bold green", "tied": "green", "worse": "red", "inconclusive": "dim"}
 
 
@@ -39,10 +39,10 @@ def _table(comparison: Comparison, dataset: str) -> Any:
     table = Table(
         title=Text(dataset, style="bold"), title_justify="left", caption=_legend(rows), caption_justify="left"
     )
-    table.add_column("method")
+    table.add_column("method", no_wrap=True)
     for metric in metrics:
         arrow = "↑" if rows[rows.metric == metric].better.iloc[0] == "higher" else "↓"
-        table.add_column(Text(f"{metric} {arrow}"), justify="right")
+        table.add_column(Text(f"{metric} {arrow}".replace(".", "\n.")), justify="right", no_wrap=True)
     table.add_column("failed", justify="right")
     table.add_column("verdicts")
     floors = [Text(_number(rows[rows.metric == metric].floor.mean()), style="italic dim") for metric in metrics]

@@ -43,7 +43,8 @@ class RunView:
         self._average = average
         self._training, self._held_out = training, held_out
         self._device = training.x.device
-        self._random = torch.Generator(self._device).manual_seed(seed)
+        self._seed = seed
+        self._random = torch.Generator(self._device)
         self._states: dict[nn.Module, dict[str, Tensor]] = {}
 
     @contextmanager
@@ -51,6 +52,7 @@ class RunView:
         """Look at the run as it is now; torch's global random state is put back afterwards."""
         devices = [self._device] if self._device.type == "cuda" else []
         self.step = step
+        self._random.manual_seed((self._seed + step) % 2**63)  # what one look draws does not shift the next
         with torch.random.fork_rng(devices):
             self._states = {module: _state(module) for module in (self._generator, self._discriminator)}
             try:
@@ -79,8 +81,9 @@ class RunView:
         """`n` samples of the generator as it is judged: of the running average of its weights, where there is one."""
         if self._average is None:
             return self.fake(n)
-        buffers = dict(self._generator.named_buffers())
-        return self._generate(self._average, {**_state(self._average), **buffers}, n)
+        live = self._states[self._generator]  # batch statistics have no average of their own
+        buffers = {name: live[name] for name, _ in self._average.named_buffers()}
+        return self._generate(self._average, _state(self._average) | buffers, n)
 
     def judge(self, batch: Batch) -> Tensor:
         """The discriminator's logits; differentiable in `batch.x` alone."""

@@ -31,7 +31,7 @@ SUITE = {
     "seeds": 1,
     "datasets": {
         "ring": {"dataset": {"name": "ring", "sigma": 0.05}, "steps": 3000, "batch_size": 256},
-        "digits": {"steps": 1500, "batch_size": 64},
+        "digits": {"steps": 600, "batch_size": 64},
     },
     "methods": {
         "ns": {

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import suite_table, trials_of
 from hypothesis import given
 from hypothesis import strategies as st
+from small_suites import suite_table, trials_of
 
 from ganbench.comparison import tables
 from ganbench.comparison.ranking import standings

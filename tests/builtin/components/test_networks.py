@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from conftest import MLP, SMALL_CONV
+from small_suites import MLP, SMALL_CONV
 
 from ganbench import DataSpec
 from ganbench import catalog as catalogs
