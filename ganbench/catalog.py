@@ -47,6 +47,15 @@ class Entry:
     def options(self) -> dict[str, Option]:
         return options_of(self.build)
 
+    @property
+    def fault(self) -> str | None:
+        """Why the component cannot be loaded, where it cannot."""
+        try:
+            _ = self.build
+        except Exception as error:
+            return f"{type(error).__name__}: {error}"
+        return None
+
 
 class Catalog:
     """Every component of every plugin, sorted by name within its kind."""
@@ -111,6 +120,9 @@ class Catalog:
         for impl in hook.get_hookimpls():
             try:
                 components = list(impl.function())
+                for component in components:
+                    if not isinstance(component, Component):
+                        raise TypeError(f"{HOOKS[kind]} yields {component!r}, which is no ganbench.Component")
             except Exception as error:
                 self.plugins.set_aside(impl.plugin_name, error)
                 continue

@@ -18,6 +18,7 @@ from .suite import Suite
 TIMEOUT = 900.0  # seconds a trial may take unless the suite says otherwise
 _ADAM = ComponentRef("adam", {"lr": 2e-4, "betas": [0.5, 0.999], "eps": 1e-8, "weight_decay": 0.0})
 DEFAULTS: dict[str, Any] = {"steps": 2000, "batch_size": 128, "optimizer_g": _ADAM, "optimizer_d": _ADAM}
+UNKNOWN = DataSpec("unknown", ())  # of a data set whose own code fails: its trials say so when they are carried out
 NETWORKS = ("generator", "discriminator", "loss")
 
 
@@ -34,13 +35,16 @@ def unfold(
     no trial could be made from.
     """
     metrics = tuple(catalog.check("metric", ref, f"{suite.source}: metrics") for ref in suite.metrics)
+    _check_once(metrics, f"{suite.source}: metrics")
     evaluation = Evaluation(metrics, suite.at, suite.samples)
     diagnoses = _diagnoses(suite, catalog)
     trials = []
     for label, dataset in suite.datasets.items():
         for method, entry in suite.methods.items():
             spec = specs[label]
-            own = entry.points if spec.kind == "points" else entry.images
+            own = {"points": entry.points, "images": entry.images, UNKNOWN.kind: {**entry.images, **entry.points}}[
+                spec.kind
+            ]
             settings = {**DEFAULTS, **suite.training, **dataset.settings, **entry.settings, **own}
             timeout = settings.pop("timeout", TIMEOUT)
             where = f"{suite.source}: method {method!r}"
@@ -121,12 +125,13 @@ def _components(settings: dict[str, Any], dataset: ComponentRef, catalog: Catalo
         if part not in settings:
             raise RequestError(f"{where}: {part!r} is missing")
     regularizers = settings.pop("regularizers", ())
+    _check_once(regularizers, f"{where}: regularizers")
 
     def checked(kind: str, ref: ComponentRef) -> ComponentRef:
         return ref if catalog.may_lack(kind, ref.name) else catalog.check(kind, ref, where)
 
     return Components(
-        dataset=catalog.check("dataset", dataset, where),
+        dataset=checked("dataset", dataset),
         generator=checked("generator", settings.pop("generator")),
         discriminator=checked("discriminator", settings.pop("discriminator")),
         loss=checked("loss", settings.pop("loss")),
@@ -138,7 +143,16 @@ def _diagnoses(suite: Suite, catalog: Catalog) -> tuple[ComponentRef, ...]:
     refs = suite.diagnoses
     if refs is None:
         refs = tuple(ComponentRef(entry.name) for entry in catalog.entries("diagnosis"))
+    _check_once(refs, f"{suite.source}: diagnoses")
     return tuple(catalog.check("diagnosis", ref, f"{suite.source}: diagnoses") for ref in refs)
+
+
+def _check_once(refs: Sequence[ComponentRef], where: str) -> None:
+    """Results go by the name of what made them: one name, one component."""
+    names = [ref.name for ref in refs]
+    for name in names:
+        if names.count(name) > 1:
+            raise RequestError(f"{where}: {name!r} stands twice")
 
 
 def _check_stops(

@@ -6,6 +6,7 @@ rest serve on, unless GANBENCH_STRICT=1 makes it fatal.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import importlib
@@ -80,7 +81,8 @@ class Plugins:
             try:
                 impl.function(event=event)
             except Exception as error:
-                self.set_aside(impl.plugin_name, error)
+                with contextlib.suppress(Exception):  # not even where standard error is gone: the run goes on
+                    self.set_aside(impl.plugin_name, error)
 
 
 @functools.cache

@@ -1,6 +1,7 @@
 """What a built component of each kind must offer.
 
-Any component's `build` may also offer `skip(trial) -> str | None`, a static method: why it cannot serve a trial.
+Any component of a trial may also offer `skip(trial) -> str | None`, a static method of `build`: why it cannot serve
+that trial. A metric or diagnosis that cannot is left out; without any other part the trial is skipped.
 """
 
 from __future__ import annotations
@@ -109,15 +110,12 @@ class View(Protocol):
 
 
 class Diagnosis(Protocol):
-    """A judgement of a history.
+    """A judgement of a history, which holds the signals of every observation.
 
-    Declares the columns it reads that cost something: `signals` (at every observation) and `probes` (on a
-    schedule). May offer `observe(view) -> Mapping[str, float]` and `probe(view) -> Mapping[str, float]`, whose
-    values become columns `<name of the diagnosis>.<key>`.
+    May declare `probes`, the names of those it needs, which cost more and are taken a few times a run; and offer
+    `observe(view) -> Mapping[str, float]` and `probe(view) -> Mapping[str, float]`, whose values become columns
+    `<name of the diagnosis>.<key>`.
     """
-
-    signals: Sequence[str]
-    probes: Sequence[str]
 
     def diagnose(self, history: History) -> Iterable[Finding]: ...
 

@@ -43,7 +43,7 @@ class ComponentRef:
 class DataSpec:
     """What a data set's samples look like: enough to build networks for it."""
 
-    kind: Literal["points", "images"]
+    kind: Literal["points", "images", "unknown"]
     shape: tuple[int, ...]  # of one sample: (dimensions,) for points, (channels, height, width) for images
     value_range: tuple[float, float] | None = None  # None: unbounded
     classes: int = 0  # 0: unlabelled
@@ -234,3 +234,9 @@ class TrialResult:
     findings: tuple[Finding, ...] = ()
     verdicts: tuple[str, ...] = ()  # the failures found, or "healthy", or "inconclusive"; none where none was sought
     artifacts: Artifacts | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Lost (diverged, error, timeout), or in a state that a finding calls a failure."""
+        sick = any(f.severity == "failure" and f.horizon == "now" for f in self.findings)
+        return sick or self.status in ("diverged", "error", "timeout")

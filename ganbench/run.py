@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import catalog as catalogs
 from . import plan, reports
@@ -19,6 +18,9 @@ from .plugins import local_files
 from .records import ComponentRef, DataSpec, Trial, TrialResult
 from .store import Store, Unreadable
 from .suite import Suite, override, read
+
+if TYPE_CHECKING:
+    from .comparison import Comparison
 
 FAULTS = ("error", "timeout")  # trials that are tried again by the next run
 
@@ -55,8 +57,9 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a run: reports written, reports that failed, and trials that ended in a fault."""
+    """What came of a run: the comparison, reports written, reports that failed, and trials that ended in a fault."""
 
+    comparison: Comparison
     files: Sequence[Path]
     failed_reports: dict[str, str]
     faults: int
@@ -98,9 +101,10 @@ def carry_out(prepared: Prepared, command: str = "") -> Outcome:
         faults = _run_trials(prepared, emit)
         from .comparison import compare  # here: pandas and scipy, which training need not wait for
 
-        files, failed = reports.write(compare(store), prepared.reports, prepared.catalog, store.report)
+        comparison = compare(store)
+        files, failed = reports.write(comparison, prepared.reports, prepared.catalog, store.report)
         emit(RunEnded(prepared.suite.name, tuple(str(file) for file in files)))
-    return Outcome(files, failed, faults)
+    return Outcome(comparison, files, failed, faults)
 
 
 def find_suite(name: str) -> tuple[Path, tuple[str, ...]]:
@@ -157,18 +161,33 @@ def environment(prepared: Prepared, command: str) -> dict[str, Any]:
 def _run_trials(prepared: Prepared, emit: Callable[[Event], None]) -> int:
     """Store each result as it comes; returns how many trials ended in a fault."""
     faults = 0
-    with closing(prepared.executor.run(prepared.todo, emit)) as results:
-        for result in results:
-            prepared.store.write(result)
+    results = prepared.executor.run(prepared.todo, emit)
+    try:
+        for made in results:
+            result = _store(prepared.store, made)
             emit(TrialEnded(replace(result, artifacts=None)))
             faults += result.status in FAULTS
+    finally:
+        if hasattr(results, "close"):  # a generator: its workers end with it
+            results.close()
     return faults
+
+
+def _store(store: Store, result: TrialResult) -> TrialResult:
+    """Store a result; what a plugin has put into it that cannot be stored makes it an error of that trial."""
+    try:
+        store.write(result)
+    except (TypeError, ValueError) as error:
+        result = TrialResult(result.trial, "error", f"the result cannot be stored: {error}", steps=result.steps)
+        store.write(result)
+    return result
 
 
 def _check_names(suite: Suite, catalog: Catalog) -> None:
     """Every name before any option: names need no import, so a slip is answered at once."""
     for entry in suite.datasets.values():
-        catalog.find("dataset", entry.ref.name, suite.source)
+        if not catalog.may_lack("dataset", entry.ref.name):
+            catalog.find("dataset", entry.ref.name, suite.source)
     for label, method in suite.methods.items():
         where = f"{suite.source}: method {label!r}"
         for settings in (method.settings, method.points, method.images):
@@ -196,11 +215,16 @@ def describe_data(suite: Suite, catalog: Catalog) -> dict[str, DataSpec]:
     specs = {}
     for label, entry in suite.datasets.items():
         where = f"{suite.source}: data set {label!r}"
+        specs[label] = plan.UNKNOWN
+        if catalog.may_lack("dataset", entry.ref.name):
+            continue
         ref = catalog.check("dataset", entry.ref, where)
         try:
             specs[label] = catalog.build("dataset", ref).spec
         except (OSError, ValueError) as error:
             raise RequestError(f"{where}: {error}") from error
+        except Exception:
+            continue  # its own fault: its trials fail with it, and no others
     return specs
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,8 @@ from .diagnosis import diagnose, verdicts
 from .evaluation import Evaluator, generate
 from .events import Event, TrialProgress, TrialStarted
 from .observation import Observer, RunView, Schedule
-from .records import Artifacts, Batch, Trial, TrialResult
-from .training import GAN, isolated, seed_for, train
+from .records import Artifacts, Batch, Finding, Score, Trial, TrialResult
+from .training import GAN, isolated, seed_for, train, undisturbed
 
 KEPT_SAMPLES = 1000  # of the last evaluation, for pictures and for looking at them again
 
@@ -43,35 +43,20 @@ def run_trial(
 
 
 def _carry_out(trial: Trial, catalog: Catalog, device: torch.device, emit: Callable[[Event], None]) -> TrialResult:
+    torch.manual_seed(seed_for(trial.seed, "data set"))
+    dataset = catalog.build("dataset", trial.components.dataset)
     if why := _skipped(trial, catalog):
         return TrialResult(trial, "skipped", why, origins=catalog.origins(trial))
-    run = LiveTrial.build(trial, catalog, device)
+    run = LiveTrial.build(trial, dataset, catalog, device)
     _check_networks(run.view, trial)
-
-    def evaluate(step: int) -> Any:
-        return run.evaluator.score(step, run.samples())
-
-    def progress(step: int, row: Mapping[str, float]) -> None:
-        emit(TrialProgress(trial.id, step, trial.training.steps, row))
-
-    ending = train(
-        run.gan,
-        Schedule.of(trial.training, trial.evaluation),
-        run.observer,
-        evaluate=evaluate,
-        diagnose=lambda: diagnose(run.diagnoses, run.observer.history()),
-        progress=progress,
-    )
+    result = replace(_train(run, trial, emit), origins=catalog.origins(trial), scores=tuple(run.evaluator.scores))
     history = run.observer.history()
-    findings = diagnose(run.diagnoses, history)
-    return TrialResult(
-        trial=trial,
-        status=ending.status,
-        reason=ending.reason,
-        steps=ending.steps,
-        train_seconds=ending.seconds,
-        origins=catalog.origins(trial),
-        scores=tuple(run.evaluator.scores),
+    if result.status == "error":  # what there was until then; its samples could be anything
+        return replace(result, artifacts=Artifacts(history))
+    with undisturbed(device):
+        findings = diagnose(run.diagnoses, history)
+    return replace(
+        result,
         findings=findings,
         verdicts=verdicts(findings) if run.diagnoses else (),
         artifacts=Artifacts(
@@ -81,6 +66,29 @@ def _carry_out(trial: Trial, catalog: Catalog, device: torch.device, emit: Calla
             weights={name: weight.numpy() for name, weight in run.gan.weights().items()},
         ),
     )
+
+
+def _train(run: LiveTrial, trial: Trial, emit: Callable[[Event], None]) -> TrialResult:
+    """Train to whatever end. Metrics and diagnoses may draw random numbers: training does not notice."""
+
+    def evaluate(step: int) -> Sequence[Score]:
+        with undisturbed(run.gan.device):
+            return run.evaluator.score(step, run.samples())
+
+    def diagnose_so_far() -> Sequence[Finding]:
+        with undisturbed(run.gan.device):
+            return diagnose(run.diagnoses, run.observer.history())
+
+    def progress(step: int, row: Mapping[str, float]) -> None:
+        emit(TrialProgress(trial.id, step, trial.training.steps, row))
+
+    schedule = Schedule.of(trial.training, trial.evaluation)
+    try:
+        ending = train(run.gan, schedule, run.observer, evaluate=evaluate, diagnose=diagnose_so_far, progress=progress)
+    except (Exception, SystemExit) as error:
+        done = run.gan.steps_done
+        return TrialResult(trial, "error", f"{_reason(error)}, after {done} steps", steps=done)
+    return TrialResult(trial, ending.status, ending.reason, steps=ending.steps, train_seconds=ending.seconds)
 
 
 @dataclass(frozen=True)
@@ -96,10 +104,9 @@ class LiveTrial:
     seed: int
 
     @classmethod
-    def build(cls, trial: Trial, catalog: Catalog, device: torch.device) -> LiveTrial:
-        """Build every component, each under a random seed of its own."""
+    def build(cls, trial: Trial, dataset: Any, catalog: Catalog, device: torch.device) -> LiveTrial:
+        """Build every other component, the networks each under a random seed of its own."""
         parts, seed = trial.components, trial.seed
-        dataset = catalog.build("dataset", parts.dataset)
         training, held_out = dataset.training(), dataset.held_out()
         torch.manual_seed(seed_for(seed, "generator"))
         generator = catalog.build("generator", parts.generator, trial.data).to(device)
@@ -107,12 +114,10 @@ class LiveTrial:
         discriminator = catalog.build("discriminator", parts.discriminator, trial.data).to(device)
         loss = catalog.build("loss", parts.loss)
         regularizers = {ref.name: catalog.build("regularizer", ref) for ref in parts.regularizers}
-        diagnoses = {ref.name: catalog.build("diagnosis", ref) for ref in trial.diagnoses}
-        metrics = {
-            ref.name: catalog.build("metric", ref)
-            for ref in trial.evaluation.metrics
-            if catalog.skip("metric", ref, trial) is None
-        }
+        diagnoses, metrics = (
+            {ref.name: catalog.build(kind, ref) for ref in refs if catalog.skip(kind, ref, trial) is None}
+            for kind, refs in (("diagnosis", trial.diagnoses), ("metric", trial.evaluation.metrics))
+        )
         torch.manual_seed(seed_for(seed, "components"))  # for components that draw, such as dropout
         on_device, held_out_there = _to(training, device), _to(held_out, device)
         gan = GAN(generator, discriminator, loss, regularizers, on_device, trial.training, seed)

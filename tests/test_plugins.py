@@ -54,13 +54,14 @@ def test_an_installed_plugin_is_found_with_its_origin(installed):
         ("import sys; sys.exit(3)", "SystemExit: 3"),
         ("syntax error", "SyntaxError"),
         (GOOD.replace("ganbench_losses", "ganbench_lossses"), "did you mean 'ganbench_losses'?"),
+        (GOOD.replace('ganbench.Component("mine", Mine)', '("mine", Mine)'), "which is no ganbench.Component"),
         (GOOD + "\nganbench_contract = 99", "made for plugin contract 99"),
         (
             GOOD.replace('yield ganbench.Component("mine", Mine)', "raise ValueError('at registration')"),
             "at registration",
         ),
     ],
-    ids=["module gone", "raises", "exits", "syntax", "no such hook", "newer contract", "hook raises"],
+    ids=["module gone", "raises", "exits", "syntax", "no such hook", "no component", "newer contract", "hook raises"],
 )
 def test_a_broken_plugin_is_left_out_by_name_and_costs_no_other(installed, monkeypatch, code, why):
     installed(gb_broken=code, gb_good=GOOD)

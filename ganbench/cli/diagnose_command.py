@@ -19,11 +19,19 @@ from ..store import Store, Unreadable, read_history
 def command(folder: Path, as_json: bool) -> int:
     """The findings of a stored run, made again from its histories."""
     store = Store(folder)
-    catalog = catalogs.load(local_files(Path.cwd()))
     results, damaged = store.results()
+    files = dict.fromkeys(file for result in results for file in result.trial.plugin_files if Path(file).is_file())
+    catalog = catalogs.load(tuple(dict.fromkeys([*local_files(Path.cwd()), *files])))
+    rows: list[dict[str, object]] = []
+    for result in results:
+        try:
+            rows += _findings(store, result, catalog)
+        except Unreadable as error:
+            damaged.append(str(error))
+        except Exception as error:  # one trial's diagnosis costs no other
+            damaged.append(f"{result.trial.id}: {type(error).__name__}: {error}")
     for note in damaged:
         click.echo(f"ganbench: left out: {note}", err=True)
-    rows = [row for result in results for row in _findings(store, result, catalog)]
     if as_json:
         import msgspec
 
@@ -40,10 +48,9 @@ def _findings(store: Store, result: TrialResult, catalog: catalogs.Catalog) -> l
     import msgspec
 
     trial = result.trial
-    try:
-        history = read_history(store.trials / trial.id)
-    except Unreadable:
+    if not store.has_history(trial.id):
         return []  # it ended before there was anything to look at
+    history = read_history(store.trials / trial.id)
     made = {ref.name: catalog.build("diagnosis", ref) for ref in trial.diagnoses}
     place = {name: getattr(trial, name) for name in ("suite", "dataset", "method", "seed")}
     return [{"trial": trial.id, **place, **msgspec.to_builtins(f)} for f in diagnose(made, history)]

@@ -31,6 +31,9 @@ def command(kind: str | None, as_json: bool) -> int:
     for heading in kinds:
         click.secho(heading, bold=True)
         for entry in catalog.entries(heading):
+            if entry.fault:
+                click.echo(f"  {entry.name:<28}cannot be loaded: {entry.fault}" + _from(entry))
+                continue
             click.echo(f"  {entry.name:<28}{entry.summary}" + _from(entry))
             for option in entry.options.values():
                 click.echo(f"      {option.name} = {_default(option)}  ({_type(option)})")
@@ -38,14 +41,16 @@ def command(kind: str | None, as_json: bool) -> int:
 
 
 def _describe(entry: Entry) -> dict[str, Any]:
+    fault = entry.fault
     options = [
         {"name": o.name, "type": _type(o), **({} if o.default is REQUIRED else {"default": o.default})}
-        for o in entry.options.values()
+        for o in (() if fault else entry.options.values())
     ]
     return {
         "kind": entry.kind,
         "name": entry.name,
-        "summary": entry.summary,
+        "summary": "" if fault else entry.summary,
+        "error": fault,
         "options": options,
         "distribution": entry.origin.distribution,
         "version": entry.origin.version,

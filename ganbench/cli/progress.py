@@ -45,8 +45,7 @@ class Tally:
             self.running.pop(result.trial.id, None)
             self._steps[result.trial.id] = result.steps
             self._finished += result.trial.training.steps
-            sick = any(f.severity == "failure" and f.horizon == "now" for f in result.findings)
-            self.failures += sick or result.status in ("diverged", "error", "timeout")
+            self.failures += result.failed
         now = time.monotonic()
         self._recent = [(t, s) for t, s in self._recent if now - t < RATE_OVER] + [(now, sum(self._steps.values()))]
 
@@ -143,7 +142,8 @@ def _registered(manager: Any, listener: object) -> Iterator[None]:
     try:
         yield
     finally:
-        manager.unregister(listener)
+        if manager.is_registered(listener):  # it is not where it failed itself
+            manager.unregister(listener)
 
 
 def _say(line: str) -> None:

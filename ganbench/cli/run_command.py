@@ -58,7 +58,7 @@ def command(
             err=True,
         )
         return 130
-    show_comparison(prepared.store)
+    show_comparison(outcome.comparison)
     return _close(outcome)
 
 

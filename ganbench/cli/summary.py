@@ -9,18 +9,16 @@ from typing import Any
 
 import pandas as pd
 
-from ..comparison import Comparison, load
-from ..store import Store
+from ..comparison import Comparison
 
 WIDE = 160  # columns of a table that goes to a file or a pipe
 STYLES = {"best": "bold green", "tied": "green", "worse": "red", "inconclusive": "dim"}
 
 
-def show_comparison(store: Store) -> None:
+def show_comparison(comparison: Comparison) -> None:
     """Print a table for each data set: methods by rank, a column for each metric, failures in plain sight."""
     from rich.console import Console
 
-    comparison = load(store.folder)
     width = None if sys.stdout.isatty() else max(WIDE, shutil.get_terminal_size().columns)
     console = Console(width=width, highlight=False)
     for note in comparison.damaged:
@@ -34,7 +32,7 @@ def _table(comparison: Comparison, dataset: str) -> Any:
     from rich.text import Text
 
     trials = comparison.trials[comparison.trials.dataset == dataset]
-    rows = comparison.comparison[comparison.comparison.dataset == dataset]
+    rows = comparison.comparison[comparison.comparison.dataset == dataset].dropna(subset="metric")
     metrics = list(dict.fromkeys(rows.metric))
     table = Table(
         title=Text(dataset, style="bold"), title_justify="left", caption=_legend(rows), caption_justify="left"
@@ -73,9 +71,9 @@ def _health(trials: pd.DataFrame) -> tuple[Any, Any]:
     words = [f"{name} {count}" for name, count in counts.items() if name and name != "healthy"]
     others = trials.status[~trials.status.isin(["done", "stopped"])].value_counts()
     words += [f"{status} {count}" for status, count in others.items()]
-    sick = trials.status.isin(["diverged", "error", "timeout"]) | ~trials.verdicts.isin(["healthy", "inconclusive", ""])
-    style = "red" if sick.any() else "green"
-    return Text(f"{sick.sum()}/{len(trials)}", style=style), Text(", ".join(words) or "healthy", style=style)
+    ran = trials[trials.status != "skipped"]
+    style = "red" if ran.failed.any() else "green"
+    return Text(f"{ran.failed.sum()}/{len(ran)}", style=style), Text(", ".join(words) or "healthy", style=style)
 
 
 def _legend(rows: pd.DataFrame) -> str:

@@ -56,7 +56,7 @@ def compare(store: Store) -> Comparison:
         trials=trials,
         scores=scores,
         findings=findings,
-        comparison=tables.comparison_table(trials, scores, findings),
+        comparison=tables.comparison_table(trials, scores),
         environment=store.environment(),
         folder=store.folder,
         damaged=tuple(damaged),

@@ -49,6 +49,8 @@ def standings(values: Mapping[str, Array]) -> dict[str, Standing]:
 
 
 def _against(top: Array, other: Array) -> str:
+    if not np.isfinite(top).any():
+        return "inconclusive"  # nobody has a score
     if np.array_equal(np.sort(top), np.sort(other)):
         return "tied"
     if least_p_value(len(top), len(other)) > LEVEL:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -18,7 +18,7 @@ LOST = ("diverged", "error", "timeout")  # the trial has no final score
 
 TRIALS = [
     *("suite", "trial", "dataset", "method", "generator", "discriminator", "loss", "regularizers", "seed"),
-    *("status", "reason", "verdicts", "steps", "train_seconds", "seconds", "device", "threads"),
+    *("status", "reason", "verdicts", "failed", "steps", "train_seconds", "seconds", "device", "threads"),
 ]
 SCORES = [
     *("suite", "trial", "dataset", "method", "seed", "step", "metric", "value", "better", "floor"),
@@ -54,6 +54,7 @@ def trials_table(results: Sequence[TrialResult]) -> pd.DataFrame:
                 "status": r.status,
                 "reason": r.reason,
                 "verdicts": ";".join(r.verdicts),
+                "failed": r.failed,
                 "steps": r.steps,
                 "train_seconds": r.train_seconds,
                 "seconds": r.seconds,
@@ -88,44 +89,46 @@ def findings_table(results: Sequence[TrialResult]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=FINDINGS)
 
 
-def comparison_table(trials: pd.DataFrame, scores: pd.DataFrame, findings: pd.DataFrame) -> pd.DataFrame:
-    """A row for each data set × method × metric.
+def comparison_table(trials: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
+    """A row for each data set × method × metric; without a metric where a data set has no score at all.
 
-    A trial has failed if it was lost (diverged, error, timeout) or bears a finding of severity `failure` about its
-    state. Means are over the trials with a final score; ranks count a lost trial as the worst value there is.
+    Means are over the trials with a final score; ranks count a lost trial as the worst value there is. Trials that
+    were skipped do not count.
     """
-    sick = set(findings.loc[(findings.severity == "failure") & (findings.horizon == "now"), "trial"])
     ran = trials[trials.status != "skipped"]
-    failed = ran.trial.isin(sick) | ran.status.isin(LOST)
-    lost = set(ran.loc[ran.status.isin(LOST), "trial"])
-    final = scores.loc[~scores.trial.isin(lost)].groupby(["trial", "metric"], sort=False).tail(1)
     rows: list[dict[str, object]] = []
-    for (suite, dataset, metric), group in scores.groupby(["suite", "dataset", "metric"], sort=False):
-        sign = 1 if group.better.iloc[0] == "higher" else -1
-        here = ran[(ran.suite == suite) & (ran.dataset == dataset)]
-        ends = final[(final.suite == suite) & (final.dataset == dataset) & (final.metric == metric)]
-        by_method = {name: here[here.method == name] for name in here.method.unique()}
-        seeds = {name: _per_seed(mine, ends, sign) for name, mine in by_method.items()}
-        places = standings(seeds)
-        for name, mine in by_method.items():
-            ours = group[group.method == name]
-            rows.append(
-                {
-                    "suite": suite,
-                    "dataset": dataset,
-                    "method": name,
-                    "metric": metric,
-                    "better": group.better.iloc[0],
-                    **_failures(int(failed[mine.index].sum()), len(mine)),
-                    **_summary(sign * seeds[name][np.isfinite(seeds[name])]),
-                    "best_mean": (sign * (sign * ours.value).groupby(ours.trial).max()).mean(),
-                    "floor": ours.floor.mean(),
-                    "rank": places[name].rank,
-                    "p_better": places[name].p_better,
-                    "verdict": places[name].verdict,
-                }
-            )
+    for (suite, dataset), here in ran.groupby(["suite", "dataset"], sort=False):
+        methods = {str(name): mine for name, mine in here.groupby("method", sort=False)}
+        scored = scores[scores.trial.isin(here.trial)]
+        place = {"suite": suite, "dataset": dataset}
+        for metric, group in scored.groupby("metric", sort=False):
+            rows += [place | row for row in _compared(str(metric), group, methods)]
+        if scored.empty:
+            rows += [place | {"method": name} | _failures(mine) | {"n_scored": 0} for name, mine in methods.items()]
     return pd.DataFrame(rows, columns=COMPARISON)
+
+
+def _compared(metric: str, scores: pd.DataFrame, methods: Mapping[str, pd.DataFrame]) -> Iterator[dict[str, object]]:
+    """The rows of one metric on one data set."""
+    better = scores.better.iloc[0]
+    sign = 1 if better == "higher" else -1
+    final = scores.groupby("trial", sort=False).tail(1)
+    seeds = {name: _per_seed(mine, final, sign) for name, mine in methods.items()}
+    places = standings(seeds)
+    for name, mine in methods.items():
+        ours = scores[scores.method == name]
+        yield {
+            "method": name,
+            "metric": metric,
+            "better": better,
+            **_failures(mine),
+            **_summary(sign * seeds[name][np.isfinite(seeds[name])]),
+            "best_mean": (sign * (sign * ours.value).groupby(ours.trial).max()).mean(),
+            "floor": ours.floor.mean(),
+            "rank": places[name].rank,
+            "p_better": places[name].p_better,
+            "verdict": places[name].verdict,
+        }
 
 
 def _place(result: TrialResult) -> dict[str, object]:
@@ -139,21 +142,16 @@ def _place(result: TrialResult) -> dict[str, object]:
     }
 
 
-def _per_seed(trials: pd.DataFrame, ends: pd.DataFrame, sign: int) -> Array:
-    """The final value of each trial, turned so that higher is better; -inf where there is none."""
-    values = sign * trials.trial.map(ends.set_index("trial").value).to_numpy(dtype=float)
-    return np.where(np.isfinite(values), values, -math.inf)
+def _per_seed(trials: pd.DataFrame, final: pd.DataFrame, sign: int) -> Array:
+    """The final value of each trial, turned so that higher is better; -inf for one that was lost or has none."""
+    values = sign * trials.trial.map(final.set_index("trial").value).to_numpy(dtype=float)
+    return np.where(np.isfinite(values) & ~trials.status.isin(LOST).to_numpy(), values, -math.inf)
 
 
-def _failures(failed: int, n: int) -> dict[str, object]:
+def _failures(trials: pd.DataFrame) -> dict[str, object]:
+    failed, n = int(trials.failed.sum()), len(trials)
     low, high = wilson_interval(failed, n)
-    return {
-        "n_seeds": n,
-        "failed": failed,
-        "failure_rate": failed / n,
-        "failure_low": low,
-        "failure_high": high,
-    }
+    return {"n_seeds": n, "failed": failed, "failure_rate": failed / n, "failure_low": low, "failure_high": high}
 
 
 def _summary(values: Array) -> dict[str, object]:

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from ..records import Finding, History
+from ..records import Evidence, Finding, History
 
 
 def diagnose(diagnoses: Mapping[str, Any], history: History) -> tuple[Finding, ...]:
     """The findings of every diagnosis, the surest failures first."""
-    findings = [finding for diagnosis in diagnoses.values() for finding in diagnosis.diagnose(history)]
+    findings = [_plain(finding) for diagnosis in diagnoses.values() for finding in diagnosis.diagnose(history)]
     return tuple(sorted(findings, key=lambda f: (f.severity != "failure", -f.confidence, f.diagnosis)))
 
 
+def _plain(finding: Finding) -> Finding:
+    """The finding in plain numbers: a diagnosis computes with arrays, and what is stored is JSON."""
+    evidence = {
+        str(signal): Evidence(_finite(read.value), _finite(read.threshold), int(read.step))
+        for signal, read in finding.evidence.items()
+    }
+    confidence = min(1.0, max(0.0, float(finding.confidence)))
+    return replace(finding, confidence=confidence, onset_step=int(finding.onset_step), evidence=evidence)
+
+
+def _finite(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
 def verdicts(findings: Sequence[Finding]) -> tuple[str, ...]:
-    """The failures found; "inconclusive" where there are only warnings, "healthy" where there is nothing."""
-    failures = dict.fromkeys(f.diagnosis for f in findings if f.severity == "failure")
+    """The states found to be failures; "inconclusive" where there are only signs of one, "healthy" where there are none."""
+    failures = dict.fromkeys(f.diagnosis for f in findings if f.severity == "failure" and f.horizon == "now")
     if failures:
         return tuple(failures)
     return ("inconclusive",) if findings else ("healthy",)

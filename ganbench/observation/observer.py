@@ -1,4 +1,4 @@
-"""Writes the history of a run: a row at each observation, with the columns that its diagnoses ask for."""
+"""Writes the history of a run: a row at each observation. Signals are measured where there is any diagnosis."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..errors import RequestError, did_you_mean
 from ..records import Breakdown, History
+from .motion import Motion
 from .probes import PROBES, Probing
 from .signals import SIGNALS, Glance, textbook
 from .view import RunView
@@ -25,8 +26,8 @@ class Observer:
     def __init__(self, view: RunView, diagnoses: Mapping[str, Any]) -> None:
         self._view = view
         self._diagnoses = diagnoses
-        self._signals = _wanted("signals", SIGNALS, diagnoses)
-        self._probes = _wanted("probes", PROBES, diagnoses)
+        self._motion = Motion()
+        self._probes = _wanted(diagnoses)
         self._floors: dict[str, Tensor] = {}
         self._rows: list[dict[str, float]] = []
         self.breakdown: Breakdown | None = None
@@ -36,8 +37,11 @@ class Observer:
         with self._view.at(step) as view:
             glance = Glance(view)
             values: dict[str, Tensor | float] = {"loss_d": loss_d, "loss_g": loss_g, **textbook(glance)}
-            values |= {name: SIGNALS[name](glance) for name in self._signals}
-            values |= self._asked_of_diagnoses("observe", view)
+            if self._diagnoses:
+                values |= {name: signal(glance) for name, signal in SIGNALS.items()}
+                values |= view.norms()
+                values |= self._motion.measure(view)
+                values |= self._asked_of_diagnoses("observe", view)
             if probe:
                 values |= self._probe(view)
                 values |= self._asked_of_diagnoses("probe", view)
@@ -77,13 +81,13 @@ class Observer:
         }
 
 
-def _wanted(what: str, known: Mapping[str, Any], diagnoses: Mapping[str, Any]) -> list[str]:
-    """The signals or probes that any diagnosis declares, each once, in a fixed order."""
-    wanted = {name: diagnosis for diagnosis in diagnoses for name in getattr(diagnoses[diagnosis], what, ())}
+def _wanted(diagnoses: Mapping[str, Any]) -> list[str]:
+    """The probes that any diagnosis declares, each once, in a fixed order."""
+    wanted = {name: diagnosis for diagnosis in diagnoses for name in getattr(diagnoses[diagnosis], "probes", ())}
     for name, diagnosis in wanted.items():
-        if name not in known:
-            raise RequestError(f"diagnosis {diagnosis!r} asks for {what} {name!r}; {did_you_mean(name, known)}")
-    return [name for name in known if name in wanted]
+        if name not in PROBES:
+            raise RequestError(f"diagnosis {diagnosis!r} asks for the probe {name!r}; {did_you_mean(name, PROBES)}")
+    return [name for name in PROBES if name in wanted]
 
 
 def _numbers(values: Mapping[str, Tensor | float]) -> dict[str, float]:

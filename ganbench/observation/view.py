@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -40,7 +41,9 @@ class RunView:
         self.step = 0
         self.steps = steps
         self._generator, self._discriminator, self._loss = generator, discriminator, loss
+        # A copy to run in evaluation mode: its own weights if it is the average, else those of the live generator.
         self._average = average
+        self._judged = average if average is not None else copy.deepcopy(generator).eval()
         self._training, self._held_out = training, held_out
         self._device = training.x.device
         self._seed = seed
@@ -78,12 +81,33 @@ class RunView:
         return self._generate(self._generator, self._states[self._generator], n)
 
     def evaluated(self, n: int) -> Batch:
-        """`n` samples of the generator as it is judged: of the running average of its weights, where there is one."""
-        if self._average is None:
-            return self.fake(n)
-        live = self._states[self._generator]  # batch statistics have no average of their own
-        buffers = {name: live[name] for name, _ in self._average.named_buffers()}
-        return self._generate(self._average, _state(self._average) | buffers, n)
+        """`n` samples of the generator as it is judged: in evaluation mode, of the average where there is one."""
+        state = self._states[self._generator]
+        if self._average is not None:  # batch statistics have no average of their own: they are the generator's
+            state = state | {name: weight.detach() for name, weight in self._average.named_parameters()}
+        return self._generate(self._judged, state, n)
+
+    def fixed(self, n: int) -> Tensor:
+        """What G makes now of `n` latents that are the same at every look."""
+        stream = torch.Generator(self._device).manual_seed(self._seed)
+        z = torch.randn(n, self._generator.latent_dim, generator=stream, device=self._device)
+        labels = None if self._training.labels is None else self._training.labels[:n]
+        if labels is not None:
+            z = z[: len(labels)]
+        with torch.no_grad():
+            samples: Tensor = functional_call(self._generator, self._states[self._generator], (z, labels))
+        return samples
+
+    def norms(self) -> dict[str, Tensor]:
+        """Norms of each player's weights, and of the gradients of its last step where they are still there."""
+        norms = {}
+        for player, network in (("d", self._discriminator), ("g", self._generator)):
+            weights = [weight.detach() for weight in network.parameters()]
+            gradients = [weight.grad for weight in network.parameters() if weight.grad is not None]
+            for what, tensors in (("weight", weights), ("gradient", gradients)):
+                if tensors:
+                    norms[f"{what}_norm_{player}"] = torch.stack(torch._foreach_norm(tensors)).norm()
+        return norms
 
     def judge(self, batch: Batch) -> Tensor:
         """The discriminator's logits; differentiable in `batch.x` alone."""

@@ -29,12 +29,17 @@ class Store:
 
     def check(self, suite: str) -> None:
         """Raises RequestError if the folder is no place for a run of `suite`. Writes nothing."""
-        if self.folder.exists() and not self.folder.is_dir():
-            raise RequestError(f"output {self.folder} is a file; give a folder with --output")
+        try:
+            there = sorted(self.folder.iterdir()) if self.folder.exists() else []
+        except NotADirectoryError:
+            raise RequestError(f"output {self.folder} is a file; give a folder with --output") from None
+        except OSError as error:
+            raise RequestError(f"output {self.folder} cannot be read: {error.strerror}") from None
         owner = self.facts().get("suite") if (self.folder / "suite.json").exists() else None
         if owner is not None and owner != suite:
             raise RequestError(f"output {self.folder} belongs to suite {owner!r}, not {suite!r}; give another --output")
-        if owner is None and self.folder.exists() and any(f.name != LOCK for f in self.folder.iterdir()):
+        # Hidden files are what a run killed at its very beginning leaves.
+        if owner is None and any(not file.name.startswith(".") for file in there):
             raise RequestError(f"output {self.folder} is not empty and holds no run; give another --output")
 
     @contextmanager
@@ -44,7 +49,7 @@ class Store:
         Raises RequestError if it cannot be written, or another run is at work in it.
         """
         try:
-            self.trials.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(parents=True, exist_ok=True)
             lock = filelock.FileLock(self.folder / LOCK, timeout=0)
             lock.acquire()
         except filelock.Timeout:
@@ -54,13 +59,22 @@ class Store:
         except OSError as error:
             raise RequestError(f"output {self.folder} cannot be written: {error.strerror or error}") from None
         try:
-            for leftover in self.trials.glob(".*"):
-                shutil.rmtree(leftover, ignore_errors=True)
-            write_atomically(self.folder / "suite.json", to_json(facts))
+            self._sweep()
+            write_atomically(self.folder / "suite.json", to_json(facts))  # first: from now on the folder has an owner
             write_atomically(self.folder / "environment.json", to_json(environment))
+            self.trials.mkdir(exist_ok=True)
             yield
         finally:
             lock.release()
+
+    def _sweep(self) -> None:
+        """Remove what writers that were killed have left half-written."""
+        for folder in (self.folder, self.trials, self.report):
+            for leftover in folder.glob(".*"):
+                if leftover.is_dir():
+                    shutil.rmtree(leftover, ignore_errors=True)
+                elif leftover.name != LOCK:
+                    leftover.unlink(missing_ok=True)
 
     def facts(self) -> dict[str, Any]:
         """What suite.json says. Raises RequestError if there is none, or it is damaged."""
@@ -72,6 +86,9 @@ class Store:
 
     def has(self, trial_id: str) -> bool:
         return (self.trials / trial_id).is_dir()
+
+    def has_history(self, trial_id: str) -> bool:
+        return (self.trials / trial_id / "history.parquet").is_file()
 
     def read(self, trial_id: str) -> TrialResult:
         """A stored result without its arrays. Raises Unreadable."""

@@ -27,12 +27,11 @@ def write_trial(folder: Path, result: TrialResult) -> None:
     """Write a result as `folder`, in place of an older one."""
     hidden = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
     hidden.mkdir(parents=True)
-    (hidden / "trial.json").write_bytes(to_json(result.trial))
-    (hidden / "result.json").write_bytes(to_json(_facts(result)))
-    (hidden / "scores.csv").write_text(_scores_csv(result.scores), encoding="utf-8")
-    (hidden / "findings.json").write_bytes(to_json(result.findings))
-    if result.artifacts is not None:
-        _write_arrays(hidden, result.artifacts)
+    try:
+        _fill(hidden, result)
+    except BaseException:
+        shutil.rmtree(hidden, ignore_errors=True)
+        raise
     if folder.exists():
         older = folder.with_name(f"{hidden.name}.old")
         folder.replace(older)
@@ -40,6 +39,15 @@ def write_trial(folder: Path, result: TrialResult) -> None:
         shutil.rmtree(older)
     else:
         hidden.replace(folder)
+
+
+def _fill(hidden: Path, result: TrialResult) -> None:
+    (hidden / "trial.json").write_bytes(to_json(result.trial))
+    (hidden / "result.json").write_bytes(to_json(_facts(result)))
+    (hidden / "scores.csv").write_text(_scores_csv(result.scores), encoding="utf-8")
+    (hidden / "findings.json").write_bytes(to_json(result.findings))
+    if result.artifacts is not None:
+        _write_arrays(hidden, result.artifacts)
 
 
 def to_json(record: object) -> bytes:

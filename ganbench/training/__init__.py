@@ -2,6 +2,6 @@
 
 from .gan import GAN
 from .loop import Ending, train
-from .seeding import isolated, seed_for
+from .seeding import isolated, seed_for, undisturbed
 
-__all__ = ["GAN", "Ending", "isolated", "seed_for", "train"]
+__all__ = ["GAN", "Ending", "isolated", "seed_for", "train", "undisturbed"]

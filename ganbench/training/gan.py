@@ -40,13 +40,14 @@ class GAN:
         self._data = training
         self._order = torch.Generator(self.device).manual_seed(seed_for(seed, "data order"))
         self._latents = torch.Generator(self.device).manual_seed(seed_for(seed, "latents"))
-        self._d_weights, self._g_weights = list(discriminator.parameters()), list(generator.parameters())
+        self._d_weights, self._g_weights = _learning(discriminator), _learning(generator)
         self.optimizer_d = optimizers.build(settings.optimizer_d, self._d_weights)
         self.optimizer_g = optimizers.build(settings.optimizer_g, self._g_weights)
         self._penalties_d, self._acts_d = _of_player(regularizers, "discriminator")
         self._penalties_g, self._acts_g = _of_player(regularizers, "generator")
         self.average = copy.deepcopy(generator).requires_grad_(False).eval() if settings.ema else None
-        self._average_weights = list(self.average.parameters()) if self.average is not None else []
+        self._average_weights = [] if self.average is None else list(self.average.parameters())
+        self._averaged_weights = list(generator.parameters())
         self._real = self.real_batch()
 
     def warm_up(self) -> None:
@@ -100,7 +101,8 @@ class GAN:
         if self.average is not None:
             # Weights of the first steps are worth forgetting sooner than the decay would.
             decay = min(self.settings.ema, (self.steps_done + 1) / (self.steps_done + 10))
-            torch._foreach_lerp_(self._average_weights, self._g_weights, 1 - decay)
+            with torch.no_grad():
+                torch._foreach_lerp_(self._average_weights, self._averaged_weights, 1 - decay)
         return loss.detach()
 
     def judge(self, batch: Batch) -> Tensor:
@@ -130,11 +132,16 @@ class GAN:
         return judged.eval()
 
     def weights(self) -> dict[str, Tensor]:
-        """All weights and buffers by name, on the CPU."""
+        """All weights and buffers by name, on the CPU; under "average" those of G as it is judged, where it is one."""
         parts = {"generator": self.generator, "discriminator": self.discriminator}
         if self.average is not None:
-            parts["average"] = self.average
+            parts["average"] = self.evaluated_generator()
         return {f"{p}.{name}": t.detach().cpu() for p, m in parts.items() for name, t in m.state_dict().items()}
+
+    def wait(self) -> None:
+        """Let an accelerator finish what it was given."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
 
     def capture(self) -> dict[str, Any]:
         """A copy of everything that the next step depends on."""
@@ -184,6 +191,11 @@ def frozen(weights: list[nn.Parameter]) -> Iterator[None]:
     finally:
         for weight in weights:
             weight.requires_grad_(True)
+
+
+def _learning(network: nn.Module) -> list[nn.Parameter]:
+    """The weights that learn: those that an author has frozen stay so."""
+    return [weight for weight in network.parameters() if weight.requires_grad]
 
 
 def _of_player(regularizers: Mapping[str, Any], player: str) -> tuple[list[tuple[Any, int]], list[Any]]:

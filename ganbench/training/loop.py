@@ -56,6 +56,7 @@ def train(
         while gan.steps_done < stop:
             losses.append(gan.step())  # not looked at here: on an accelerator that would wait for each step
 
+        early = None  # why the trial ends before its budget
         if stop in schedule.observe:
             row = observer.observe(stop, *losses[-1], probe=stop in schedule.probe)
             progress(stop, row)
@@ -65,26 +66,24 @@ def train(
             losses.clear()
             if looks % capture_every == 0:
                 healthy = gan.capture()
-            if settings.stop_on and stop in schedule.probe and (sure := _surely_bad(diagnose(), settings.stop_on)):
-                return ending("stopped", f"{sure.diagnosis} is certain since step {sure.onset_step}{_saved(gan)}")
+            if settings.stop_on and stop in schedule.probe:
+                early = _surely_bad(diagnose(), settings.stop_on)
 
-        if stop in schedule.evaluate:
+        if stop in schedule.evaluate or early:
+            gan.wait()
             paused = time.perf_counter()
             scores = evaluate(stop)
             elsewhere += time.perf_counter() - paused
-            if settings.stop_when and (reached := _reached(scores, settings.stop_when)):
-                return ending("stopped", f"target met: {reached}{_saved(gan)}")
+            early = early or (_reached(scores, settings.stop_when) if settings.stop_when else None)
+        if early and stop < settings.steps:
+            return ending("stopped", f"{early}; {settings.steps - stop} of {settings.steps} steps saved")
     return ending("done")
 
 
-def _saved(gan: GAN) -> str:
-    return f"; {gan.settings.steps - gan.steps_done} of {gan.settings.steps} steps saved"
-
-
-def _surely_bad(findings: Sequence[Finding], stop_on: Sequence[str]) -> Finding | None:
+def _surely_bad(findings: Sequence[Finding], stop_on: Sequence[str]) -> str | None:
     for finding in findings:
         if finding.diagnosis in stop_on and finding.severity == "failure" and finding.confidence >= SURE:
-            return finding
+            return f"{finding.diagnosis} is certain since step {finding.onset_step}"
     return None
 
 
@@ -93,9 +92,9 @@ def _reached(scores: Sequence[Score], target: StopWhen) -> str | None:
         if score.metric != target.metric:
             continue
         if target.at_least is not None and score.value >= target.at_least:
-            return f"{score.metric} = {score.value:.4g} is at least {target.at_least:g}"
+            return f"target met: {score.metric} = {score.value:.4g} is at least {target.at_least:g}"
         if target.at_most is not None and score.value <= target.at_most:
-            return f"{score.metric} = {score.value:.4g} is at most {target.at_most:g}"
+            return f"target met: {score.metric} = {score.value:.4g} is at most {target.at_most:g}"
     return None
 
 

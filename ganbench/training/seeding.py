@@ -18,18 +18,32 @@ def seed_for(base: int, purpose: str) -> int:
 
 @contextmanager
 def isolated(device: torch.device, threads: int | None = None) -> Iterator[None]:
-    """Deterministic algorithms and a thread count for a trial; all global torch state as before when it is over."""
-    before = torch.get_num_threads()
+    """Deterministic algorithms and a thread count for a trial; torch's global settings as before when it is over."""
+    threads_before, dtype_before, device_before = (
+        torch.get_num_threads(),
+        torch.get_default_dtype(),
+        torch.get_default_device(),
+    )
     deterministic = torch.are_deterministic_algorithms_enabled()
-    devices = [device] if device.type == "cuda" else []
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     if device.type == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is reproducible only with it
         torch.use_deterministic_algorithms(True, warn_only=True)
     if threads is not None:
         torch.set_num_threads(threads)
     try:
-        with torch.random.fork_rng(devices):
+        with undisturbed(device):
             yield
     finally:
-        torch.set_num_threads(before)
-        torch.use_deterministic_algorithms(deterministic)
+        torch.set_num_threads(threads_before)
+        torch.set_default_dtype(dtype_before)
+        if torch.get_default_device() != device_before:
+            torch.set_default_device(device_before)
+        torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
+
+
+@contextmanager
+def undisturbed(device: torch.device) -> Iterator[None]:
+    """Whatever is drawn inside, torch's global random streams go on as if nothing had been."""
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        yield

@@ -69,7 +69,9 @@ def bare(job: Trial) -> None:
 
 def ours(job: Trial) -> None:
     """Our loop, with the history always and the diagnoses of `job`; no evaluation, as the bare loop has none."""
-    run = trial.LiveTrial.build(job, catalogs.load(), torch.device("cpu"))
+    catalog = catalogs.load()
+    dataset = catalog.build("dataset", job.components.dataset)
+    run = trial.LiveTrial.build(job, dataset, catalog, torch.device("cpu"))
     schedule = replace(Schedule.of(job.training, job.evaluation), evaluate=frozenset())
     train(run.gan, schedule, run.observer, evaluate=lambda s: [], diagnose=list, progress=lambda s, row: None)
 

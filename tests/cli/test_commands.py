@@ -34,7 +34,7 @@ def test_a_run_ends_with_a_table_and_the_path_of_the_report(ganbench, write_suit
     said = ganbench("run", "--suite", "mine.toml", "--output", "out", "--executor", "inline")
     assert said.code == 0, said.err
     assert said.out.splitlines()[-1] == "report: out/report/index.html"
-    assert "hinge" in said.out and "modes.covered" in said.out
+    assert "hinge" in said.out and "covered" in said.out
     assert "2/2 trials" in said.err and "failed" in said.err
     assert {p.name for p in (tmp_path / "out" / "report").iterdir()} >= {
         "trials.csv",
@@ -100,6 +100,66 @@ discriminator = "mlp"
     said = ganbench("run", "--suite", "mine.toml", "--output", "other", "--executor", "inline")
     assert said.code == 2 and "a_module_that_is_gone" in said.first_line
     assert not (tmp_path / "other").exists()
+
+
+def test_a_data_set_whose_own_code_fails_costs_no_other(ganbench, write_suite, tmp_path):
+    (tmp_path / "ganbench_plugins.py").write_text('''
+import ganbench
+
+class Broken:
+    """Raises when it is built."""
+    def __init__(self):
+        raise RuntimeError("bad luck")
+
+@ganbench.hookimpl
+def ganbench_datasets():
+    yield ganbench.Component("broken", Broken)
+''')
+    write_suite("[datasets.broken]\n")
+    said = ganbench("run", "--suite", "mine.toml", "--output", "out", "--executor", "inline")
+    assert said.code == 1
+    trials = pd.read_csv(tmp_path / "out/report/trials.csv").groupby("dataset")
+    assert set(trials.get_group("ring").status) == {"done"}
+    assert trials.get_group("broken").reason.str.startswith("RuntimeError: bad luck").all()
+    failed = pd.read_csv(tmp_path / "out/report/comparison.csv").set_index("dataset").loc[["broken"]]
+    assert list(failed.failure_rate) == [1.0]
+
+
+def test_a_finding_in_numpy_numbers_is_stored_in_plain_ones(ganbench, write_suite, tmp_path):
+    (tmp_path / "ganbench_plugins.py").write_text('''
+import ganbench
+import numpy as np
+
+class Natural:
+    """What one writes who computes with arrays."""
+    def diagnose(self, history):
+        steps = history.columns["step"]
+        read = ganbench.Evidence(np.float32(np.nan), np.float64(1.0), steps[-1])
+        yield ganbench.Finding("natural", "now", "warning", np.float64(2.0), steps[0], "text", {"x": read}, "none")
+
+@ganbench.hookimpl
+def ganbench_diagnoses():
+    yield ganbench.Component("natural", Natural)
+''')
+    write_suite()
+    said = ganbench("run", "--suite", "mine.toml", "--output", "out", "--executor", "inline")
+    assert said.code == 0, said.err
+    found = pd.read_csv(tmp_path / "out/report/findings.csv").set_index("diagnosis").loc["natural"].iloc[0]
+    assert json.loads(found.evidence) == {"x": {"step": 40, "threshold": 1.0, "value": None}}
+    assert found.confidence == 1.0
+
+
+def test_list_survives_a_component_whose_module_is_gone(ganbench, tmp_path):
+    (tmp_path / "ganbench_plugins.py").write_text("""
+import ganbench
+
+@ganbench.hookimpl
+def ganbench_losses():
+    yield ganbench.Component("lost", "a_module_that_is_gone:Loss")
+""")
+    assert "lost                        cannot be loaded: ModuleNotFoundError" in ganbench("list", "loss").out
+    (entry,) = [entry for entry in ganbench("list", "loss", "--json").json if entry["name"] == "lost"]
+    assert "a_module_that_is_gone" in entry["error"]
 
 
 def test_reports_are_rebuilt_without_training(ganbench, write_suite, tmp_path):

@@ -6,7 +6,6 @@ import math
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -111,8 +110,7 @@ def results():
 
 
 def test_the_comparison_counts_failures_and_leaves_lost_trials_out_of_means(results):
-    trials, scores, findings = (f(results) for f in (tables.trials_table, tables.scores_table, tables.findings_table))
-    table = tables.comparison_table(trials, scores, findings).set_index("method")
+    table = tables.comparison_table(tables.trials_table(results), tables.scores_table(results)).set_index("method")
     assert list(table.loc["a", ["n_seeds", "n_scored", "failed"]]) == [3, 3, 1]
     assert list(table.loc["b", ["n_seeds", "n_scored", "failed"]]) == [3, 1, 2]
     assert table.loc["b", "mean"] == 5.0
@@ -125,12 +123,17 @@ def test_the_comparison_counts_failures_and_leaves_lost_trials_out_of_means(resu
 
 def test_skipped_trials_are_no_failures(results):
     table = tables.trials_table([replace(r, status="skipped") if r.trial.method == "b" else r for r in results])
-    scores, findings = tables.scores_table(results[:3]), tables.findings_table(results[:3])
-    assert list(tables.comparison_table(table, scores, findings).method) == ["a"]
+    assert list(tables.comparison_table(table, tables.scores_table(results[:3])).method) == ["a"]
 
 
-def test_nothing_scored_is_an_empty_table_with_its_columns(results):
-    empty = [replace(r, scores=(), findings=()) for r in results]
-    trials, scores, findings = (f(empty) for f in (tables.trials_table, tables.scores_table, tables.findings_table))
-    table = tables.comparison_table(trials, scores, findings)
-    assert isinstance(table, pd.DataFrame) and table.empty and list(table.columns) == tables.COMPARISON
+def test_where_nothing_was_scored_the_failures_are_still_counted(results):
+    lost = [replace(r, status="error", scores=(), findings=()) for r in results]
+    table = tables.comparison_table(tables.trials_table(lost), tables.scores_table(lost))
+    assert list(table.columns) == tables.COMPARISON
+    assert list(table.method) == ["a", "b"] and list(table.failed) == [3, 3] and list(table.n_scored) == [0, 0]
+    assert table.metric.isna().all()
+
+
+def test_where_all_seeds_of_all_methods_are_lost_nothing_is_concluded():
+    lost = array(-math.inf, -math.inf)
+    assert {place.verdict for place in standings({"a": lost, "b": lost}).values()} == {"inconclusive"}

@@ -97,14 +97,35 @@ def test_basic_killed_at_ten_random_moments_ends_the_same(tmp_path):
 def test_ctrl_c_keeps_what_is_done_ends_the_workers_and_says_how_to_go_on(tmp_path):
     (tmp_path / "small.toml").write_text(SUITE.replace("steps = 300", "steps = 100000"))
     line = [*command(str(tmp_path / "small.toml"), tmp_path / "out"), "--steps", "100000"]
-    process = subprocess.Popen(line, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    assert process.stderr is not None
-    process.stderr.readline()  # the first progress line: workers are training
-    workers = psutil.Process(process.pid).children(recursive=True)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: everyone in the group gets it
-    said = process.stderr.read()
-    assert process.wait(30) == 130
+    with subprocess.Popen(line, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        assert process.stderr is not None
+        process.stderr.readline()  # the first progress line: workers are training
+        workers = psutil.Process(process.pid).children(recursive=True)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: everyone in the group gets it
+        said = process.stderr.read()
+        assert process.wait(30) == 130
     assert "interrupted; finished trials are kept in" in said and "Go on with: ganbench run" in said
     assert "Traceback" not in said
     _, alive = psutil.wait_procs(workers, timeout=10)
     assert not alive
+
+
+def test_workers_do_not_outlive_a_killed_parent(tmp_path):
+    (tmp_path / "small.toml").write_text(SUITE.replace("steps = 300", "steps = 100000"))
+    with subprocess.Popen(command(str(tmp_path / "small.toml"), tmp_path / "out"), stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        process.stderr.readline()
+        workers = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+    _, alive = psutil.wait_procs(workers, timeout=10)
+    assert workers and not alive
+
+
+def test_a_run_whose_standard_error_is_gone_still_finishes(tmp_path):
+    (tmp_path / "small.toml").write_text(SUITE)
+    line = [*command(str(tmp_path / "small.toml"), tmp_path / "out"), "--steps", "20"]
+    with subprocess.Popen(line, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
+        assert process.stderr is not None
+        process.stderr.close()
+        assert process.wait(120) == 0
+    assert set(pd.read_csv(tmp_path / "out/report/trials.csv").status) == {"done"}

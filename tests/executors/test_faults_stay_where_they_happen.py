@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import threading
@@ -102,7 +103,8 @@ def test_each_fault_is_a_row_and_the_healthy_trials_are_as_if_alone(make_trial, 
     reason = {name: (results[trial.id].status, results[trial.id].reason) for name, trial in faulty.items()}
     assert reason["raises"] == (
         "error",
-        "RuntimeError: broke at its fifth call with a second line (ganbench_plugins.py, line 24, in raises)",
+        "RuntimeError: broke at its fifth call with a second line (ganbench_plugins.py, line 24, in raises), "
+        "after 4 steps",
     )
     assert reason["build"][0] == "error" and "ValueError: no such thing" in reason["build"][1]
     assert reason["exits"][0] == "error" and "SystemExit: 3" in reason["exits"][1]
@@ -132,6 +134,41 @@ def test_a_worker_killed_from_outside_costs_only_its_trial(make_trial):
     assert {r.trial.id: (r.status, r.reason) for r in results if r.status != "done"} == {
         killed[0]: ("error", "the worker died: killed by SIGKILL")
     }
+
+
+def test_a_result_that_cannot_be_sent_says_so(make_trial, plugin_file):
+    files = plugin_file('''
+class Odd:
+    """Finds what no pipe can carry."""
+    def diagnose(self, history):
+        yield ganbench.Finding("odd", "now", "warning", 0.5, 1, (lambda: "text"), {}, "")
+
+@ganbench.hookimpl
+def ganbench_diagnoses():
+    yield ganbench.Component("odd", Odd)
+''')
+    executor = catalogs.load().build("executor", ComponentRef("processes", {"workers": 1, "threads": 1}))
+    trials = [make_trial(diagnoses=["odd"], files=files), make_trial(files=files, diagnoses=[])]
+    odd, healthy = executor.run(trials, lambda event: None)
+    assert odd.status == "error" and odd.reason.startswith("the result cannot be sent: ")
+    assert healthy.status == "done"
+
+
+def test_a_worker_that_dies_idle_costs_no_trial(make_trial):
+    executor = catalogs.load().build("executor", ComponentRef("processes", {"workers": 1, "threads": 1}))
+    trials = [make_trial(seed=seed) for seed in range(2)]
+    running = executor.run(trials, lambda event: None)
+    first = next(running)
+    for worker in [p for p in psutil.Process().children() if "spawn_main" in " ".join(p.cmdline())]:
+        worker.kill()
+    (second,) = running
+    assert (first.status, second.status) == ("done", "done")
+
+
+def test_a_timeout_without_end_is_none(make_trial):
+    executor = catalogs.load().build("executor", ComponentRef("processes", {"workers": 1, "threads": 1}))
+    (result,) = executor.run([make_trial(timeout=math.inf)], lambda event: None)
+    assert result.status == "done"
 
 
 def test_closing_the_executor_early_ends_its_workers(make_trial):

@@ -12,6 +12,7 @@ from torch import nn
 from ganbench import Batch, DataSpec, RequestError
 from ganbench import catalog as catalogs
 from ganbench.observation import Observer, RunView, Schedule
+from ganbench.observation.motion import Motion
 from ganbench.observation.probes import PROBES, Probing
 from ganbench.observation.signals import SIGNALS, Glance, auc, textbook
 from ganbench.records import ComponentRef, Evaluation, Training
@@ -135,14 +136,34 @@ def test_looking_leaves_buffers_gradients_modes_and_streams_alone():
     assert wrapped.training and not g[2].training
 
 
-def test_only_what_a_diagnosis_asks_for_is_measured():
-    asks = type("Asks", (), {"signals": ("auc_d",), "probes": (), "observe": lambda self, view: {"seen": view.step}})()
-    observer = Observer(view(), {"mine": asks})
-    row = observer.observe(3, torch.zeros(()), torch.zeros(()), probe=True)
+def test_only_the_textbook_is_measured_where_nobody_diagnoses_and_only_probes_that_are_asked_for():
+    textbook_alone = {"step", "loss_d", "loss_g", "d_real", "d_fake", "value", "logit_max"}
+    assert set(Observer(view(), {}).observe(3, torch.zeros(()), torch.zeros(()), probe=True)) == textbook_alone
+    asks = type("Asks", (), {"probes": ("coverage",), "observe": lambda self, view: {"seen": view.step}})()
+    row = Observer(view(), {"mine": asks}).observe(3, torch.zeros(()), torch.zeros(()), probe=True)
     assert row["mine.seen"] == 3
-    assert set(row) == {"step", "loss_d", "loss_g", "d_real", "d_fake", "value", "logit_max", "auc_d", "mine.seen"}
-    with pytest.raises(RequestError, match=r"asks for signals 'auc'; did you mean 'auc_d'\?"):
-        Observer(view(), {"mine": type("Asks", (), {"signals": ("auc",)})()})
+    assert {"auc_d", "auc_d_train", "input_gradient", "motion_speed", "weight_norm_d", "coverage"} <= set(row)
+    assert "fresh_critic_auc" not in row
+    with pytest.raises(RequestError, match=r"asks for the probe 'covrage'; did you mean 'coverage'\?"):
+        Observer(view(), {"mine": type("Asks", (), {"probes": ("covrage",)})()})
+
+
+def test_motion_tells_standing_still_from_going_on_and_from_going_back_and_forth():
+    def follow(*centres: float) -> dict[str, float]:
+        here, motion = view(), Motion()
+        for step, centre in enumerate(centres):
+            with torch.no_grad():
+                here._generator.centre.fill_(centre)
+            with here.at(step):
+                row = motion.measure(here)
+        return {name: float(value) for name, value in row.items()}
+
+    std = view().data_std
+    onward, there_and_back = follow(0.0, 1.0, 2.0, 3.0), follow(0.0, 1.0, 0.0, 1.0, 0.0)
+    assert onward["motion_speed"] == pytest.approx(math.sqrt(2) / std, rel=1e-5)
+    assert onward["motion_turn"] == pytest.approx(1) and onward["motion_progress"] == pytest.approx(1)
+    assert there_and_back["motion_turn"] == pytest.approx(-1) and there_and_back["motion_progress"] == pytest.approx(0)
+    assert follow(1.0, 1.0)["motion_speed"] == 0 and math.isnan(follow(1.0)["motion_speed"])
 
 
 def test_probes_stand_on_their_rows_and_floors_beside_them():

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
+import subprocess
+import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -95,25 +97,42 @@ def test_leftovers_of_a_killed_writer_are_swept_and_never_read(tmp_path, result)
     assert store.results() == ([], [])
 
 
-def _hold(folder, ready, done):
-    with Store(folder).claimed({"suite": "s"}, {}):
-        ready.set()
-        done.wait(30)
+HOLD = """
+import sys
+from pathlib import Path
+from ganbench.store import Store
+with Store(Path(sys.argv[1])).claimed({"suite": "s"}, {}):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
 
 
 def test_two_runs_do_not_share_a_folder(tmp_path):
-    context = multiprocessing.get_context("spawn")
-    ready, done = context.Event(), context.Event()
-    other = context.Process(target=_hold, args=(tmp_path, ready, done))
-    other.start()
-    assert ready.wait(60)
-    with pytest.raises(RequestError, match="another run is at work"), Store(tmp_path).claimed({}, {}):
-        pass
-    done.set()
-    other.join()
+    line = [sys.executable, "-c", HOLD, str(tmp_path)]
+    with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(RequestError, match="another run is at work"), Store(tmp_path).claimed({}, {}):
+            pass
     assert json.loads((tmp_path / "suite.json").read_text()) == {"suite": "s"}
     with Store(tmp_path).claimed({"suite": "s"}, {}):
         pass
+
+
+def test_a_run_killed_before_it_wrote_a_word_may_be_begun_again(tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / ".lock").touch()
+    (folder / ".suite.json.12345678").write_text("{")
+    Store(folder).check("s")
+    with Store(folder).claimed({"suite": "s"}, {}):
+        assert {p.name for p in folder.iterdir()} == {".lock", "suite.json", "environment.json", "trials"}
+
+
+def test_what_cannot_be_stored_leaves_nothing_behind(tmp_path, result):
+    store = Store(tmp_path)
+    with pytest.raises(TypeError):
+        store.write(replace(result, reason=object()))
+    assert not list(store.trials.iterdir())
 
 
 def test_a_folder_of_another_suite_or_of_something_else_is_refused(tmp_path):

@@ -44,8 +44,10 @@ def test_exploding_weights_are_a_result_and_not_an_error(make_trial, run_here, p
     optimizer = {f"optimizer_{player[0]}": {"name": "sgd", "lr": 1e30}}
     result = run_here(make_trial({"loss": "wasserstein", **optimizer}))
     assert result.status == "diverged"
-    assert result.artifacts.history.breakdown.step <= 5
-    assert player in result.reason or "loss" in result.reason or "output" in result.reason
+    where = result.artifacts.history.breakdown
+    assert where.step <= 5
+    # The player whose optimizer explodes breaks first; D may meet what an exploding G has made of its samples.
+    assert where.player == player or (player == "generator" and where.what == "output")
 
 
 def test_a_loss_that_is_nan_from_a_step_on_is_named(make_trial, run_here, plugin_file):

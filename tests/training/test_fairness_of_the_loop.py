@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -23,7 +21,8 @@ CONV = {
 
 
 def live(trial: ganbench.Trial) -> LiveTrial:
-    return LiveTrial.build(trial, catalogs.load(trial.plugin_files), torch.device("cpu"))
+    catalog = catalogs.load(trial.plugin_files)
+    return LiveTrial.build(trial, catalog.build("dataset", trial.components.dataset), catalog, torch.device("cpu"))
 
 
 def same(ours: ganbench.TrialResult, theirs: ganbench.TrialResult) -> bool:
@@ -158,6 +157,7 @@ def test_the_average_of_g_is_what_is_evaluated(make_trial):
     raw = dict(gan.generator.named_parameters())
     assert all(torch.equal(judged[name], average[name]) for name in judged)
     assert any(not torch.equal(judged[name], raw[name]) for name in judged)
+    assert all(weight.is_leaf and not weight.requires_grad for weight in gan.average.parameters())
 
 
 @pytest.mark.parametrize("decay, halfway, end", [("constant", 1.0, 1.0), ("linear", 0.5, 0.0), ("cosine", 0.5, 0.0)])
@@ -199,8 +199,109 @@ def ganbench_discriminators():
     assert result.status == "done", result.reason
 
 
-def test_timeouts_and_paths_do_not_change_what_a_trial_is(make_trial):
+def test_timeouts_and_paths_do_not_change_what_a_trial_is(make_trial, plugin_file):
     trial = make_trial()
     assert make_trial(timeout=5.0).id == trial.id
+    assert make_trial(files=plugin_file("")).id == trial.id
     assert make_trial(steps=61).id != trial.id
-    assert replace(trial, timeout=1.0).id == trial.id
+
+
+def test_weights_that_an_author_has_frozen_stay_so(make_trial):
+    gan = live(make_trial()).gan
+    body = gan.discriminator.net[0].weight.requires_grad_(False)
+    gan = GAN(gan.generator, gan.discriminator, gan.loss, {}, gan._data, gan.settings, seed=0)
+    before = body.clone()
+    for _ in range(3):
+        gan.step()
+    assert torch.equal(before, body) and not body.requires_grad
+
+
+def test_a_metric_that_draws_random_numbers_does_not_change_the_training(make_trial, run_here, plugin_file):
+    files = plugin_file('''
+class Rolls:
+    """Draws from torch's global stream."""
+    better = "higher"
+    def score(self, samples):
+        return {"rolls": float(torch.rand(()))}
+
+@ganbench.hookimpl
+def ganbench_metrics():
+    yield ganbench.Component("rolls", Rolls)
+''')
+    method, at = {"regularizers": ["gradient-penalty"]}, (0.3, 0.6, 1.0)
+    plain = run_here(make_trial(method, metrics=["energy-distance"], files=files, at=at))
+    rolling = run_here(make_trial(method, metrics=["rolls"], files=files, at=at))
+    assert plain.status == rolling.status == "done"
+    assert same(plain, rolling)
+
+
+def test_the_stored_average_gives_the_generator_that_was_judged(make_trial):
+    method = {"generator": {"name": "mlp", "width": 16, "normalization": "batch"}}
+    run = live(make_trial(method, ema=0.9))
+    for _ in range(10):
+        run.gan.step()
+    stored = {k.removeprefix("average."): w for k, w in run.gan.weights().items() if k.startswith("average.")}
+    again = live(make_trial(method, ema=0.9)).gan.generator
+    again.load_state_dict(stored)
+    z = torch.randn(8, again.latent_dim)
+    with torch.no_grad():
+        assert torch.equal(again.eval()(z), run.gan.evaluated_generator()(z))
+
+
+def test_a_run_stopped_by_a_diagnosis_is_scored_where_it_stopped(make_trial, run_here, plugin_file):
+    files = plugin_file('''
+class Sure:
+    """Certain from the first probe on."""
+    def diagnose(self, history):
+        yield ganbench.Finding("sure", "now", "failure", 1.0, 10, "bad", {}, "nothing")
+
+@ganbench.hookimpl
+def ganbench_diagnoses():
+    yield ganbench.Component("sure", Sure)
+''')
+    result = run_here(make_trial(diagnoses=["sure"], files=files, stop_on=["sure"]))
+    assert (result.status, result.steps) == ("stopped", 10)
+    assert {score.step for score in result.scores} == {10}
+
+
+def test_a_component_that_breaks_late_leaves_the_step_and_the_history_behind(make_trial, run_here, plugin_file):
+    files = plugin_file('''
+class Late:
+    """Hinge until its 45th call."""
+    calls = 0
+    def discriminator(self, d, real, fake):
+        self.calls += 1
+        if self.calls == 45:
+            raise KeyError("lost it")
+        return torch.relu(1 - d(real)).mean() + torch.relu(1 + d(fake)).mean()
+    def generator(self, d, real, fake):
+        return -d(fake).mean()
+
+@ganbench.hookimpl
+def ganbench_losses():
+    yield ganbench.Component("late", Late)
+''')
+    result = run_here(make_trial({"loss": "late"}, files=files, at=(0.5, 1.0)))
+    assert result.status == "error" and result.reason.endswith("after 44 steps")
+    assert "KeyError: 'lost it' (ganbench_plugins.py, line " in result.reason
+    assert result.steps == 44 and result.artifacts.history.columns["step"][-1] == 40
+    assert {score.step for score in result.scores} == {30}
+
+
+def test_a_default_type_that_a_component_sets_does_not_outlive_its_trial(make_trial, run_here, plugin_file):
+    files = plugin_file('''
+class Rude:
+    """Sets what is not its own."""
+    def __init__(self):
+        torch.set_default_dtype(torch.float64)
+        torch.manual_seed(3)
+        torch.set_num_threads(1)
+
+@ganbench.hookimpl
+def ganbench_losses():
+    yield ganbench.Component("rude", Rude)
+''')
+    before = run_here(make_trial())
+    run_here(make_trial({"loss": "rude"}, files=files))
+    assert torch.get_default_dtype() == torch.float32
+    assert same(before, run_here(make_trial()))

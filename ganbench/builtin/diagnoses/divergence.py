@@ -17,9 +17,6 @@ REMEDY = (
 class Divergence:
     """Losses, logits, gradients or weights that are no longer finite, or logits beyond any sense."""
 
-    signals = ()
-    probes = ()
-
     def __init__(self, *, logit: float = 1e4, rows: int = 5) -> None:
         self.logit = logit
         self.rows = rows

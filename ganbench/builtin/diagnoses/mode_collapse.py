@@ -20,7 +20,6 @@ class ModeCollapse:
     A state: the coverage of held-out data by generated samples, over that by real ones, held for `rows` probes.
     """
 
-    signals = ()
     probes = ("coverage",)
 
     def __init__(self, *, missing: float = 0.2, suspicion: float = 0.1, rows: int = 2) -> None:

@@ -21,9 +21,6 @@ class OverpoweringDiscriminator:
     failure (many good runs have one), and a small gradient alone none either: a weak D gives one too.
     """
 
-    signals = ("auc_d", "input_gradient")
-    probes = ()
-
     def __init__(self, *, auc: float = 0.98, gradient: float = 1e-3, rows: int = 5) -> None:
         self.auc = auc
         self.gradient = gradient

@@ -22,7 +22,6 @@ class WeakDiscriminator:
     A state: what a fresh critic sees beyond its floor and beyond what D sees, held for `rows` probes.
     """
 
-    signals = ()
     probes = ("fresh_critic_auc", "known_critic_auc")
 
     def __init__(self, *, blindness: float = 0.3, suspicion: float = 0.2, rows: int = 2) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import multiprocessing
 import os
 import signal
@@ -19,6 +20,7 @@ from typing import Any
 import ganbench
 
 GRACE = 5.0  # seconds between asking a worker to end and making it
+LONGEST = 3600.0  # seconds to wait without looking around
 
 
 class Processes:
@@ -41,6 +43,7 @@ class Processes:
         # From the number asked for, not from what is left to do: results depend on it in their last bits.
         threads = self.threads or max(1, cores // workers)
         waiting = deque(trials)
+        given_back: set[str] = set()
         crew = [_Worker(threads) for _ in range(min(workers, len(waiting)))]
         try:
             while waiting or any(worker.trial for worker in crew):
@@ -48,7 +51,16 @@ class Processes:
                     if waiting and not worker.trial:
                         worker.give(waiting.popleft())
                 for worker in _stirring(crew):
-                    yield from worker.attend(emit)
+                    for message in worker.attend():
+                        if isinstance(message, ganbench.TrialResult):
+                            yield message
+                        elif not isinstance(message, ganbench.Trial):
+                            emit(message)
+                        elif message.id not in given_back:  # its worker died idle: that is not the trial's fault
+                            given_back.add(message.id)
+                            waiting.appendleft(message)
+                        else:
+                            yield _lost(message, "error", "no worker lived to take it up")
         finally:
             for worker in crew:
                 worker.end()
@@ -60,6 +72,7 @@ class _Worker:
     def __init__(self, threads: int) -> None:
         self.threads = threads
         self.trial: ganbench.Trial | None = None
+        self._taken = False
         self._deadline: float | None = None
         self._start()
 
@@ -76,8 +89,9 @@ class _Worker:
         if not self.process.is_alive():
             self.end()
             self._start()
-        self.trial = trial
-        self._deadline = None if trial.timeout is None else time.monotonic() + trial.timeout
+        self.trial, self._taken = trial, False
+        timeout = trial.timeout if trial.timeout is not None and math.isfinite(trial.timeout) else None
+        self._deadline = None if timeout is None else time.monotonic() + timeout
         with contextlib.suppress(OSError):  # it just died: the next look at it says so
             self.pipe.send(trial)
 
@@ -86,31 +100,41 @@ class _Worker:
         """Seconds until the trial's time is up."""
         return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
 
-    def attend(self, emit: Callable[[ganbench.Event], None]) -> Iterator[ganbench.TrialResult]:
-        """Pass on what the worker sent; give its trial back if it ended, its time is up or the worker died."""
-        trial = self.trial
+    def attend(self) -> Iterator[ganbench.Event | ganbench.TrialResult | ganbench.Trial]:
+        """What the worker sent; a result for its trial too, if its time is up or the worker died.
+
+        The trial itself comes back where the worker died before it took it up.
+        """
+        trial, lost = self.trial, None
         if trial is None:
             return
+        for message in self._messages():
+            if isinstance(message, str):
+                lost = _lost(trial, "error", message)
+                break
+            self._taken = True
+            if isinstance(message, ganbench.TrialResult):
+                self.trial = None
+                if message.status == "error":  # whatever it did to its process, the next trial gets another
+                    self._kill()
+            yield message
+        if self.trial and lost is None and self.patience == 0:
+            lost = _lost(trial, "timeout", f"not done after {trial.timeout:g} s")
+        if self.trial and lost is not None:
+            self._kill()
+            self.trial = None
+            yield lost if self._taken or lost.status == "timeout" else trial
+
+    def _messages(self) -> Iterator[Any]:
+        """What is in the pipe; at the end a line, if nothing more will come."""
         try:
             while self.trial and self.pipe.poll():
-                message = self.pipe.recv()
-                if isinstance(message, ganbench.TrialResult):
-                    self.trial = None
-                    yield message
-                else:
-                    emit(message)
+                yield self.pipe.recv()
         except (EOFError, OSError):
             self.process.join(GRACE)
-            self.trial = None
-            yield _lost(trial, "error", f"the worker died: {_cause(self.process.exitcode)}")
+            yield f"the worker died: {_cause(self.process.exitcode)}"
         except Exception as error:  # what it sent cannot be read here
-            self._kill()
-            self.trial = None
-            yield _lost(trial, "error", f"the worker's result cannot be read: {type(error).__name__}: {error}")
-        if self.trial and self.patience == 0:
-            self._kill()
-            self.trial = None
-            yield _lost(trial, "timeout", f"not done after {trial.timeout:g} s")
+            yield f"the worker's result cannot be read: {type(error).__name__}: {error}"
 
     def end(self) -> None:
         """End the process, whatever it is at."""
@@ -128,8 +152,8 @@ class _Worker:
 def _stirring(crew: Sequence[_Worker]) -> list[_Worker]:
     """The workers that have something to say, are gone, or whose time is up: waits for one."""
     busy = [worker for worker in crew if worker.trial]
-    patience = [worker.patience for worker in busy if worker.patience is not None]
-    heard = connection.wait([worker.pipe for worker in busy], min(patience, default=None))
+    patience = [min(worker.patience, LONGEST) for worker in busy if worker.patience is not None]
+    heard = connection.wait([worker.pipe for worker in busy], min(patience, default=LONGEST))
     return [worker for worker in busy if worker.pipe in heard or worker.patience == 0]
 
 
@@ -151,7 +175,16 @@ def _work(pipe: Connection, threads: int) -> None:
     with contextlib.suppress(EOFError, OSError):
         while True:
             trial: ganbench.Trial = pipe.recv()
-            pipe.send(ganbench.run_trial(trial, pipe.send, threads))
+            _send(pipe, trial, ganbench.run_trial(trial, pipe.send, threads))
+
+
+def _send(pipe: Connection, trial: ganbench.Trial, result: ganbench.TrialResult) -> None:
+    try:
+        pipe.send(result)
+    except OSError:
+        raise
+    except Exception as error:
+        pipe.send(_lost(trial, "error", f"the result cannot be sent: {type(error).__name__}: {error}"))
 
 
 def _outlive_nobody() -> None:

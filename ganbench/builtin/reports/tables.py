@@ -114,13 +114,9 @@ def in_order(values: Iterable[Any]) -> list[str]:
 
 def dataset_tables(comparison: ganbench.Comparison) -> list[DatasetTable]:
     """A table for each data set that was tried, in the order of the trials, whether or not anything was scored."""
-    compared, sick = rows(comparison.comparison), _sick(comparison)
+    compared = [row for row in rows(comparison.comparison) if row["metric"] is not None]
     # A trial that was skipped was never tried: it neither failed nor did not.
-    trials = [
-        trial | {"failed": trial["status"] in FAILED_STATUSES or trial["trial"] in sick}
-        for trial in rows(comparison.trials)
-        if trial["status"] != "skipped"
-    ]
+    trials = [trial for trial in rows(comparison.trials) if trial["status"] != "skipped"]
     return [
         _dataset_table(
             dataset,
@@ -199,12 +195,6 @@ def _failures_of(method: str, trials: list[dict[str, Any]], compared: list[dict[
             return _compared_failures(row)
     failed = [bool(trial["failed"]) for trial in trials if str(trial["method"]) == method]
     return Failures(sum(failed), len(failed))
-
-
-def _sick(comparison: ganbench.Comparison) -> set[Any]:
-    """The trials that a finding calls failed in the state they were in; a forecast of a failure is none yet."""
-    found = rows(comparison.findings)
-    return {row["trial"] for row in found if row["severity"] == "failure" and row["horizon"] == "now"}
 
 
 def _mean_rank(method: str, metrics: tuple[MetricTable, ...]) -> float:

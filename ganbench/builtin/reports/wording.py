@@ -22,7 +22,7 @@ HOW_TO_READ = (
 DEFINITIONS = (
     (
         "Floor",
-        "The same metric computed with held-out real samples in the place of generated ones, with the same counts. "
+        "The same metric computed with real samples of the training data in the place of generated ones, with the same counts. "
         "A score far beyond its floor in the good direction is suspicious: samples tighter than the data, or "
         "copies of it.",
     ),

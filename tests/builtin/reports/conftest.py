@@ -12,7 +12,7 @@ from PIL import Image
 
 COLUMNS = {
     "trials": "suite trial dataset method generator discriminator loss regularizers seed status reason verdicts "
-    "steps train_seconds seconds device",
+    "failed steps train_seconds seconds device",
     "scores": "suite trial dataset method seed step metric value better floor n_real n_fake seconds",
     "findings": "suite trial dataset method seed diagnosis horizon severity confidence onset_step summary evidence "
     "remedy",
@@ -73,7 +73,7 @@ def _trial(dataset, method, seed, status="done", reason="", verdicts="healthy"):
     return {
         "suite": "basic", "trial": f"{dataset}/{method}/{seed}", "dataset": dataset, "method": method,
         "generator": "mlp", "discriminator": "mlp", "loss": "hinge", "regularizers": "", "seed": seed,
-        "status": status, "reason": reason, "verdicts": verdicts, "steps": 500, "train_seconds": 0.1 + 0.2,
+        "status": status, "reason": reason, "verdicts": verdicts, "failed": status != "done", "steps": 500, "train_seconds": 0.1 + 0.2,
         "seconds": 1.5, "device": "cpu",
     }  # fmt: skip
 
@@ -104,8 +104,15 @@ def comparison(tmp_path):
     Image.effect_noise((64, 64), 80).save(tmp_path / "samples.png")
     (tmp_path / "cut.png").write_bytes((tmp_path / "samples.png").read_bytes()[:500])
     trials = [_trial(dataset, method, seed) for dataset in DATASETS for method in METHODS for seed in range(3)]
-    trials[1] |= {"status": "diverged", "reason": "loss of D is <NaN>\nat step 12", "verdicts": "divergence"}
-    trials[8] |= {"status": "error", "reason": "RuntimeError: a_b | c", "verdicts": None, "steps": None}
+    trials[1] |= {
+        "status": "diverged",
+        "reason": "loss of D is <NaN>\nat step 12",
+        "verdicts": "divergence",
+        "failed": True,
+    }
+    for sick in (3, 4):
+        trials[sick] |= {"failed": True}
+    trials[8] |= {"failed": True, "status": "error", "reason": "RuntimeError: a_b | c", "verdicts": None, "steps": None}
     compared = [
         _compared(dataset, method, rank, metric)
         for dataset in DATASETS
