@@ -90,7 +90,7 @@ class Training:
     ema: float = 0.0  # decay of the running average of G's weights that is evaluated; 0: none
     stop_when: StopWhen | None = None
     stop_on: tuple[str, ...] = ()
-    observations: int = 100  # how often the history is written, spread evenly over the steps
+    observations: int = 60  # how often the history is written, spread evenly over the steps
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from .view import RunView
 PROBED = 512  # held-out samples of each kind
 TIMES = 4  # generated samples for each real one where reaching a place is the question
 BALL = 0.03  # share of the real samples inside a real sample's ball: about as wide as a mode, whatever the scale
-CRITIC_STEPS, CRITIC_WIDTH, CRITIC_LR = 100, 64, 1e-2
+CRITIC_STEPS, CRITIC_BATCH, CRITIC_WIDTH, CRITIC_LR = 100, 128, 64, 5e-3
 
 
 class Probing:
@@ -91,14 +91,15 @@ def _split(batch: Batch, n: int) -> tuple[Batch, Batch]:
 
 @torch.enable_grad()
 def _fit_critic(x: Tensor, is_real: Tensor) -> nn.Module:
-    """A fresh network fitted to all of `x` at each step. It draws from the random state that the view puts back."""
+    """A fresh network fitted to `x`. It draws from torch's global stream, which the view puts back."""
     width = CRITIC_WIDTH
     critic = nn.Sequential(
         nn.Linear(x.shape[1], width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 1)
     ).to(x.device)
     optimizer = torch.optim.Adam(critic.parameters(), lr=CRITIC_LR, fused=True)
-    for _ in range(CRITIC_STEPS):
+    batches = torch.randint(len(x), (CRITIC_STEPS, min(CRITIC_BATCH, len(x))), device=x.device)
+    for rows in batches:
         optimizer.zero_grad()
-        nn.functional.binary_cross_entropy_with_logits(critic(x).squeeze(1), is_real).backward()
+        nn.functional.binary_cross_entropy_with_logits(critic(x[rows]).squeeze(1), is_real[rows]).backward()
         optimizer.step()
     return critic

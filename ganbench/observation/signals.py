@@ -56,8 +56,7 @@ def textbook(glance: Glance) -> dict[str, Tensor]:
 
 def auc(positive: Tensor, negative: Tensor) -> Tensor:
     """P(positive > negative), ties half, over all pairs."""
-    difference = positive[:, None] - negative[None, :]
-    return ((difference > 0).float() + (difference == 0).float() / 2).mean()
+    return (1 + torch.sign(positive[:, None] - negative[None, :]).mean()) / 2
 
 
 def auc_d(glance: Glance) -> Tensor:

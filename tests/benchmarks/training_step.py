@@ -31,13 +31,13 @@ SUITE = {
     "seeds": 1,
     "datasets": {
         "ring": {"dataset": {"name": "ring", "sigma": 0.05}, "steps": 3000, "batch_size": 256},
-        "digits": {"steps": 600, "batch_size": 64},
+        "digits": {"steps": 800, "batch_size": 64},
     },
     "methods": {
         "ns": {
             "loss": "non-saturating",
             "points": {"generator": "mlp", "discriminator": "mlp"},
-            "images": {"generator": "conv", "discriminator": "conv"},
+            "images": {"generator": {"name": "conv", "width": 32}, "discriminator": {"name": "conv", "width": 32}},
         }
     },
 }
