@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from ..records import Evaluation, Training
 
 PROBED = (0.05, 0.1, 0.25, 0.5, 0.75, 1.0)  # fractions of the budget
-SHORTEST_INTERVAL = 10  # steps between two observations, at least: below it, looking would cost more than training
+OBSERVED = 128  # samples behind each signal
+SHARE = 0.05  # of the samples that are trained on, how many may be looked at
+FEWEST = 20  # observations that a short run gets in spite of that
+SHORTEST_INTERVAL = 10  # steps between two observations, at least
 
 
 @dataclass(frozen=True)
@@ -20,9 +23,13 @@ class Schedule:
 
     @classmethod
     def of(cls, training: Training, evaluation: Evaluation) -> Schedule:
-        """Observations evenly over the budget, the last at its end; probes fall on observations."""
+        """Observations evenly over the budget, the last at its end; probes fall on observations.
+
+        As many as the training asks for, unless they would look at more than their share of samples.
+        """
         steps = training.steps
-        interval = max(min(SHORTEST_INTERVAL, steps), steps // training.observations)
+        affordable = min(round(OBSERVED / (SHARE * training.batch_size)), steps // FEWEST)
+        interval = max(min(SHORTEST_INTERVAL, steps), steps // training.observations, affordable)
         observe = frozenset(range(interval, steps + 1, interval)) | {steps}
         probe = frozenset(min(observe, key=lambda step: (abs(step - share * steps), step)) for share in PROBED)
         evaluate = frozenset(max(1, round(share * steps)) for share in evaluation.at)

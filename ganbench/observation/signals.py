@@ -9,9 +9,8 @@ import torch
 from torch import Tensor
 
 from ..records import Batch
+from .schedule import OBSERVED
 from .view import RunView
-
-OBSERVED = 256  # samples behind each signal
 
 
 class Glance:
