@@ -142,6 +142,12 @@ def test_a_state_that_has_passed_is_no_finding_and_one_that_lasts_grows_surer():
     assert 0.5 <= a.confidence < b.confidence == 1.0
 
 
+def test_what_barely_crosses_its_threshold_is_less_sure_than_what_is_far_beyond():
+    collapse = diagnosis("mode-collapse")
+    (barely,), (far,) = (collapse.diagnose(history(coverage=c, coverage_floor=1.0)) for c in (0.79, 0.2))
+    assert 0.5 < barely.confidence < 0.6 and far.confidence == 1.0
+
+
 def test_coverage_is_read_against_its_floor():
     collapse = diagnosis("mode-collapse")
     assert not list(collapse.diagnose(history(coverage=0.7, coverage_floor=0.75)))

@@ -38,7 +38,19 @@ TIMING = ["train_seconds", "seconds"]
 
 
 def command(suite: str, output: Path) -> list[str]:
-    return [sys.executable, "-m", "ganbench", "run", "--suite", suite, "--output", str(output), "--workers", "2"]
+    """`suite` may carry more arguments after its name."""
+    return [
+        sys.executable,
+        "-m",
+        "ganbench",
+        "run",
+        "--output",
+        str(output),
+        "--workers",
+        "2",
+        "--suite",
+        *suite.split(),
+    ]
 
 
 def undisturbed(suite: str, output: Path) -> float:

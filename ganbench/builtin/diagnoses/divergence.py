@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import ganbench
 
-from .sustained import confidence, measured, onset
+from .sustained import confidence, decades, measured, onset
 
 REMEDY = (
     'a lower lr in both optimizers; regularizers = ["r1"] or, with loss = "wasserstein", "gradient-penalty"; '
@@ -33,7 +33,7 @@ class Divergence:
                 diagnosis="divergence",
                 horizon="now",
                 severity="warning",
-                confidence=confidence(steps, first, history.steps),
+                confidence=confidence(steps, first, history.steps, decades(logits[-1], self.logit)),
                 onset_step=int(steps[first]),
                 summary=f"Logits have grown to {logits[-1]:.3g}: the players drive each other apart.",
                 evidence={"logit_max": ganbench.Evidence(float(logits[-1]), self.logit, int(steps[-1]))},

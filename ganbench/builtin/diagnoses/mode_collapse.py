@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import ganbench
 
-from .sustained import confidence, graded, measured
+from .sustained import beyond, confidence, graded, measured
 
 REMEDY = (
     'loss = "relativistic" with regularizers = ["r1", "r2"]; or a lower lr in optimizer_g, g_steps = 1; '
@@ -39,7 +39,7 @@ class ModeCollapse:
             diagnosis="mode-collapse",
             horizon="now",
             severity=severity,
-            confidence=confidence(steps, first, history.steps),
+            confidence=confidence(steps, first, history.steps, beyond(missing[-1], threshold)),
             onset_step=int(steps[first]),
             summary=f"The generator does not reach {missing[-1]:.0%} of the real data: modes are missing.",
             evidence={

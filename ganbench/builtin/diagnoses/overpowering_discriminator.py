@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import ganbench
 
-from .sustained import confidence, measured, onset
+from .sustained import confidence, decades, measured, onset
 
 REMEDY = (
     'regularizers = [{ name = "r1", weight = 1.0 }]; or a lower lr in optimizer_d, or d_steps = 1; '
@@ -37,7 +37,7 @@ class OverpoweringDiscriminator:
             diagnosis="overpowering-discriminator",
             horizon="now",
             severity="failure",
-            confidence=confidence(steps, first, history.steps),
+            confidence=confidence(steps, first, history.steps, decades(self.gradient, gradient[-1])),
             onset_step=int(steps[first]),
             summary=(
                 f"The discriminator tells every generated sample from a real one (AUC {auc[-1]:.3f}) and its judgement "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,20 @@ def graded(measure: Array, failure: float, warning: float, rows: int) -> tuple[g
     return None
 
 
-def confidence(steps: Array, first: int, budget: int) -> float:
-    """How sure a state is that has held since row `first`: from 1/2 up to 1 when it has lasted."""
+def confidence(steps: Array, first: int, budget: int, margin: float) -> float:
+    """How sure a state is that has held since row `first`: from 1/2 up to 1 when it has lasted and is clear.
+
+    `margin` says how far the signals are beyond their thresholds: 0 on them, 1 and more clearly beyond.
+    """
     lasted = (steps[-1] - steps[first]) / budget
-    return float(round(0.5 + 0.5 * min(1.0, lasted / CERTAIN), 3))
+    return float(round(0.5 + 0.5 * min(1.0, lasted / CERTAIN, max(0.0, margin)), 3))
+
+
+def beyond(value: float, threshold: float) -> float:
+    """The margin of a share above its threshold: 1 at half as much again."""
+    return float(2 * (value / threshold - 1))
+
+
+def decades(larger: float, smaller: float) -> float:
+    """The margin of a quantity that spans orders of magnitude: 1 at ten times."""
+    return math.log10(max(larger, 1e-300) / max(smaller, 1e-300))

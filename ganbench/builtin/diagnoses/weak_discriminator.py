@@ -8,7 +8,7 @@ import numpy as np
 
 import ganbench
 
-from .sustained import confidence, graded, measured
+from .sustained import beyond, confidence, graded, measured
 
 REMEDY = (
     "a wider or deeper discriminator, a higher lr in optimizer_d (or a lower one in optimizer_g), d_steps = 2; "
@@ -42,7 +42,7 @@ class WeakDiscriminator:
             diagnosis="weak-discriminator",
             horizon="now",
             severity=severity,
-            confidence=confidence(steps, first, history.steps),
+            confidence=confidence(steps, first, history.steps, beyond(unseen[-1], threshold)),
             onset_step=int(steps[first]),
             summary=(
                 f"A fresh critic tells generated samples from real ones (AUC {critic[-1]:.3f}) far better than the "
