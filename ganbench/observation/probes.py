@@ -12,8 +12,8 @@ from ..records import Batch
 from .signals import auc
 from .view import RunView
 
-PROBED = 256  # held-out samples of each kind
-TIMES = 3  # generated samples for each real one where reaching a place is the question
+PROBED = 512  # held-out samples of each kind
+TIMES = 4  # generated samples for each real one where reaching a place is the question
 BALL = 0.03  # share of the real samples inside a real sample's ball: about as wide as a mode, whatever the scale
 CRITIC_STEPS, CRITIC_BATCH, CRITIC_WIDTH, CRITIC_LR = 75, 128, 64, 7e-3
 
