@@ -2,17 +2,19 @@
 
     python tests/benchmarks/training_step.py [--repeats 5]
 
-In one process and on one thread, the contenders take turns; each turn is a whole training. Printed are the median
-ratios of the processor time of turns that stand side by side. The bare loop is written as well as we can, frozen
-players and fused optimizers included, so that a ratio near 1 means something.
+In one process, each on one thread, the contenders train side by side: every few steps the next one goes on, so that
+a machine whose speed drifts drifts for all. Printed are the median ratios of processor time over whole trainings. The
+bare loop is written as well as we can, frozen players and fused optimizers included, so that a ratio near 1 means
+something.
 """
 
 from __future__ import annotations
 
 import statistics
+import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -43,7 +45,7 @@ SUITE = {
 }
 
 
-def bare(job: Trial) -> None:
+def bare(job: Trial, pause: Callable[[], None]) -> None:
     """The loop one would write by hand for the non-saturating loss."""
     catalog = catalogs.load()
     parts, settings = job.components, job.training
@@ -53,7 +55,9 @@ def bare(job: Trial) -> None:
     optimizer_g = torch.optim.Adam(g.parameters(), lr=2e-4, betas=(0.5, 0.999), fused=True)
     optimizer_d = torch.optim.Adam(d.parameters(), lr=2e-4, betas=(0.5, 0.999), fused=True)
     softplus, n = torch.nn.functional.softplus, settings.batch_size
-    for _ in range(settings.steps):
+    stops = Schedule.of(settings, job.evaluation).observe
+    pause()
+    for step in range(1, settings.steps + 1):
         real = data[torch.randint(len(data), (n,))]
         with torch.no_grad():
             fake = g(torch.randn(n, g.latent_dim))
@@ -65,38 +69,69 @@ def bare(job: Trial) -> None:
         softplus(-d(g(torch.randn(n, g.latent_dim)))).mean().backward()
         optimizer_g.step()
         d.requires_grad_(True)
+        if step in stops:
+            pause()
 
 
-def ours(job: Trial) -> None:
+def ours(job: Trial, pause: Callable[[], None]) -> None:
     """Our loop, with the history always and the diagnoses of `job`; no evaluation, as the bare loop has none."""
     catalog = catalogs.load()
     dataset = catalog.build("dataset", job.components.dataset)
     run = trial.LiveTrial.build(job, dataset, catalog, torch.device("cpu"))
     schedule = replace(Schedule.of(job.training, job.evaluation), evaluate=frozenset())
-    train(run.gan, schedule, run.observer, evaluate=lambda s: [], diagnose=list, progress=lambda s, row: None)
+    pause()
+    train(run.gan, schedule, run.observer, evaluate=lambda s: [], diagnose=list, progress=lambda s, row: pause())
 
 
-@dataclass
-class Contender:
-    name: str
-    turn: Callable[[], None]
-    seconds: list[float]
+class Contender(threading.Thread):
+    """A training that runs only while it is told to, and knows its processor time; setting up does not count."""
+
+    def __init__(self, body: Callable[[Trial, Callable[[], None]], None], job: Trial) -> None:
+        super().__init__(daemon=True)
+        self._body, self._job = body, job
+        self._go, self._paused = threading.Event(), threading.Event()
+        self.seconds: list[float] = []
+        self.finished = False
+
+    def run(self) -> None:
+        self._go.wait()
+        self._began = time.thread_time()
+        self._body(self._job, self._pause)
+        self._account()
+        self.finished = True
+        self._paused.set()
+
+    def go_on(self) -> None:
+        """Let it run to its next pause, or to its end."""
+        self._paused.clear()
+        self._go.set()
+        self._paused.wait()
+
+    def _pause(self) -> None:
+        self._account()
+        self._go.clear()
+        self._paused.set()
+        self._go.wait()
+        self._began = time.thread_time()
+
+    def _account(self) -> None:
+        self.seconds.append(time.thread_time() - self._began)
 
 
-def contend(job: Trial, repeats: int) -> list[Contender]:
-    """Let the contenders take turns, after one turn each that does not count."""
-    contenders = [
-        Contender("bare", lambda: bare(job), []),
-        Contender("without diagnoses", lambda: ours(replace(job, diagnoses=())), []),
-        Contender("with all diagnoses", lambda: ours(job), []),
-    ]
-    for turn in range(repeats + 1):
-        for contender in contenders:
-            began = time.process_time()
-            contender.turn()
-            if turn:
-                contender.seconds.append(time.process_time() - began)
-    return contenders
+def contend(job: Trial) -> dict[str, float]:
+    """Processor seconds of each contender for the same training, side by side."""
+    contenders = {
+        "bare": Contender(bare, job),
+        "without diagnoses": Contender(ours, replace(job, diagnoses=())),
+        "with all diagnoses": Contender(ours, job),
+    }
+    for contender in contenders.values():
+        contender.start()
+        contender.go_on()
+    while running := [contender for contender in contenders.values() if not contender.finished]:
+        for contender in running:
+            contender.go_on()
+    return {name: sum(contender.seconds[1:]) for name, contender in contenders.items()}
 
 
 @click.command()
@@ -107,13 +142,13 @@ def main(repeats: int) -> None:
     suite = parse(SUITE, Path("benchmark.toml"))
     for job in plan.unfold(suite, catalog, describe_data(suite, catalog)):
         with isolated(torch.device("cpu"), threads=1):
-            reference, *rest = contend(job, repeats)
-        step = statistics.median(reference.seconds) / job.training.steps * 1e3
-        click.echo(f"{job.dataset}: bare loop {step:.2f} ms a step, {job.training.steps} steps, {repeats} turns")
-        for contender in rest:
-            ratios = [a / b for a, b in zip(contender.seconds, reference.seconds, strict=True)]
+            rounds = [contend(job) for _ in range(repeats)]
+        step = statistics.median(seconds["bare"] for seconds in rounds) / job.training.steps * 1e3
+        click.echo(f"{job.dataset}: bare loop {step:.2f} ms a step, {job.training.steps} steps, {repeats} rounds")
+        for name in ("without diagnoses", "with all diagnoses"):
+            ratios = [seconds[name] / seconds["bare"] for seconds in rounds]
             low, middle, high = min(ratios), statistics.median(ratios), max(ratios)
-            click.echo(f"  {contender.name:<20} {middle:.3f} of the bare loop's time ({low:.3f} to {high:.3f})")
+            click.echo(f"  {name:<20} {middle:.3f} of the bare loop's time ({low:.3f} to {high:.3f})")
 
 
 if __name__ == "__main__":
