@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from . import catalog as catalogs
 from . import plan, reports
 from .catalog import Catalog
+from .environment import describe
 from .errors import RequestError, did_you_mean
 from .events import Event, RunEnded, RunStarted, TrialEnded
 from .plugins import local_files
@@ -96,7 +95,7 @@ def carry_out(prepared: Prepared, command: str = "") -> Outcome:
         "source": prepared.suite.source,
         "trials": [trial.id for trial in prepared.planned],
     }
-    with store.claimed(facts, environment(prepared, command)):
+    with store.claimed(facts, _environment(prepared, command)):
         emit(RunStarted(prepared.suite.name, len(todo), len(prepared.kept)))
         faults = _run_trials(prepared, emit)
         from .comparison import compare  # here: pandas and scipy, which training need not wait for
@@ -136,26 +135,9 @@ def resolve_device(wanted: str) -> str:
     return wanted
 
 
-def environment(prepared: Prepared, command: str) -> dict[str, Any]:
-    """Where and with what the run was made."""
-    import numpy
-    import torch
-
-    from . import __version__
-
-    origins = prepared.catalog.plugins.origins.values()
-    return {
-        "command": command,
-        "ganbench": __version__,
-        "python": platform.python_version(),
-        "torch": str(torch.__version__),
-        "numpy": numpy.__version__,
-        "platform": platform.platform(),
-        "processor": platform.machine(),
-        "cores": os.cpu_count(),
-        "device": prepared.planned[0].device if prepared.planned else "",
-        "plugins": sorted({str(origin) for origin in origins}),
-    }
+def _environment(prepared: Prepared, command: str) -> dict[str, Any]:
+    device = prepared.planned[0].device if prepared.planned else ""
+    return describe(command, device, prepared.catalog.plugins.origins.values())
 
 
 def _run_trials(prepared: Prepared, emit: Callable[[Event], None]) -> int:
