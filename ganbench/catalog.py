@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from . import plugins
@@ -52,7 +52,7 @@ class Entry:
         """Why the component cannot be loaded, where it cannot."""
         try:
             _ = self.build
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             return f"{type(error).__name__}: {error}"
         return None
 
@@ -62,6 +62,7 @@ class Catalog:
 
     def __init__(self, loaded: Plugins) -> None:
         self.plugins = loaded
+        self._clashes: dict[tuple[str, str], str] = {}  # names that two plugins offer, and which two
         self._entries = {kind: self._collect(kind) for kind in HOOKS}
 
     def entries(self, kind: str) -> list[Entry]:
@@ -74,45 +75,68 @@ class Catalog:
         """The component of that name; raises RequestError with the nearest one where there is none."""
         if name not in self._entries[kind]:
             prefix = f"{where}: " if where else ""
+            if (kind, name) in self._clashes:
+                raise RequestError(prefix + self._clashes[kind, name])
             broken = "".join(f"; plugin {p!r} failed to load: {why}" for p, why in self.plugins.broken.items())
             hint = did_you_mean(name, self._entries[kind])
             raise RequestError(f"{prefix}no {kind} is called {name!r}; {hint}{broken}")
         return self._entries[kind][name]
 
     def may_lack(self, kind: str, name: str) -> bool:
-        """Whether a component is missing, but a plugin that failed to load may have offered it.
+        """Whether a component is missing through a plugin's fault: one that failed to load, or two with one name.
 
         Then its trials, and no others, fail when they are carried out.
         """
-        return bool(self.plugins.broken) and name not in self._entries[kind]
+        at_fault = bool(self.plugins.broken) or (kind, name) in self._clashes
+        return at_fault and name not in self._entries[kind]
 
     def check(self, kind: str, ref: ComponentRef, where: str) -> ComponentRef:
         """`ref` with its options converted to their annotated types; raises RequestError at the first wrong one."""
         entry = self.find(kind, ref.name, where)
         try:
             allowed = entry.options
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise RequestError(f"{where}: {kind} {ref.name!r} of {entry.origin} cannot be loaded: {error}") from error
         place = f"{where}: {kind} {ref.name!r} of {entry.origin}"
-        return replace(ref, options=check_options(ref.options, allowed, place))
+        options = check_options(ref.options, allowed, place)
+        for name in options:
+            if part := allowed[name].part:
+                inner = self.check(part, as_ref(options[name], f"{place}: {name}"), f"{place}: {name}")
+                options[name] = {"name": inner.name, **inner.options}
+        return replace(ref, options=options)
 
     def build(self, kind: str, ref: ComponentRef, *given: Any) -> Any:
         """The component itself. Whatever its code raises passes through."""
-        return self.find(kind, ref.name).build(*given, **ref.options)
+        makers = {name: partial(self.build, part, inner) for name, part, inner in self._parts(kind, ref)}
+        return self.find(kind, ref.name).build(*given, **{**ref.options, **makers})
 
     def skip(self, kind: str, ref: ComponentRef, trial: Trial) -> str | None:
-        """Why the component cannot serve this trial, or None."""
+        """Why the component, or one that it is made of, cannot serve this trial; None where it can."""
         ask = getattr(self.find(kind, ref.name).build, "skip", None)
-        return ask(trial) if ask else None
+        if why := ask(trial) if ask else None:
+            return str(why)
+        reasons = (self.skip(part, inner, trial) for _, part, inner in self._parts(kind, ref))
+        return next((why for why in reasons if why), None)
+
+    def _parts(self, kind: str, ref: ComponentRef) -> list[tuple[str, str, ComponentRef]]:
+        """The options that are components themselves: the option's name, the kind, and what it names."""
+        named = [
+            (option.name, option.part, ref.options.get(option.name, option.default))
+            for option in self.find(kind, ref.name).options.values()
+            if option.part
+        ]
+        return [(name, part, as_ref(value, name)) for name, part, value in named if isinstance(value, str | dict)]
 
     def origins(self, trial: Trial) -> Mapping[str, str]:
         """The distribution and version behind every component of a trial."""
-        return {
-            f"{kind} {ref.name}": str(self.find(kind, ref.name).origin)
-            for kind, refs in refs_of(trial).items()
-            for ref in refs
-            if not self.may_lack(kind, ref.name)
-        }
+        made_by: dict[str, str] = {}
+        waiting = [(kind, ref) for kind, refs in refs_of(trial).items() for ref in refs]
+        while waiting:
+            kind, ref = waiting.pop(0)
+            if not self.may_lack(kind, ref.name):
+                made_by[f"{kind} {ref.name}"] = str(self.find(kind, ref.name).origin)
+                waiting += [(part, inner) for _, part, inner in self._parts(kind, ref)]
+        return made_by
 
     def _collect(self, kind: str) -> dict[str, Entry]:
         found: dict[str, Entry] = {}
@@ -123,24 +147,45 @@ class Catalog:
                 for component in components:
                     if not isinstance(component, Component):
                         raise TypeError(f"{HOOKS[kind]} yields {component!r}, which is no ganbench.Component")
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 self.plugins.set_aside(impl.plugin_name, error)
                 continue
             for component in components:
                 entry = Entry(kind, component, impl.plugin_name, self.plugins.origins[impl.plugin_name])
                 if component.name in found:
-                    raise RequestError(
-                        f"two plugins offer a {kind} called {component.name!r}: "
-                        f"{found[component.name].plugin!r} and {impl.plugin_name!r}; rename one, or leave a plugin "
-                        "out with GANBENCH_PLUGINS"
-                    )
-                found[component.name] = entry
+                    self._settle(found[component.name], entry, found)
+                elif (kind, component.name) not in self._clashes:
+                    found[component.name] = entry
         return dict(sorted(found.items()))
+
+    def _settle(self, one: Entry, other: Entry, found: dict[str, Entry]) -> None:
+        """Of two components with one name a built-in stays; where neither is one, the name means nothing."""
+        line = (
+            f"two plugins offer a {one.kind} called {one.name!r}: {one.plugin!r} and {other.plugin!r}; "
+            "rename one, or leave a plugin out with GANBENCH_PLUGINS"
+        )
+        built_in = next((entry for entry in (one, other) if entry.plugin in plugins.BUILTINS), None)
+        if built_in is None:
+            del found[one.name]
+            self._clashes[one.kind, one.name] = line
+        else:
+            found[one.name] = built_in
+        plugins.complain(line)
 
 
 def load(files: tuple[str, ...] = ()) -> Catalog:
     """The catalog of all plugins and the local `files`."""
     return Catalog(plugins.load(files))
+
+
+def as_ref(value: str | Mapping[str, Any], where: str) -> ComponentRef:
+    """A name, or a table with one, as a reference. Raises RequestError where there is no name."""
+    if isinstance(value, str):
+        return ComponentRef(value)
+    name = value.get("name")
+    if not isinstance(name, str):
+        raise RequestError(f'{where}: a component is a name or a table with one, as {{ name = "..." }}')
+    return ComponentRef(name, {key: option for key, option in value.items() if key != "name"})
 
 
 def refs_of(trial: Trial) -> dict[str, tuple[ComponentRef, ...]]:

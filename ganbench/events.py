@@ -15,6 +15,7 @@ class RunStarted:
     suite: str
     todo: int
     kept: int
+    output: str = ""  # the results folder
 
 
 @dataclass(frozen=True)

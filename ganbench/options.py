@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from .errors import RequestError, did_you_mean
+from .records import Part
 
 REQUIRED = inspect.Parameter.empty
 
@@ -23,6 +24,12 @@ class Option:
     name: str
     type: Any
     default: Any
+
+    @property
+    def part(self) -> str | None:
+        """The kind of component that the option names, where it names one."""
+        marks = getattr(self.type, "__metadata__", ())
+        return next((mark.kind for mark in marks if isinstance(mark, Part)), None)
 
 
 def options_of(build: Callable[..., Any]) -> dict[str, Option]:
@@ -53,7 +60,7 @@ def check_options(given: Mapping[str, Any], allowed: Mapping[str, Option], where
     for option in allowed.values():
         if option.default is REQUIRED and option.name not in given:
             raise RequestError(f"{where}: {option.name!r} is missing")
-    return {name: convert(value, allowed[name].type, f"{where}: {name}") for name, value in given.items()}
+    return {name: convert(value, _given_as(allowed[name]), f"{where}: {name}") for name, value in given.items()}
 
 
 def convert(value: Any, type_: Any, where: str) -> Any:
@@ -70,6 +77,11 @@ def show(value: Any) -> str:
     """A value as TOML would write it, short enough for one line."""
     text = str(value).lower() if isinstance(value, bool) else f'"{value}"' if isinstance(value, str) else str(value)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _given_as(option: Option) -> Any:
+    """The type of an option as a suite gives it: a component is named there."""
+    return str | dict[str, Any] if option.part else option.type
 
 
 def _annotations(build: Callable[..., Any]) -> dict[str, Any]:

@@ -68,12 +68,9 @@ class Plugins:
         """Leave a plugin out and say so; raises RequestError where GANBENCH_STRICT=1."""
         if self.manager.has_plugin(name):
             self.manager.unregister(name=name)
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        reason = f"{type(error).__name__}: {error}".splitlines()[0].rstrip()
         self.broken[name] = reason
-        line = f"plugin {name!r} is left out: {reason}"
-        if os.environ.get("GANBENCH_STRICT") == "1":
-            raise RequestError(line) from error
-        warnings.warn(line, stacklevel=2)
+        complain(f"plugin {name!r} is left out: {reason}", error)
 
     def emit(self, event: Event) -> None:
         """Tell every listener; one that raises is heard no more."""
@@ -104,6 +101,13 @@ def load(files: tuple[str, ...] = ()) -> Plugins:
     for file in files:
         _register(plugins, file, functools.partial(_load_file, file), _file_origin(file))
     return plugins
+
+
+def complain(line: str, error: BaseException | None = None) -> None:
+    """Warn of a fault among the plugins; raises RequestError where GANBENCH_STRICT=1."""
+    if os.environ.get("GANBENCH_STRICT") == "1":
+        raise RequestError(line) from error
+    warnings.warn(line, stacklevel=2)
 
 
 def local_files(*folders: Path) -> tuple[str, ...]:

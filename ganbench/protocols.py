@@ -22,7 +22,10 @@ Judge = Callable[[Batch], "Tensor"]  # a discriminator as losses see it: a batch
 
 
 class Generator(Protocol):
-    """An `nn.Module` from latents of shape (N, latent_dim) to samples of shape (N, *data.shape)."""
+    """An `nn.Module` from latents of shape (N, latent_dim) to samples of shape (N, *data.shape).
+
+    Latents are standard normal, or uniform on [-1, 1) where it declares `prior = "uniform"`.
+    """
 
     latent_dim: int
 
@@ -65,7 +68,7 @@ class Dataset(Protocol):
     """Samples to learn from, and held-out ones that training never sees.
 
     Building one is cheap and states `spec`; samples are loaded when first asked for. The same options give the
-    same samples. `build` raises FileNotFoundError, naming the files and where to put them, if data is not there.
+    same samples. They are float32, or uint8 whose 0 to 255 stand for the spec's `value_range`. `build` raises FileNotFoundError, naming the files and where to put them, if data is not there.
     May offer `modes: Modes`.
     """
 

@@ -29,6 +29,17 @@ class Component:
 
 
 @dataclass(frozen=True)
+class Part:
+    """Marks an option that is itself a component: `inner: Annotated[Callable[..., Any], Part("discriminator")]`.
+
+    A suite gives a name, or a table with one and options. `build` is handed a callable that makes the component
+    from whatever a component of that kind is built from: `inner(data)`.
+    """
+
+    kind: str
+
+
+@dataclass(frozen=True)
 class ComponentRef:
     """A component as a suite asks for it: its name and the options that differ from the defaults."""
 

@@ -96,7 +96,7 @@ def carry_out(prepared: Prepared, command: str = "") -> Outcome:
         "trials": [trial.id for trial in prepared.planned],
     }
     with store.claimed(facts, _environment(prepared, command)):
-        emit(RunStarted(prepared.suite.name, len(todo), len(prepared.kept)))
+        emit(RunStarted(prepared.suite.name, len(todo), len(prepared.kept), str(store.folder)))
         faults = _run_trials(prepared, emit)
         from .comparison import compare  # here: pandas and scipy, which training need not wait for
 
@@ -205,7 +205,7 @@ def describe_data(suite: Suite, catalog: Catalog) -> dict[str, DataSpec]:
             specs[label] = catalog.build("dataset", ref).spec
         except (OSError, ValueError) as error:
             raise RequestError(f"{where}: {error}") from error
-        except Exception:
+        except (Exception, SystemExit):
             continue  # its own fault: its trials fail with it, and no others
     return specs
 

@@ -17,7 +17,8 @@ from .diagnosis import diagnose, verdicts
 from .evaluation import Evaluator, generate
 from .events import Event, TrialProgress, TrialStarted
 from .observation import Observer, RunView, Schedule
-from .records import Artifacts, Batch, Finding, Score, Trial, TrialResult
+from .pool import Pool
+from .records import Artifacts, Finding, Score, Trial, TrialResult
 from .training import GAN, isolated, seed_for, train, undisturbed
 
 KEPT_SAMPLES = 1000  # of the last evaluation, for pictures and for looking at them again
@@ -108,6 +109,8 @@ class LiveTrial:
         """Build every other component, the networks each under a random seed of its own."""
         parts, seed = trial.components, trial.seed
         training, held_out = dataset.training(), dataset.held_out()
+        on_device, held_out_there = (Pool(part, trial.data, device) for part in (training, held_out))
+        here = torch.device("cpu")
         torch.manual_seed(seed_for(seed, "generator"))
         generator = catalog.build("generator", parts.generator, trial.data).to(device)
         torch.manual_seed(seed_for(seed, "discriminator"))
@@ -119,7 +122,6 @@ class LiveTrial:
             for kind, refs in (("diagnosis", trial.diagnoses), ("metric", trial.evaluation.metrics))
         )
         torch.manual_seed(seed_for(seed, "components"))  # for components that draw, such as dropout
-        on_device, held_out_there = _to(training, device), _to(held_out, device)
         gan = GAN(generator, discriminator, loss, regularizers, on_device, trial.training, seed)
         view = RunView(
             generator,
@@ -139,8 +141,8 @@ class LiveTrial:
             evaluator=Evaluator(
                 metrics,
                 trial.data,
-                training,
-                held_out,
+                Pool(training, trial.data, here),
+                Pool(held_out, trial.data, here),
                 getattr(dataset, "modes", None),
                 trial.evaluation.samples,
                 seed_for(seed, "evaluation"),
@@ -155,10 +157,6 @@ class LiveTrial:
         judged = self.gan.evaluated_generator()
         latents = seed_for(self.seed, "evaluation latents")
         return generate(judged, self.evaluator.n_fake, latents, self.labels, self.gan.device)
-
-
-def _to(batch: Batch, device: torch.device) -> Batch:
-    return Batch(batch.x.to(device), None if batch.labels is None else batch.labels.to(device))
 
 
 def _skipped(trial: Trial, catalog: Catalog) -> str | None:

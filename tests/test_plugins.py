@@ -79,10 +79,26 @@ def test_a_broken_plugin_is_left_out_by_name_and_costs_no_other(installed, monke
         catalogs.load()
 
 
-def test_two_plugins_with_one_component_name_are_refused(installed):
-    installed(gb_one=GOOD, gb_two=GOOD)
-    with pytest.raises(RequestError, match=r"two plugins offer a loss called 'mine': 'gb_.*' and 'gb_.*'"):
+def test_of_two_plugins_with_one_component_name_neither_serves_it_and_both_are_named(installed, monkeypatch):
+    installed(gb_one=GOOD, gb_three=GOOD, gb_two=GOOD.replace('"mine"', '"other"'))
+    line = r"two plugins offer a loss called 'mine': 'gb_one' and 'gb_three'; rename one"
+    with pytest.warns(UserWarning, match=line):
+        catalog = catalogs.load()
+    with pytest.raises(RequestError, match=line):
+        catalog.find("loss", "mine")
+    assert catalog.may_lack("loss", "mine") and catalog.find("loss", "other")
+
+    monkeypatch.setenv("GANBENCH_STRICT", "1")
+    plugins.load.cache_clear()
+    with pytest.raises(RequestError, match=line):
         catalogs.load()
+
+
+def test_a_built_in_keeps_its_name(installed):
+    installed(gb_one=GOOD.replace('"mine"', '"hinge"'))
+    with pytest.warns(UserWarning, match=r"a loss called 'hinge': 'ganbench.builtin.losses' and 'gb_one'"):
+        catalog = catalogs.load()
+    assert catalog.find("loss", "hinge").origin.distribution == "ganbench"
 
 
 def test_ganbench_plugins_chooses(installed, monkeypatch):

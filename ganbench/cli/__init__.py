@@ -16,7 +16,9 @@ COMMANDS = {
     "report": "Rebuild the reports of finished runs; nothing is trained.",
     "diagnose": "The findings of a stored run, made again from its histories.",
     "list": "Components: what a suite can name, with options and defaults.",
+    "check": "Contract checks of components, a plugin file or a distribution.",
     "plugins": "Where components come from, and plugins that failed to load.",
+    "new-plugin": "A plugin's project, ready to install, check and test.",
 }
 
 
@@ -29,7 +31,8 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f".{name}_command", __name__).command
+        module = importlib.import_module(f".{name.replace('-', '_')}_command", __name__)
+        command: click.Command = module.command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -66,4 +66,4 @@ def _default(option: Option) -> str:
 
 
 def _type(option: Option) -> str:
-    return inspect.formatannotation(option.type).replace("typing.", "")
+    return option.part or inspect.formatannotation(option.type).replace("typing.", "")

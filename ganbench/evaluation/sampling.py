@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .. import latents
+
 CHUNK = 1000  # samples generated at once
 
 
@@ -17,7 +19,7 @@ def generate(generator: Any, n: int, seed: int, labels: Tensor | None, device: t
     `labels` are those of the training data, to draw from in the same shares, where the data has any.
     """
     stream = torch.Generator().manual_seed(seed)  # on the CPU, so that every device judges from the same latents
-    z = torch.randn(n, generator.latent_dim, generator=stream).to(device)
+    z = latents.draw(generator, n, stream).to(device)
     wanted = None
     if labels is not None:
         wanted = labels[torch.randint(len(labels), (n,), generator=stream).to(labels.device)].to(device)

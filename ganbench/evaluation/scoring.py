@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..records import Batch, DataSpec, Direction, Modes, Samples, Score
+from ..pool import Pool
+from ..records import DataSpec, Direction, Modes, Samples, Score
 
 
 class Evaluator:
@@ -24,16 +25,16 @@ class Evaluator:
         self,
         metrics: Mapping[str, Any],
         data: DataSpec,
-        training: Batch,
-        held_out: Batch,
+        training: Pool,
+        held_out: Pool,
         modes: Modes | None,
         n: int,
         seed: int,
     ) -> None:
-        self.n_fake = min(n, len(training.x))
+        self.n_fake = min(n, len(training))
         stream = torch.Generator().manual_seed(seed)
-        reals = held_out.x[torch.randperm(len(held_out.x), generator=stream)[:n]]
-        stand_ins = training.x[torch.randperm(len(training.x), generator=stream)[: self.n_fake]]
+        reals = held_out.take(torch.randperm(len(held_out), generator=stream)[:n]).x
+        stand_ins = training.take(torch.randperm(len(training), generator=stream)[: self.n_fake]).x
         self._metrics = metrics
         self._data, self._modes = data, modes
         self.reals, self._stand_ins = reals, stand_ins

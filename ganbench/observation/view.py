@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from .. import latents
+from ..pool import Pool
 from ..protocols import Judge
 from ..records import Batch, DataSpec
 
@@ -28,8 +30,8 @@ class RunView:
         generator: Any,
         discriminator: Any,
         loss: Any,
-        training: Batch,
-        held_out: Batch,
+        training: Pool,
+        held_out: Pool,
         data: DataSpec,
         *,
         seed: int,
@@ -37,7 +39,7 @@ class RunView:
         average: nn.Module | None = None,
     ) -> None:
         self.data = data
-        self.data_std = float(training.x.std())
+        self.data_std = training.std()
         self.step = 0
         self.steps = steps
         self._generator, self._discriminator, self._loss = generator, discriminator, loss
@@ -45,7 +47,7 @@ class RunView:
         self._average = average
         self._judged = average if average is not None else copy.deepcopy(generator).eval()
         self._training, self._held_out = training, held_out
-        self._device = training.x.device
+        self._device = training.device
         self._seed = seed
         self._random = torch.Generator(self._device)
         self._states: dict[nn.Module, dict[str, Tensor]] = {}
@@ -74,7 +76,7 @@ class RunView:
     @property
     def held_out_size(self) -> int:
         """How many held-out samples there are."""
-        return len(self._held_out.x)
+        return len(self._held_out)
 
     def fake(self, n: int) -> Batch:
         """`n` samples of the generator from fresh latents, without a graph."""
@@ -90,7 +92,7 @@ class RunView:
     def fixed(self, n: int) -> Tensor:
         """What G makes now of `n` latents that are the same at every look."""
         stream = torch.Generator(self._device).manual_seed(self._seed)
-        z = torch.randn(n, self._generator.latent_dim, generator=stream, device=self._device)
+        z = latents.draw(self._generator, n, stream)
         labels = None if self._training.labels is None else self._training.labels[:n]
         if labels is not None:
             z = z[: len(labels)]
@@ -132,17 +134,17 @@ class RunView:
 
     @torch.no_grad()
     def _generate(self, generator: Any, state: dict[str, Tensor], n: int) -> Batch:
-        z = torch.randn(n, self._generator.latent_dim, generator=self._random, device=self._device)
+        z = latents.draw(self._generator, n, self._random)
         labels = self._draw(self._training, n).labels if self._training.labels is not None else None
         return Batch(functional_call(generator, state, (z, labels)), labels)
 
-    def _draw(self, batch: Batch, n: int) -> Batch:
-        size = len(batch.x)
+    def _draw(self, pool: Pool, n: int) -> Batch:
+        size = len(pool)
         if n <= size <= 4 * n:  # few samples: each at most once, or repeats would look like structure
             rows = torch.randperm(size, generator=self._random, device=self._device)[:n]
         else:
             rows = torch.randint(size, (n,), generator=self._random, device=self._device)
-        return Batch(batch.x[rows], None if batch.labels is None else batch.labels[rows])
+        return pool.take(rows)
 
 
 def _state(module: nn.Module) -> dict[str, Tensor]:

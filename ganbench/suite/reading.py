@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..catalog import as_ref
 from ..errors import RequestError
 from ..options import check_options, fields_of
 from ..records import ComponentRef
 from . import tables
-from .references import as_record, as_ref
+from .references import as_record
 
 Settings = Mapping[str, Any]  # checked values of a TrainingTable or NetworksTable, those that were set
 

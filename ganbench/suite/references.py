@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
+from ..catalog import as_ref
 from ..errors import RequestError, did_you_mean
 from ..options import check_options, fields_of
 from ..records import ComponentRef, StopWhen
@@ -24,16 +25,6 @@ def as_record(key: str, value: Any, where: str) -> Any:
     if key == "stop_when":
         return _stop_when(value, place)
     return tuple(value) if isinstance(value, list) else value
-
-
-def as_ref(value: tables.Ref, where: str) -> ComponentRef:
-    """A name, or a table with one, as a reference."""
-    if isinstance(value, str):
-        return ComponentRef(value)
-    name = value.get("name")
-    if not isinstance(name, str):
-        raise RequestError(f'{where}: a component is a name or a table with one, as {{ name = "..." }}')
-    return ComponentRef(name, {key: option for key, option in value.items() if key != "name"})
 
 
 def _optimizer(value: tables.Ref, where: str) -> ComponentRef:

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .. import latents
+from ..pool import Pool
 from ..records import Batch, Training
 from . import optimizers
 from .seeding import seed_for
@@ -18,8 +20,8 @@ from .seeding import seed_for
 class GAN:
     """A generator and a discriminator in training, with everything that their next step depends on.
 
-    `training` holds the training data on the device that the networks are on. The networks are as built; `seed`
-    gives the order of the data and the latents.
+    `training` lies on the device that the networks are on. The networks are as built; `seed` gives the order of
+    the data and the latents.
     """
 
     def __init__(
@@ -28,13 +30,13 @@ class GAN:
         discriminator: Any,
         loss: Any,
         regularizers: Mapping[str, Any],
-        training: Batch,
+        training: Pool,
         settings: Training,
         seed: int,
     ) -> None:
         self.generator, self.discriminator, self.loss = generator, discriminator, loss
         self.settings = settings
-        self.device = training.x.device
+        self.device = training.device
         self.steps_done = 0
         self.d_updates = 0
         self._data = training
@@ -113,14 +115,11 @@ class GAN:
     def real_batch(self) -> Batch:
         """A batch of training data, drawn with replacement."""
         size = (self.settings.batch_size,)
-        rows = torch.randint(len(self._data.x), size, generator=self._order, device=self.device)
-        labels = None if self._data.labels is None else self._data.labels[rows]
-        return Batch(self._data.x[rows], labels)
+        return self._data.take(torch.randint(len(self._data), size, generator=self._order, device=self.device))
 
     def fake_batch(self, labels: Tensor | None) -> Batch:
         """A batch of generated samples from fresh latents, with the labels of the real batch beside it."""
-        size = (self.settings.batch_size, self.generator.latent_dim)
-        z = torch.randn(size, generator=self._latents, device=self.device)
+        z = latents.draw(self.generator, self.settings.batch_size, self._latents)
         return Batch(self.generator(z, labels), labels)
 
     def evaluated_generator(self) -> nn.Module:

@@ -15,6 +15,7 @@ from ganbench.observation import Observer, RunView, Schedule
 from ganbench.observation.motion import Motion
 from ganbench.observation.probes import PROBES, Probing
 from ganbench.observation.signals import SIGNALS, Glance, auc, textbook
+from ganbench.pool import Pool
 from ganbench.records import ComponentRef, Evaluation, Training
 
 
@@ -42,6 +43,10 @@ class Sum(nn.Module):
         return self.slope * x.sum(1)
 
 
+def pools(spec: DataSpec, *samples: torch.Tensor) -> list[Pool]:
+    return [Pool(Batch(x), spec, torch.device("cpu")) for x in samples]
+
+
 def view(
     centre: float = 0.0, slope: float = 1.0, loss: str = "non-saturating", reals: torch.Tensor | None = None
 ) -> RunView:
@@ -50,7 +55,7 @@ def view(
     held_out = torch.randn(4000, 2, generator=g) if reals is None else reals
     made = catalogs.load().build("loss", ComponentRef(loss))
     spec = DataSpec("points", (2,))
-    return RunView(Shifted(centre), Sum(slope), made, Batch(real), Batch(held_out), spec, seed=1, steps=100)
+    return RunView(Shifted(centre), Sum(slope), made, *pools(spec, real, held_out), spec, seed=1, steps=100)
 
 
 def glance(name: str, **kind: object) -> float:
@@ -95,7 +100,7 @@ def test_probabilities_do_not_depend_on_a_shift_that_the_loss_ignores(loss):
 def test_the_input_gradient_is_per_sample_and_vanishes_where_a_saturating_d_is_sure():
     # d/dx of softplus(-s(x1 + x2)) at D(G(z)) near 0 is s in each coordinate.
     steep = glance("input_gradient", centre=-20.0, slope=2.0)
-    std = float(view()._training.x.std())
+    std = view().data_std
     assert steep == pytest.approx(2.0 * math.sqrt(2) / std, rel=1e-3)
     assert glance("input_gradient", centre=-20.0, slope=2.0, loss="minimax") < 1e-6
 
@@ -121,11 +126,12 @@ def test_looking_leaves_buffers_gradients_modes_and_streams_alone():
     g, d = nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Dropout(), nn.Linear(4, 2)), Sum(1.0)
     g.latent_dim = 2
     g[2].eval()
-    points = Batch(torch.randn(100, 2))
+    points = torch.randn(100, 2)
     wrapped = type("G", (nn.Module,), {"latent_dim": 2, "forward": lambda self, z, labels=None: self.net(z)})()
     wrapped.net = g
     loss = catalogs.load().build("loss", ComponentRef("hinge"))
-    here = RunView(wrapped, d, loss, points, points, DataSpec("points", (2,)), seed=0, steps=10)
+    spec = DataSpec("points", (2,))
+    here = RunView(wrapped, d, loss, *pools(spec, points, points), spec, seed=0, steps=10)
     diagnoses = {e.name: e.build() for e in catalogs.load().entries("diagnosis")}
     before = {name: t.clone() for name, t in wrapped.state_dict().items()}
     stream = torch.get_rng_state()

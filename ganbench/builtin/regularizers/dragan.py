@@ -10,6 +10,8 @@ import ganbench
 class Dragan:
     """Gradient norm of D drawn to 1 around real samples (DRAGAN, Kodali et al. 2017)."""
 
+    zero_for = "unit-slope"  # where the gradient of D has norm 1
+
     def __init__(self, *, weight: float = 10.0, spread: float = 0.5) -> None:
         if weight < 0 or spread < 0:
             raise ValueError(f"weight = {weight} and spread = {spread} must not be negative")

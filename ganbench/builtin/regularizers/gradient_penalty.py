@@ -10,6 +10,8 @@ import ganbench
 class GradientPenalty:
     """Gradient norm of D drawn to 1 between real and generated samples (WGAN-GP, Gulrajani et al. 2017)."""
 
+    zero_for = "unit-slope"  # where the gradient of D has norm 1
+
     def __init__(self, *, weight: float = 10.0) -> None:
         if weight < 0:
             raise ValueError(f"weight = {weight} must not be negative")

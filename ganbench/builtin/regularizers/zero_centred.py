@@ -10,6 +10,8 @@ import ganbench
 class R1:
     """Squared gradient of D at real samples (Mescheder et al. 2018)."""
 
+    zero_for = "flat"  # where D is constant
+
     def __init__(self, *, weight: float = 1.0, every: int = 1) -> None:
         if weight < 0 or every < 1:
             raise ValueError(f"weight = {weight} must not be negative, every = {every} at least 1")

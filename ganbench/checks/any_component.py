@@ -1,0 +1,203 @@
+"""What is asked of every component: it builds, from every option, without a trace, and anywhere."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import random
+import typing
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..errors import RequestError
+from ..options import REQUIRED, Option, convert
+from .check import BEHAVIOURS, NotApplicable, Violation, check
+from .spawned import behaviour_there
+from .subject import Subject
+
+NETWORKS = ("generator", "discriminator")
+
+
+def built(subject: Subject, seed: int = 0, **options: Any) -> Any:
+    """The component, on the first data it serves where it is a network."""
+    given = subject.specs()[:1] if subject.entry.kind in NETWORKS else []
+    return subject.build(*given, seed=seed, **options)
+
+
+@check()
+def describes_itself(subject: Subject) -> None:
+    """`build` has a docstring, whose first line is the summary in `ganbench list`."""
+    if not subject.entry.summary:
+        raise Violation(
+            f"{subject.id} has no summary",
+            cause="the class or function given as `build` has no docstring",
+            mend="write one: its first line is shown by `ganbench list`",
+        )
+
+
+@check()
+def options_are_declared(subject: Subject) -> None:
+    """Every option is keyword-only and annotated, and its default is of that type and can be stored as JSON."""
+    wanted = 1 if subject.entry.kind in NETWORKS else 0
+    positional = [
+        p
+        for p in inspect.signature(subject.entry.build).parameters.values()
+        if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+    ]
+    if len(positional) > wanted:
+        raise Violation(
+            f"takes {positional[wanted].name!r} by position, where no suite can set it",
+            cause="the `*` before the options is missing",
+            mend=f"write `{'data, ' if wanted else ''}*, {positional[wanted].name}: type = default`",
+        )
+    for option in subject.entry.options.values():
+        if option.type is Any:
+            raise Violation(
+                f"option {option.name!r} has no annotation, so a suite may set it to anything",
+                cause="the annotation is missing, or names a type that is imported for type checkers only",
+                mend=f"annotate it, as `{option.name}: float = ...`",
+            )
+        if option.default is not REQUIRED:
+            _check_default(option)
+
+
+def _check_default(option: Option) -> None:
+    try:
+        if not option.part:
+            convert(json.loads(json.dumps(option.default)), option.type, option.name)
+    except (RequestError, TypeError) as error:
+        raise Violation(
+            f"the default of option {option.name!r}, {option.default!r}, is not what it declares: {error}",
+            cause="default and annotation differ, or the default is an object that a suite could not write",
+            mend="give a plain value (number, text, true or false, a list) of the annotated type",
+        ) from None
+
+
+@check()
+def builds_from_defaults(subject: Subject) -> None:
+    """It builds from its defaults (and the options declared for checking)."""
+    built(subject)
+
+
+@check()
+def builds_from_every_option(subject: Subject) -> None:
+    """It builds with each option set by itself to other values of its type; a value out of bounds is a ValueError."""
+    for option in subject.entry.options.values():
+        for value in _values(option, subject.check_options.get(option.name, option.default)):
+            try:
+                built(subject, **{option.name: value})
+            except (ValueError, RequestError):
+                continue  # out of its bounds, and it says so
+            except NotApplicable:
+                raise
+            except Exception as error:
+                raise Violation(
+                    f"with {option.name} = {value!r} raises {type(error).__name__}: {error}",
+                    cause=f"option {option.name!r} is not handled, or not checked",
+                    mend="make it work, or raise ValueError with a line that names the option and what it may be",
+                ) from error
+
+
+def _values(option: Option, default: Any) -> Iterator[Any]:
+    """Values to try: every one of a choice, both of a switch, numbers around the default."""
+    if option.part:
+        return
+    for kind in typing.get_args(option.type) or (option.type,):
+        if kind is bool:
+            yield from (False, True)
+        elif kind is int and isinstance(default, int):
+            yield from (default, default + 1)
+        elif kind is float and isinstance(default, int | float):
+            yield from (float(default), default / 2 + 0.01)
+        elif isinstance(kind, str):  # of a Literal
+            yield kind
+
+
+@check()
+def leaves_global_state_alone(subject: Subject) -> None:
+    """Building and using it neither seeds nor draws from global random streams, and changes no global setting."""
+    behave = BEHAVIOURS[subject.entry.kind]
+    behave(subject)  # once before: libraries that it imports then may do as they please
+    after = []
+    for seed in (1, 2):
+        before = _settings()
+        torch.manual_seed(seed)
+        built(subject, seed=seed)
+        after.append(torch.get_rng_state())
+        behave(subject)
+        for name, value in _settings().items():
+            if not _same(value, before[name]):
+                raise Violation(
+                    f"changes {name}",
+                    cause="a call that sets or draws from something global, in building or using the component",
+                    mend="use a torch.Generator of your own for random numbers, and leave global settings to the user",
+                )
+    if torch.equal(*after):
+        raise Violation(
+            "seeds torch's global random stream: it is in the same state after building under two different seeds",
+            cause="a call of torch.manual_seed",
+            mend="take it out; where fixed numbers are wanted use torch.Generator().manual_seed(...)",
+        )
+
+
+def _settings() -> dict[str, Any]:
+    return {
+        "the state of Python's `random`": random.getstate(),
+        "the state of numpy's global random stream": np.random.get_state(legacy=True),
+        "torch's number of threads": torch.get_num_threads(),
+        "torch's default dtype": torch.get_default_dtype(),
+        "torch's default device": torch.get_default_device(),
+        "torch's gradient mode": torch.is_grad_enabled(),
+        "torch's deterministic mode": torch.are_deterministic_algorithms_enabled(),
+        "the working directory": os.getcwd(),  # noqa: PTH109
+    }
+
+
+def _same(a: Any, b: Any) -> bool:
+    if isinstance(a, tuple) and isinstance(b, tuple):
+        return len(a) == len(b) and all(_same(x, y) for x, y in zip(a, b, strict=True))
+    return bool(np.array_equal(a, b)) if isinstance(a, np.ndarray) else bool(a == b)
+
+
+@check()
+def does_the_same_twice(subject: Subject) -> None:
+    """Built twice under one seed, it behaves the same to the last bit."""
+    _compare(subject, lambda: BEHAVIOURS[subject.entry.kind](subject), "built a second time under the same seed")
+
+
+@check()
+def runs_in_a_spawned_process(subject: Subject) -> None:
+    """As name and options it travels to a spawned process, and behaves there as it does here."""
+    _compare(subject, lambda: behaviour_there(subject), "built in a spawned process, as a run's workers do")
+
+
+def _compare(subject: Subject, again: Callable[[], Any], how: str) -> None:
+    here = BEHAVIOURS[subject.entry.kind](subject)
+    torch.manual_seed(99)  # what was drawn before must not matter
+    there = again()
+    if repr(here) != repr(there):
+        raise Violation(
+            f"behaves differently {how}: {_short(there)} instead of {_short(here)}",
+            cause="numbers drawn from a stream that the seed does not reach, the order of a set, or state kept "
+            "outside the component",
+            mend="draw from torch's stream while building, from a torch.Generator of your own later; keep no globals",
+        )
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+@check(*NETWORKS)
+def runs_on_cuda(subject: Subject) -> None:
+    """Moved to a CUDA device, it works there and answers there."""
+    if not torch.cuda.is_available():
+        raise NotApplicable("there is no CUDA device here")
+    from .networks import on_cuda
+
+    on_cuda(subject)

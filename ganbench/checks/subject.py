@@ -1,0 +1,100 @@
+"""One component under check: how it is built, for which data, with which options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from ..catalog import Catalog, Entry
+from ..records import Batch, ComponentRef, Components, DataSpec, Evaluation, Training, Trial
+from .check import NotApplicable, Violation
+
+# What networks are tried on: the first two that they serve.
+SPECS = (
+    DataSpec("points", (2,), modes=8),
+    DataSpec("images", (1, 8, 8), value_range=(-1.0, 1.0), classes=10),
+    DataSpec("images", (3, 32, 32), value_range=(-1.0, 1.0), classes=10),
+    DataSpec("images", (1, 28, 28), value_range=(0.0, 1.0), classes=10),
+    DataSpec("images", (3, 48, 48), value_range=(-1.0, 1.0)),
+    DataSpec("images", (3, 64, 64), value_range=(-1.0, 1.0)),
+)
+TRIED = 2  # data specs for each network
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A component of `catalog`; `options` replace its defaults where those do not suffice for checking."""
+
+    entry: Entry
+    catalog: Catalog
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        return f"{self.entry.kind}/{self.entry.name}"
+
+    @property
+    def check_options(self) -> dict[str, Any]:
+        """What it is built with: the options declared for checking, and over them those given."""
+        return {**getattr(self.entry.build, "check_options", {}), **self.options}
+
+    @property
+    def expected_failures(self) -> Mapping[str, str]:
+        """The checks that the component declares to fail, each with its reason."""
+        declared: Mapping[str, str] = getattr(self.entry.build, "expected_failures", {})
+        return declared
+
+    def ref(self, **options: Any) -> ComponentRef:
+        """The component as a suite would name it, options checked."""
+        asked = ComponentRef(self.entry.name, {**self.check_options, **options})
+        return self.catalog.check(self.entry.kind, asked, self.id)
+
+    def build(self, *given: Any, seed: int = 0, **options: Any) -> Any:
+        """The component, built under a random seed as a trial does. Raises NotApplicable where its data is not there."""
+        torch.manual_seed(seed)
+        try:
+            return self.catalog.build(self.entry.kind, self.ref(**options), *given)
+        except FileNotFoundError as error:
+            raise NotApplicable(f"its files are not here: {error}") from error
+
+    def specs(self) -> list[DataSpec]:
+        """The data that a network is tried on. Raises Violation where it serves none."""
+        wanted = [spec for spec in SPECS if self.catalog.skip(self.entry.kind, self.ref(), trial_on(spec)) is None]
+        if not wanted:
+            raise Violation(
+                f"skips every data set it was offered: {', '.join(str(spec.shape) for spec in SPECS)}",
+                cause="its skip(trial) returns a reason for data that it could serve",
+                mend="return None from skip(trial) where trial.data suits",
+            )
+        return wanted[:TRIED]
+
+
+def trial_on(spec: DataSpec) -> Trial:
+    """A trial on data of that kind, for components that want to know whom they would serve."""
+    none = ComponentRef("none")
+    adam = ComponentRef("adam", {"lr": 2e-4, "betas": [0.5, 0.999], "eps": 1e-8, "weight_decay": 0.0})
+    return Trial(
+        id="check",
+        suite="check",
+        dataset="check",
+        method="check",
+        seed=0,
+        data=spec,
+        components=Components(none, none, none, none),
+        training=Training(steps=100, batch_size=64, optimizer_g=adam, optimizer_d=adam),
+        evaluation=Evaluation(metrics=()),
+        diagnoses=(),
+    )
+
+
+def samples_of(spec: DataSpec, n: int, seed: int = 0) -> Batch:
+    """`n` random samples such as the spec describes, with labels where it has classes."""
+    stream = torch.Generator().manual_seed(seed)
+    x = torch.randn(n, *spec.shape, generator=stream)
+    if spec.value_range is not None:
+        low, high = spec.value_range
+        x = low + (high - low) * torch.sigmoid(x)
+    return Batch(x, torch.randint(spec.classes, (n,), generator=stream) if spec.classes else None)

@@ -1,0 +1,94 @@
+"""Discriminators, each with one defect that its name states."""
+
+import math
+
+import torch
+from torch import nn
+
+import ganbench
+
+
+class Sound(nn.Module):
+    """A small discriminator that keeps the contract."""
+
+    def __init__(self, data: ganbench.DataSpec) -> None:
+        super().__init__()
+        self.net = nn.Sequential(nn.Flatten(), nn.Linear(math.prod(data.shape), 8), nn.Softplus(), nn.Linear(8, 1))
+
+    def forward(self, x, labels=None):
+        return self.net(x).squeeze(1)
+
+
+class Column(Sound):
+    """Returns a column, which broadcasts against a row into a square."""
+
+    def forward(self, x, labels=None):
+        return self.net(x)
+
+
+class Probability(Sound):
+    """Ends in a sigmoid."""
+
+    def forward(self, x, labels=None):
+        return torch.sigmoid(super().forward(x))
+
+
+class PackLies(Sound):
+    """Declares packs and judges single samples."""
+
+    pack = 2
+
+
+class Pair(Sound):
+    """Returns logits and features."""
+
+    def forward(self, x, labels=None):
+        return super().forward(x), x
+
+
+class Blind(Sound):
+    """Does not look at its samples."""
+
+    def forward(self, x, labels=None):
+        return super().forward(0 * x)
+
+
+class Detached(Sound):
+    """Cuts the gradient to its input."""
+
+    def forward(self, x, labels=None):
+        return super().forward(x.detach())
+
+
+class FirstOrder(Sound):
+    """Passes a gradient on, but none of it to its weights."""
+
+    def __init__(self, data: ganbench.DataSpec) -> None:
+        super().__init__(data)
+        self.scale = nn.Parameter(torch.ones(()))
+
+    def forward(self, x, labels=None):
+        with torch.no_grad():
+            weight = self.net[1].weight.clone()
+        through_input = nn.functional.linear(x.flatten(1), weight).sum(1)
+        return through_input + super().forward(x.detach()) * self.scale
+
+
+class Remembers(Sound):
+    """Compares with the batch before, which is kept in no buffer."""
+
+    def __init__(self, data: ganbench.DataSpec) -> None:
+        super().__init__(data)
+        self.before = []
+
+    def forward(self, x, labels=None):
+        logits = super().forward(x)
+        shift = self.before[-1] if self.before else 0.0
+        self.before.append(float(logits.mean().detach()))
+        return logits - shift
+
+
+@ganbench.hookimpl
+def ganbench_discriminators():
+    for build in [Sound, *Sound.__subclasses__()]:
+        yield ganbench.Component(build.__name__, build)

@@ -1,0 +1,196 @@
+"""Generators, each with one defect that its name states."""
+
+import copy
+
+import numpy as np
+import torch
+from torch import nn
+
+import ganbench
+
+
+class Sound(nn.Module):
+    """A linear generator that keeps the contract."""
+
+    latent_dim = 4
+
+    def __init__(self, data: ganbench.DataSpec, *, bias: bool = True) -> None:
+        super().__init__()
+        self.shape, self.range = data.shape, data.value_range
+        self.net = nn.Linear(4, int(np.prod(data.shape)), bias=bias)
+
+    def forward(self, z, labels=None):
+        x = self.net(z).view(-1, *self.shape)
+        return x if self.range is None else torch.tanh(x).clamp(*self.range)
+
+
+class LatentDimLies(Sound):
+    """States another width than it takes."""
+
+    latent_dim = 5
+
+    def forward(self, z, labels=None):
+        return super().forward(z[:, :4])
+
+
+class NoLatentDim(Sound):
+    """Does not state the width of its latents, but for the loop's sake as text."""
+
+    latent_dim = "4"
+
+
+class Flat(Sound):
+    """Forgets the shape of an image."""
+
+    def forward(self, z, labels=None):
+        return super().forward(z).flatten(1).unsqueeze(1)
+
+
+class Double(Sound):
+    """Answers in float64."""
+
+    def forward(self, z, labels=None):
+        return super().forward(z).double()
+
+
+class Elsewhere(Sound):
+    """Answers on another device."""
+
+    def forward(self, z, labels=None):
+        return super().forward(z).to("meta")
+
+
+class Undefined(Sound):
+    """Standardizes over the batch, which one sample does not stand."""
+
+    def forward(self, z, labels=None):
+        x = super().forward(z)
+        return x if len(x) > 1 else x / (x - x.mean(0)).abs() * 0
+
+
+class Unbounded(Sound):
+    """Ignores the value range."""
+
+    def forward(self, z, labels=None):
+        return self.net(z).view(-1, *self.shape)
+
+
+class OneSample(Sound):
+    """Knows one sample only."""
+
+    def forward(self, z, labels=None):
+        return super().forward(z[:1].expand_as(z) + 0 * z)
+
+
+class DeadWeight(Sound):
+    """Has a layer that nothing goes through."""
+
+    def __init__(self, data: ganbench.DataSpec) -> None:
+        super().__init__(data)
+        self.unused = nn.Linear(2, 2)
+
+
+class Thaws(Sound):
+    """Thaws itself."""
+
+    def forward(self, z, labels=None):
+        self.requires_grad_(True)
+        return super().forward(z)
+
+
+class Forgets(Sound):
+    """Keeps a random scale where no state_dict sees it."""
+
+    def __init__(self, data: ganbench.DataSpec) -> None:
+        super().__init__(data)
+        self.scale = [1 + torch.rand(())]
+
+    def forward(self, z, labels=None):
+        return super().forward(z * self.scale[0])
+
+
+class Counts(Sound):
+    """Fades with every call."""
+
+    def __init__(self, data: ganbench.DataSpec) -> None:
+        super().__init__(data)
+        self.calls = 0
+
+    def forward(self, z, labels=None):
+        self.calls += 1
+        return super().forward(z / self.calls)
+
+    def __deepcopy__(self, memo):
+        made = Counts.__new__(Counts)
+        nn.Module.__init__(made)
+        made.shape, made.range, made.calls, made.net = self.shape, self.range, self.calls, copy.deepcopy(self.net)
+        return made
+
+
+class Seeds(Sound):
+    """Seeds torch's global stream."""
+
+    def __init__(self, data: ganbench.DataSpec) -> None:
+        torch.manual_seed(0)
+        super().__init__(data)
+
+
+class DrawsFromNumpy(Sound):
+    """Draws its weights from numpy's global stream."""
+
+    def __init__(self, data: ganbench.DataSpec) -> None:
+        super().__init__(data)
+        with torch.no_grad():
+            self.net.bias += torch.from_numpy(np.random.rand(len(self.net.bias))).float()
+
+
+class Positional(Sound):
+    """Takes an option by position."""
+
+    def __init__(self, data: ganbench.DataSpec, width: int = 3) -> None:
+        super().__init__(data)
+
+
+class Unannotated(Sound):
+    """Takes an option of any type."""
+
+    def __init__(self, data: ganbench.DataSpec, *, width=3) -> None:
+        super().__init__(data)
+
+
+class DefaultOfAnotherType(Sound):
+    """Declares a number and defaults to text."""
+
+    def __init__(self, data: ganbench.DataSpec, *, width: int = "3") -> None:
+        super().__init__(data)
+
+
+class OptionFails(Sound):
+    """Breaks with a value that it declares to take."""
+
+    def __init__(self, data: ganbench.DataSpec, *, deep: bool = False) -> None:
+        super().__init__(data)
+        if deep:
+            self.net = self.netz
+
+
+class Silent(Sound):
+    # no docstring of its own
+    pass
+
+
+Silent.__doc__ = None
+
+
+class SkipsAll(Sound):
+    """Serves nothing."""
+
+    @staticmethod
+    def skip(trial):
+        return "not today"
+
+
+@ganbench.hookimpl
+def ganbench_generators():
+    for build in [Sound, *Sound.__subclasses__()]:
+        yield ganbench.Component(build.__name__, build)

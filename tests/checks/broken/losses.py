@@ -1,0 +1,114 @@
+"""Losses, each with one defect that its name states."""
+
+import torch
+import torch.nn.functional as F
+
+import ganbench
+
+
+class Sound:
+    """The non-saturating loss, which keeps the contract."""
+
+    def discriminator(self, d, real, fake):
+        return F.softplus(-d(real)).mean() + F.softplus(d(fake)).mean()
+
+    def generator(self, d, real, fake):
+        return F.softplus(-d(fake)).mean()
+
+
+class Vector(Sound):
+    """Forgets the mean."""
+
+    def generator(self, d, real, fake):
+        return F.softplus(-d(fake))
+
+
+class Number(Sound):
+    """Returns a Python float."""
+
+    def generator(self, d, real, fake):
+        return super().generator(d, real, fake).item()
+
+
+class Overflows(Sound):
+    """Takes the logarithm of a sigmoid."""
+
+    def discriminator(self, d, real, fake):
+        return -torch.log(torch.sigmoid(d(real))).mean() - torch.log(1 - torch.sigmoid(d(fake))).mean()
+
+
+class SendsGAway(Sound):
+    """Has the sign of G's loss wrong."""
+
+    def generator(self, d, real, fake):
+        return F.softplus(d(fake)).mean()
+
+
+class Exchanged(Sound):
+    """Takes real for fake."""
+
+    def discriminator(self, d, real, fake):
+        return super().discriminator(d, fake, real)
+
+
+class Detached(Sound):
+    """Lets G learn nothing."""
+
+    def generator(self, d, real, fake):
+        return F.softplus(-d(fake).detach()).mean() + 0 * d(real).mean()
+
+
+class IgnoresReal(Sound):
+    """Never shows D a real sample."""
+
+    def discriminator(self, d, real, fake):
+        return F.softplus(d(fake)).mean()
+
+
+class CallsBackward(Sound):
+    """Leaves gradients behind in the frozen player."""
+
+    def generator(self, d, real, fake):
+        shown = ganbench.Batch(fake.x.detach().requires_grad_(True), fake.labels)
+        for weight in d.__closure__[0].cell_contents.parameters() if d.__closure__ else ():
+            weight.grad = torch.zeros_like(weight)
+        return super().generator(d, real, fake) + 0 * d(shown).mean()
+
+
+class DropsLabels(Sound):
+    """Makes batches anew."""
+
+    def generator(self, d, real, fake):
+        return F.softplus(-d(ganbench.Batch(fake.x))).mean()
+
+
+class InPlace(Sound):
+    """Adds noise to the batch itself."""
+
+    def discriminator(self, d, real, fake):
+        with torch.no_grad():
+            real.x.add_(0.01)
+        return super().discriminator(d, real, fake)
+
+
+class NoProbabilities(Sound):
+    """Reads logits as probabilities."""
+
+    def probabilities(self, real, fake):
+        return real, fake
+
+
+class DrawsOnce(Sound):
+    """Keeps a class-wide counter."""
+
+    calls = [0]
+
+    def generator(self, d, real, fake):
+        self.calls[0] += 1
+        return super().generator(d, real, fake) * (1 + 1e-3 * self.calls[0])
+
+
+@ganbench.hookimpl
+def ganbench_losses():
+    for build in [Sound, *Sound.__subclasses__()]:
+        yield ganbench.Component(build.__name__, build)
