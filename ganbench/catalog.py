@@ -36,7 +36,8 @@ class Entry:
         if not isinstance(build, str):
             return build
         module, _, name = build.partition(":")
-        return getattr(importlib.import_module(module), name)
+        with plugins.printing_aside():
+            return getattr(importlib.import_module(module), name)
 
     @property
     def summary(self) -> str:
@@ -143,7 +144,8 @@ class Catalog:
         hook = getattr(self.plugins.manager.hook, HOOKS[kind])
         for impl in hook.get_hookimpls():
             try:
-                components = list(impl.function())
+                with plugins.printing_aside():
+                    components = list(impl.function())
                 for component in components:
                     if not isinstance(component, Component):
                         raise TypeError(f"{HOOKS[kind]} yields {component!r}, which is no ganbench.Component")

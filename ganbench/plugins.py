@@ -92,15 +92,22 @@ def load(files: tuple[str, ...] = ()) -> Plugins:
     manager.add_hookspecs(hookspecs)
     plugins = Plugins(manager, files=files)
     version = importlib.import_module("ganbench").__version__
-    for module in BUILTINS:
-        _register(plugins, module, lambda m=module: importlib.import_module(m), Origin("ganbench", version))  # type: ignore[misc]
-    for point in _chosen(entry_points(group="ganbench")):
-        dist = point.dist
-        origin = Origin(dist.name, dist.version) if dist else Origin(point.module, "")
-        _register(plugins, point.name, point.load, origin)
-    for file in files:
-        _register(plugins, file, functools.partial(_load_file, file), _file_origin(file))
+    with printing_aside():
+        for module in BUILTINS:
+            own = Origin("ganbench", version)
+            _register(plugins, module, functools.partial(importlib.import_module, module), own)
+        for point in _chosen(entry_points(group="ganbench")):
+            dist = point.dist
+            origin = Origin(dist.name, dist.version) if dist else Origin(point.module, "")
+            _register(plugins, point.name, point.load, origin)
+        for file in files:
+            _register(plugins, file, functools.partial(_load_file, file), _file_origin(file))
     return plugins
+
+
+def printing_aside() -> contextlib.AbstractContextManager[object]:
+    """What plugins print goes to standard error inside: standard output belongs to the command."""
+    return contextlib.redirect_stdout(sys.stderr)
 
 
 def complain(line: str, error: BaseException | None = None) -> None:

@@ -244,6 +244,7 @@ class TrialResult:
     scores: tuple[Score, ...] = ()
     findings: tuple[Finding, ...] = ()
     verdicts: tuple[str, ...] = ()  # the failures found, or "healthy", or "inconclusive"; none where none was sought
+    output: str = ""  # the end of what the trial printed, where its executor keeps that
     artifacts: Artifacts | None = None
 
     @property

@@ -19,7 +19,7 @@ from .events import Event, TrialProgress, TrialStarted
 from .observation import Observer, RunView, Schedule
 from .pool import Pool
 from .records import Artifacts, Finding, Score, Trial, TrialResult
-from .training import GAN, isolated, seed_for, train, undisturbed
+from .training import GAN, isolated, plant, seed_for, train, undisturbed
 
 KEPT_SAMPLES = 1000  # of the last evaluation, for pictures and for looking at them again
 
@@ -35,16 +35,17 @@ def run_trial(
     emit(TrialStarted(trial))
     device = torch.device(trial.device)
     try:
+        catalog = catalogs.load(trial.plugin_files)  # first: a plugin may set what it likes when it is imported
         with isolated(device, threads):
             used = threads or torch.get_num_threads()
-            result = _carry_out(trial, catalogs.load(trial.plugin_files), device, emit)
+            result = _carry_out(trial, catalog, device, emit)
     except (Exception, SystemExit) as error:
         used, result = threads or torch.get_num_threads(), TrialResult(trial, "error", _reason(error))
     return replace(result, seconds=time.perf_counter() - began, device=trial.device, threads=used)
 
 
 def _carry_out(trial: Trial, catalog: Catalog, device: torch.device, emit: Callable[[Event], None]) -> TrialResult:
-    torch.manual_seed(seed_for(trial.seed, "data set"))
+    plant(seed_for(trial.seed, "data set"))
     dataset = catalog.build("dataset", trial.components.dataset)
     if why := _skipped(trial, catalog):
         return TrialResult(trial, "skipped", why, origins=catalog.origins(trial))
@@ -111,9 +112,9 @@ class LiveTrial:
         training, held_out = dataset.training(), dataset.held_out()
         on_device, held_out_there = (Pool(part, trial.data, device) for part in (training, held_out))
         here = torch.device("cpu")
-        torch.manual_seed(seed_for(seed, "generator"))
+        plant(seed_for(seed, "generator"))
         generator = catalog.build("generator", parts.generator, trial.data).to(device)
-        torch.manual_seed(seed_for(seed, "discriminator"))
+        plant(seed_for(seed, "discriminator"))
         discriminator = catalog.build("discriminator", parts.discriminator, trial.data).to(device)
         loss = catalog.build("loss", parts.loss)
         regularizers = {ref.name: catalog.build("regularizer", ref) for ref in parts.regularizers}
@@ -121,7 +122,7 @@ class LiveTrial:
             {ref.name: catalog.build(kind, ref) for ref in refs if catalog.skip(kind, ref, trial) is None}
             for kind, refs in (("diagnosis", trial.diagnoses), ("metric", trial.evaluation.metrics))
         )
-        torch.manual_seed(seed_for(seed, "components"))  # for components that draw, such as dropout
+        plant(seed_for(seed, "components"))  # for components that draw, such as dropout
         gan = GAN(generator, discriminator, loss, regularizers, on_device, trial.training, seed)
         view = RunView(
             generator,
@@ -176,17 +177,20 @@ def _check_networks(view: RunView, trial: Trial) -> None:
     packs = n // view.whole_packs(1)
     with view.at(0), torch.no_grad():
         fake = view.fake(n)
-        _expect("generator", trial.components.generator.name, fake.x, (n, *trial.data.shape))
-        logits = view.judge(view.real(n))
-        _expect("discriminator", trial.components.discriminator.name, logits, (packs,))
+        real = view.real(n)
+        device = real.x.device
+        _expect("generator", trial.components.generator.name, fake.x, (n, *trial.data.shape), device)
+        _expect("discriminator", trial.components.discriminator.name, view.judge(real), (packs,), device)
 
 
-def _expect(kind: str, name: str, output: Any, shape: tuple[int, ...]) -> None:
+def _expect(kind: str, name: str, output: Any, shape: tuple[int, ...], device: torch.device) -> None:
     if not isinstance(output, torch.Tensor):
         raise TypeError(f"{kind} {name!r} returns {type(output).__name__}, not a tensor")
     if tuple(output.shape) != shape or output.dtype != torch.float32:
         got = f"{tuple(output.shape)} of {output.dtype}".replace("torch.", "")
         raise ValueError(f"{kind} {name!r} returns {got}, and {shape} of float32 is expected")
+    if output.device != device:
+        raise ValueError(f"{kind} {name!r} returns a tensor on {output.device}, and it is trained on {device}")
 
 
 def _reason(error: BaseException) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from ..plugins import printing_aside
 from ..run import Outcome, Prepared, Request, carry_out, prepare
 
 
@@ -39,7 +40,8 @@ def command(
     Trials are stored as they end: the same command again finishes what is left.
     """
     request = Request(suite, output, only, seeds, steps, executor, workers, device, fresh)
-    prepared = prepare(request)
+    with printing_aside():
+        prepared = prepare(request)
     for note in prepared.notes:
         click.echo(note, err=True)
     if dry_run:
@@ -50,7 +52,7 @@ def command(
 
     words = shlex.join(["ganbench", *sys.argv[1:]])
     try:
-        with showing_progress(prepared.catalog.plugins.manager, prepared.todo):
+        with showing_progress(prepared.catalog.plugins.manager, prepared.todo), printing_aside():
             outcome = carry_out(prepared, words)
     except KeyboardInterrupt:
         click.echo(

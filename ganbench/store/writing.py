@@ -46,6 +46,8 @@ def _fill(hidden: Path, result: TrialResult) -> None:
     (hidden / "result.json").write_bytes(to_json(_facts(result)))
     (hidden / "scores.csv").write_text(_scores_csv(result.scores), encoding="utf-8")
     (hidden / "findings.json").write_bytes(to_json(result.findings))
+    if result.output:
+        (hidden / "output.txt").write_text(result.output, encoding="utf-8", errors="replace")
     if result.artifacts is not None:
         _write_arrays(hidden, result.artifacts)
 

@@ -2,6 +2,6 @@
 
 from .gan import GAN
 from .loop import Ending, train
-from .seeding import isolated, seed_for, undisturbed
+from .seeding import isolated, plant, seed_for, undisturbed
 
-__all__ = ["GAN", "Ending", "isolated", "seed_for", "train", "undisturbed"]
+__all__ = ["GAN", "Ending", "isolated", "plant", "seed_for", "train", "undisturbed"]

@@ -1,0 +1,224 @@
+"""Whatever a plugin does, it stays where it happens: healthy methods beside it end bit-identical to a run without it.
+
+The default tests let all faults loose in one suite; `pytest -m slow tests/end_to_end/test_fault_matrix.py` has each
+alone with two healthy methods.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from ganbench.records import TrialResult
+from ganbench.store import Store
+
+FOLDER = Path(__file__).parent
+
+SUITE = """
+seeds = 1
+metrics = ["energy-distance"]
+executor = { name = "processes", workers = 1, threads = 1, memory = 3 }
+reports = ["csv"]
+[datasets.ring]
+dataset = { name = "ring", sigma = 0.05, size = 5000, held_out = 1000 }
+[training]
+steps = 520
+batch_size = 16
+timeout = 60
+[evaluation]
+at = [1.0]
+samples = 200
+[methods.first]
+loss = "hinge"
+generator = { name = "mlp", width = 16 }
+discriminator = { name = "mlp", width = 16 }
+"""
+
+HEALTHY = """
+[methods.last]
+loss = "non-saturating"
+generator = { name = "mlp", width = 16 }
+discriminator = { name = "mlp", width = 16 }
+"""
+
+FAULTY = """
+[methods.{fault}]
+loss = "{loss}"
+generator = {generator}
+discriminator = {{ name = "mlp", width = 16 }}
+{settings}
+"""
+
+# What becomes of a trial: its status, and words of its reason.
+IN_A_TRIAL = {
+    "raises-in-build": ("error", "ValueError: no such thing"),
+    "raises-at-step-500": ("error", "RuntimeError: broke at step 500 (ganbench_plugins.py"),
+    "not-a-number": ("diverged", "not finite since step 1"),
+    "wrong-shape": ("error", "returns (8, 3) of float32, and (8, 2) of float32 is expected"),
+    "vector-loss": ("error", "scalar"),
+    "wrong-device": ("error", "returns a tensor on meta, and it is trained on cpu"),
+    "float64": ("error", "returns (8, 2) of float64"),
+    "exits": ("error", "SystemExit: 3"),
+    "dies": ("error", "the worker died: exit code 7"),
+    "crashes": ("error", "the worker died: killed by SIG"),
+    "hangs": ("timeout", "not done after 4 s"),
+    "floods": ("done", ""),
+    "seeds": ("done", ""),
+    "threads": ("done", ""),
+    "settings": ("error", "must have the same dtype"),
+    "allocates": ("error", "memory"),
+    "leaves-a-thread": ("done", ""),
+    "closes-output": ("done", ""),
+    "changes-folder": ("done", ""),
+}
+GENERATORS = ("wrong-shape", "wrong-device", "float64")
+
+# What a plugin that cannot be loaded is told with.
+AT_LOADING = {
+    "import": ("raise RuntimeError('at import')", "RuntimeError: at import"),
+    "import_exits": ("import sys\nsys.exit(3)", "SystemExit: 3"),
+    "import_meddles": (
+        "import torch, random\ntorch.set_num_threads(2)\ntorch.set_default_dtype(torch.float64)\n"
+        "torch.manual_seed(0)\nrandom.seed(0)\nprint('a flood\\n' * 100_000)\nraise ValueError('meddled')",
+        "ValueError: meddled",
+    ),
+    "registration": (
+        "import ganbench\n@ganbench.hookimpl\ndef ganbench_losses():\n    raise ValueError('at registration')\n",
+        "ValueError: at registration",
+    ),
+    "registration_exits": (
+        "import ganbench, sys\n@ganbench.hookimpl\ndef ganbench_losses():\n    sys.exit(4)\n",
+        "SystemExit: 4",
+    ),
+    "no_such_hook": (
+        "import ganbench\n@ganbench.hookimpl\ndef ganbench_loses():\n    return []\n",
+        "there is no hook 'ganbench_loses'; did you mean 'ganbench_losses'?",
+    ),
+    "newer_contract": ("ganbench_contract = 99", "made for plugin contract 99"),
+    "gone": (None, "No module named 'plugin_gone'"),
+    "one_name": (
+        "import ganbench\nclass A:\n    '''A loss.'''\n@ganbench.hookimpl\ndef ganbench_losses():\n"
+        "    yield ganbench.Component('twice', A)\n",
+        "two plugins offer a loss called 'twice': ",
+    ),
+}
+AT_LOADING["same_name"] = AT_LOADING["one_name"]
+
+
+def run(folder: Path, suite: str, site: Path | None = None) -> tuple[subprocess.CompletedProcess[str], Path]:
+    """Run a suite with the plugins of `site`; what it said and where its results are."""
+    folder.mkdir(exist_ok=True)
+    (folder / "faults.toml").write_text(suite, encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(site) if site else ""}
+    line = [sys.executable, "-m", "ganbench", "run", "--suite", "faults.toml", "--output", "out"]
+    said = subprocess.run(line, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    return said, folder / "out"
+
+
+def results(output: Path) -> dict[str, TrialResult]:
+    made, damaged = Store(output).results()
+    assert not damaged
+    return {result.trial.method: result for result in made}
+
+
+def method(fault: str) -> str:
+    settings = "timeout = 4" if fault == "hangs" else ""
+    if fault in GENERATORS:
+        return FAULTY.format(fault=fault, loss="hinge", generator=f'"{fault}"', settings=settings)
+    return FAULTY.format(fault=fault, loss=fault, generator='{ name = "mlp", width = 16 }', settings=settings)
+
+
+def assert_same_where_healthy(output: Path, undisturbed: Path) -> None:
+    ours, theirs = results(output), results(undisturbed)
+    for name in ("first", "last"):
+        assert ours[name].status == "done", ours[name].reason
+        one, other = (
+            folder / "trials" / made[name].trial.id for folder, made in ((output, ours), (undisturbed, theirs))
+        )
+        assert one.name == other.name
+        assert (one / "weights.safetensors").read_bytes() == (other / "weights.safetensors").read_bytes()
+        pd.testing.assert_frame_equal(
+            pd.read_parquet(one / "history.parquet"), pd.read_parquet(other / "history.parquet"), check_exact=True
+        )
+        assert [(s.metric, s.value) for s in ours[name].scores] == [(s.metric, s.value) for s in theirs[name].scores]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory) -> Path:
+    """The results of the two healthy methods alone."""
+    said, output = run(tmp_path_factory.mktemp("undisturbed"), SUITE + HEALTHY)
+    assert said.returncode == 0, said.stderr
+    return output
+
+
+def let_loose(faults: list[str], folder: Path, undisturbed: Path) -> None:
+    """Faulty methods between the two healthy ones, all in one worker's life as long as it lives."""
+    folder.mkdir(exist_ok=True)
+    (folder / "ganbench_plugins.py").write_bytes((FOLDER / "faulty_components.py").read_bytes())
+    said, output = run(folder, SUITE + "".join(method(fault) for fault in faults) + HEALTHY)
+    made = results(output)
+    for fault in faults:
+        status, words = IN_A_TRIAL[fault]
+        assert (made[fault].status, words in made[fault].reason) == (status, True), made[fault].reason
+    assert_same_where_healthy(output, undisturbed)
+    assert said.returncode == int(any(IN_A_TRIAL[fault][0] in ("error", "timeout") for fault in faults))
+    assert len(said.stdout) + len(said.stderr) < 20_000
+    trials = pd.read_csv(output / "report" / "trials.csv").set_index("method")
+    assert set(trials.index) == {"first", "last", *faults}
+    if "floods" in faults:
+        kept = (output / "trials" / made["floods"].trial.id / "output.txt").read_text()
+        assert len(kept) <= 4000 and kept.endswith("the last line\n")
+
+
+@pytest.mark.timeout(280)
+def test_faults_in_trials_leave_the_others_as_they_were(tmp_path, undisturbed):
+    let_loose(list(IN_A_TRIAL), tmp_path / "all", undisturbed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", IN_A_TRIAL)
+def test_each_fault_in_a_trial_alone(tmp_path, undisturbed, fault):
+    let_loose([fault], tmp_path / "alone", undisturbed)
+
+
+def install(names: list[str], site: Path) -> None:
+    """Distributions with entry points, as an installer leaves them."""
+    for name in names:
+        code, _ = AT_LOADING[name]
+        if code is not None:
+            (site / f"plugin_{name}.py").write_text(code, encoding="utf-8")
+        info = site / f"plugin_{name}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: plugin-{name}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[ganbench]\n{name} = plugin_{name}\n")
+
+
+def load_faulty(names: list[str], folder: Path, undisturbed: Path) -> None:
+    """Methods that want a loss of a faulty plugin, between the two healthy ones."""
+    site = folder / "site"
+    site.mkdir(parents=True)
+    install(names, site)
+    wanting = FAULTY.format(fault="wanting", loss="twice", generator='{ name = "mlp", width = 16 }', settings="")
+    said, output = run(folder, SUITE + wanting + HEALTHY, site)
+    made = results(output)
+    assert made["wanting"].status == "error" and "'twice'" in made["wanting"].reason
+    assert said.returncode == 1
+    for name in names:
+        assert AT_LOADING[name][1] in said.stderr
+    assert said.stdout.count("a flood") == 0
+    assert_same_where_healthy(output, undisturbed)
+
+
+def test_plugins_that_cannot_be_loaded_leave_the_others_as_they_were(tmp_path, undisturbed):
+    load_faulty(list(AT_LOADING), tmp_path / "all", undisturbed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in AT_LOADING if name != "same_name"])
+def test_each_plugin_that_cannot_be_loaded_alone(tmp_path, undisturbed, name):
+    load_faulty(["one_name", "same_name"] if name == "one_name" else [name], tmp_path / "alone", undisturbed)
