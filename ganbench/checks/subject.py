@@ -62,7 +62,8 @@ class Subject:
 
     def specs(self) -> list[DataSpec]:
         """The data that a network is tried on. Raises Violation where it serves none."""
-        wanted = [spec for spec in SPECS if self.catalog.skip(self.entry.kind, self.ref(), trial_on(spec)) is None]
+        kind, ref = self.entry.kind, self.ref()
+        wanted = [spec for spec in SPECS if self.catalog.skip(kind, ref, trial_on(spec, kind, ref)) is None]
         if not wanted:
             raise Violation(
                 f"skips every data set it was offered: {', '.join(str(spec.shape) for spec in SPECS)}",
@@ -72,9 +73,12 @@ class Subject:
         return wanted[:TRIED]
 
 
-def trial_on(spec: DataSpec) -> Trial:
-    """A trial on data of that kind, for components that want to know whom they would serve."""
+def trial_on(spec: DataSpec, kind: str = "", ref: ComponentRef | None = None) -> Trial:
+    """A trial on data of that kind, with the network `ref` in its place, for those who want to know whom they serve."""
     none = ComponentRef("none")
+    parts = dict.fromkeys(("dataset", "generator", "discriminator", "loss"), none)
+    if ref is not None and kind in parts:
+        parts[kind] = ref
     adam = ComponentRef("adam", {"lr": 2e-4, "betas": [0.5, 0.999], "eps": 1e-8, "weight_decay": 0.0})
     return Trial(
         id="check",
@@ -83,7 +87,7 @@ def trial_on(spec: DataSpec) -> Trial:
         method="check",
         seed=0,
         data=spec,
-        components=Components(none, none, none, none),
+        components=Components(**parts),
         training=Training(steps=100, batch_size=64, optimizer_g=adam, optimizer_d=adam),
         evaluation=Evaluation(metrics=()),
         diagnoses=(),

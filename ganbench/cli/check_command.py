@@ -55,5 +55,10 @@ def _show(component: str, origin: str, outcomes: list[Outcome], verbose: bool) -
 
 def _counts(outcomes: Iterable[Outcome]) -> str:
     counts = Counter(outcome.status for outcome in outcomes)
-    words: dict[Any, str] = {"passed": "passed", "failed": "failed", "expected": "failed as declared", "skipped": "not applicable"}
+    words: dict[Any, str] = {
+        "passed": "passed",
+        "failed": "failed",
+        "expected": "failed as declared",
+        "skipped": "not applicable",
+    }
     return ", ".join(f"{counts[status]} {words[status]}" for status in words if counts[status])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from ..catalog import Entry
 from ..hookspecs import HOOKS
 from ..options import REQUIRED, Option, show
 from ..plugins import local_files
+from .tables import print_table
 
 
 @click.command("list")
@@ -22,22 +24,28 @@ def command(kind: str | None, as_json: bool) -> int:
     """Components: what a suite can name, with options and defaults. KIND as loss, metric, dataset, ..."""
     catalog = catalogs.load(local_files(Path.cwd()))
     kinds = [kind] if kind else list(HOOKS)
-    entries = [entry for kind in kinds for entry in catalog.entries(kind)]
+    entries = {kind: catalog.entries(kind) for kind in kinds}
     if as_json:
         import msgspec
 
-        click.echo(msgspec.json.format(msgspec.json.encode([_describe(entry) for entry in entries]), indent=2))
+        described = [_describe(entry) for kind in kinds for entry in entries[kind]]
+        click.echo(msgspec.json.format(msgspec.json.encode(described), indent=2))
         return 0
-    for heading in kinds:
-        click.secho(heading, bold=True)
-        for entry in catalog.entries(heading):
-            if entry.fault:
-                click.echo(f"  {entry.name:<28}cannot be loaded: {entry.fault}" + _from(entry))
-                continue
-            click.echo(f"  {entry.name:<28}{entry.summary}" + _from(entry))
-            for option in entry.options.values():
-                click.echo(f"      {option.name} = {_default(option)}  ({_type(option)})")
+    for kind in kinds:
+        _show(kind, entries[kind])
     return 0
+
+
+def _show(kind: str, entries: Sequence[Entry]) -> None:
+    """A table of one kind: options stand under the summary, and where a component came from beside it."""
+    rows = []
+    for entry in entries:
+        if entry.fault:
+            rows.append((entry.name, f"cannot be loaded: {entry.fault}", str(entry.origin)))
+            continue
+        options = [f"{o.name} = {_default(o)}  ({_type(o)})" for o in entry.options.values()]
+        rows.append((entry.name, "\n".join([entry.summary, *(f"  {line}" for line in options)]), str(entry.origin)))
+    print_table(kind, ("name", "summary and options", "from"), rows)
 
 
 def _describe(entry: Entry) -> dict[str, Any]:
@@ -55,10 +63,6 @@ def _describe(entry: Entry) -> dict[str, Any]:
         "distribution": entry.origin.distribution,
         "version": entry.origin.version,
     }
-
-
-def _from(entry: Entry) -> str:
-    return "" if entry.origin.distribution == "ganbench" else f"  [{entry.origin}]"
 
 
 def _default(option: Option) -> str:

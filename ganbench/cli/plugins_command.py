@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from .. import catalog as catalogs
-from ..plugins import local_files
+from ..plugins import Plugins, local_files
+from .tables import print_table
 
 
 @click.command("plugins")
@@ -16,27 +17,31 @@ from ..plugins import local_files
 def command(as_json: bool) -> int:
     """Where components come from: plugins, versions, hooks, and those that failed to load."""
     plugins = catalogs.load(local_files(Path.cwd())).plugins
-    rows: list[dict[str, Any]] = [
-        {
-            "plugin": name,
-            "distribution": origin.distribution,
-            "version": origin.version,
-            "hooks": sorted(c.name for c in plugins.manager.get_hookcallers(plugins.manager.get_plugin(name)) or ()),
-            "error": plugins.broken.get(name),
-        }
-        for name, origin in plugins.origins.items()
-    ]
-    rows += [
-        {"plugin": name, "distribution": None, "version": None, "hooks": [], "error": why}
-        for name, why in plugins.broken.items()
-        if name not in plugins.origins
-    ]
+    described = [_describe(plugins, name) for name in dict.fromkeys([*plugins.origins, *plugins.broken])]
     if as_json:
         import msgspec
 
-        click.echo(msgspec.json.format(msgspec.json.encode(rows), indent=2))
+        click.echo(msgspec.json.format(msgspec.json.encode(described), indent=2))
         return 0
-    for row in rows:
-        state = f"FAILED: {row['error']}" if row["error"] else ", ".join(row["hooks"])
-        click.echo(f"{row['plugin']:<36}{row['distribution'] or ''} {row['version'] or ''}  {state}")
+    rows = [
+        (
+            one["plugin"],
+            f"{one['distribution'] or ''} {one['version'] or ''}".strip(),
+            f"FAILED: {one['error']}" if one["error"] else ", ".join(one["hooks"]),
+        )
+        for one in described
+    ]
+    print_table("plugins", ("plugin", "from", "hooks"), rows)
     return 0
+
+
+def _describe(plugins: Plugins, name: str) -> dict[str, Any]:
+    origin, plugin = plugins.origins.get(name), plugins.manager.get_plugin(name)
+    callers = plugins.manager.get_hookcallers(plugin) if plugin is not None else None
+    return {
+        "plugin": name,
+        "distribution": origin.distribution if origin else None,
+        "version": origin.version if origin else None,
+        "hooks": sorted(caller.name for caller in callers or ()),
+        "error": plugins.broken.get(name),
+    }

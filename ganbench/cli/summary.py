@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-import shutil
-import sys
 from typing import Any
 
 import pandas as pd
 
 from ..comparison import Comparison
+from .tables import width
 
-WIDE = 160  # columns of a table that goes to a file or a pipe
 STYLES = {"best": "bold green", "tied": "green", "worse": "red", "inconclusive": "dim"}
 
 
@@ -19,8 +17,7 @@ def show_comparison(comparison: Comparison) -> None:
     """Print a table for each data set: methods by rank, a column for each metric, failures in plain sight."""
     from rich.console import Console
 
-    width = None if sys.stdout.isatty() else max(WIDE, shutil.get_terminal_size().columns)
-    console = Console(width=width, highlight=False)
+    console = Console(width=width(), highlight=False)
     for note in comparison.damaged:
         console.print(f"left out: {note}", markup=False)
     for dataset in comparison.trials.dataset.unique():

@@ -55,7 +55,8 @@ def isolated(device: torch.device, threads: int | None = None) -> Iterator[None]
     finally:
         torch.set_num_threads(threads_before)
         _set(before)
-        torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
+        if torch.are_deterministic_algorithms_enabled() != deterministic:  # it imports a compiler: seconds
+            torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
 
 
 def _set(values: Iterable[Any]) -> None:
