@@ -161,11 +161,16 @@ class Catalog:
         return dict(sorted(found.items()))
 
     def _settle(self, one: Entry, other: Entry, found: dict[str, Entry]) -> None:
-        """Of two components with one name a built-in stays; where neither is one, the name means nothing."""
+        """Of two components with one name a built-in stays; where neither is one, the name means nothing.
+
+        Raises RequestError where one is of a local file: that is the user's own to rename.
+        """
         line = (
             f"two plugins offer a {one.kind} called {one.name!r}: {one.plugin!r} and {other.plugin!r}; "
             "rename one, or leave a plugin out with GANBENCH_PLUGINS"
         )
+        if one.plugin in self.plugins.files or other.plugin in self.plugins.files:
+            raise RequestError(line)
         built_in = next((entry for entry in (one, other) if entry.plugin in plugins.BUILTINS), None)
         if built_in is None:
             del found[one.name]

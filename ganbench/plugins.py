@@ -24,7 +24,7 @@ import pluggy
 
 from . import hookspecs
 from .errors import RequestError, did_you_mean
-from .events import Event
+from .events import Event, RunStarted
 
 LOCAL_FILE = "ganbench_plugins.py"
 BUILTINS = tuple(
@@ -64,13 +64,13 @@ class Plugins:
     broken: dict[str, str] = field(default_factory=dict)  # plugin name -> reason
     files: tuple[str, ...] = ()
 
-    def set_aside(self, name: str, error: BaseException) -> None:
-        """Leave a plugin out and say so; raises RequestError where GANBENCH_STRICT=1."""
+    def set_aside(self, name: str, error: BaseException, *, fatal: bool = True) -> None:
+        """Leave a plugin out and say so; raises RequestError where GANBENCH_STRICT=1, unless it is not `fatal`."""
         if self.manager.has_plugin(name):
             self.manager.unregister(name=name)
         reason = f"{type(error).__name__}: {error}".splitlines()[0].rstrip()
         self.broken[name] = reason
-        complain(f"plugin {name!r} is left out: {reason}", error)
+        complain(f"plugin {name!r} is left out: {reason}", error, fatal=fatal)
 
     def emit(self, event: Event) -> None:
         """Tell every listener; one that raises is heard no more."""
@@ -78,8 +78,11 @@ class Plugins:
             try:
                 impl.function(event=event)
             except Exception as error:
-                with contextlib.suppress(Exception):  # not even where standard error is gone: the run goes on
-                    self.set_aside(impl.plugin_name, error)
+                if not isinstance(event, RunStarted):  # once trials are under way nothing of it may end them,
+                    with contextlib.suppress(Exception):  # not even a warning where standard error is gone
+                        self.set_aside(impl.plugin_name, error, fatal=False)
+                    continue
+                self.set_aside(impl.plugin_name, error)
 
 
 @functools.cache
@@ -110,9 +113,9 @@ def printing_aside() -> contextlib.AbstractContextManager[object]:
     return contextlib.redirect_stdout(sys.stderr)
 
 
-def complain(line: str, error: BaseException | None = None) -> None:
-    """Warn of a fault among the plugins; raises RequestError where GANBENCH_STRICT=1."""
-    if os.environ.get("GANBENCH_STRICT") == "1":
+def complain(line: str, error: BaseException | None = None, *, fatal: bool = True) -> None:
+    """Warn of a fault among the plugins; raises RequestError where GANBENCH_STRICT=1, unless it is not `fatal`."""
+    if fatal and os.environ.get("GANBENCH_STRICT") == "1":
         raise RequestError(line) from error
     warnings.warn(line, stacklevel=2)
 

@@ -173,8 +173,9 @@ def _skipped(trial: Trial, catalog: Catalog) -> str | None:
 
 def _check_networks(view: RunView, trial: Trial) -> None:
     """Refuse networks whose output broadcasting would hide, before anything is trained."""
-    n = view.whole_packs(8)
-    packs = n // view.whole_packs(1)
+    pack = view.whole_packs(1)
+    n = view.whole_packs(max(8, 2 * pack))  # two packs at least: batch statistics want more than one
+    packs = n // pack
     with view.at(0), torch.no_grad():
         fake = view.fake(n)
         real = view.real(n)

@@ -55,7 +55,8 @@ def _meant(name: str, every: Sequence[Entry], catalog: Catalog) -> list[Entry]:
     kind, _, bare = name.rpartition("/")
     found = [e for e in every if e.name == bare and (not kind or e.kind == kind)]
     found = found or [e for e in every if name in (e.origin.distribution, e.plugin)]
-    if not found:
+    listeners = {n for plugin, origin in catalog.plugins.origins.items() for n in (plugin, origin.distribution)}
+    if not found and name not in listeners:  # one that only listens offers nothing to check
         known = {e.name for e in every} | {e.origin.distribution for e in every} | {f"{e.kind}/{e.name}" for e in every}
         broken = "".join(f"; plugin {p!r} failed to load: {why}" for p, why in catalog.plugins.broken.items())
         raise RequestError(

@@ -23,7 +23,7 @@ batch_size = 32
 [evaluation]
 samples = 100
 [methods.theirs]
-loss = { name = "softplus-margin", margin = 0.5 }
+loss = { name = "example", margin = 0.5 }
 generator = "mlp"
 discriminator = "mlp"
 [methods.ours]
@@ -59,9 +59,7 @@ def ganbench(site: Path, cwd: Path, *arguments: str) -> subprocess.CompletedProc
 
 def test_it_is_listed_with_its_distribution_and_version(site, tmp_path):
     (entry,) = [
-        e
-        for e in json.loads(ganbench(site, tmp_path, "list", "loss", "--json").stdout)
-        if e["name"] == "softplus-margin"
+        e for e in json.loads(ganbench(site, tmp_path, "list", "loss", "--json").stdout) if e["name"] == "example"
     ]
     assert (entry["distribution"], entry["version"]) == ("ganbench-example", "0.1.0")
     assert entry["options"] == [{"name": "margin", "type": "float", "default": 1.0}]
@@ -76,4 +74,4 @@ def test_it_trains_in_a_suite_beside_built_ins_and_is_on_record(site, tmp_path):
     made_by = json.loads((tmp_path / "out/trials" / trials.loc["theirs", "trial"] / "result.json").read_text())[
         "origins"
     ]
-    assert made_by["loss softplus-margin"] == "ganbench-example 0.1.0"
+    assert made_by["loss example"] == "ganbench-example 0.1.0"

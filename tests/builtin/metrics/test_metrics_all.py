@@ -134,15 +134,13 @@ def test_samples_of_another_count_than_the_real_ones_are_scored(name, build, of,
 
 @pytest.mark.parametrize("channels", [1, 2, 3])
 @pytest.mark.parametrize("name", ON_IMAGES, indirect=True)
-def test_image_metrics_serve_one_to_three_channels_at_any_size(name, channels, build, skip, of, stacked):
-    large = stacked[0][:60, :channels].repeat_interleave(4, 2).repeat_interleave(4, 3)
-    assert skip(name, "images", tuple(large.shape[1:])) is None
-    scores = build(name).score(of(large[:30], large[30:]))
-    same = build(name).score(of(stacked[0][:30, :channels], stacked[0][30:60, :channels]))
-    if "digit" in name:  # area pooling undoes the enlargement
-        assert scores == pytest.approx(same, rel=1e-4)
-    else:
-        assert all(math.isfinite(value) for value in scores.values())
+def test_image_metrics_serve_one_to_three_channels_at_the_sizes_they_know(name, channels, build, skip, of, stacked):
+    small = stacked[0][:60, :channels]
+    large = small.repeat_interleave(4, 2).repeat_interleave(4, 3)
+    assert (skip(name, "images", tuple(large.shape[1:])) is None) == ("digit" not in name)
+    for images in [small] if "digit" in name else [small, large]:
+        assert skip(name, "images", tuple(images.shape[1:])) is None
+        assert all(math.isfinite(value) for value in build(name).score(of(images[:30], images[30:])).values())
 
 
 @pytest.mark.parametrize(
@@ -151,7 +149,7 @@ def test_image_metrics_serve_one_to_three_channels_at_any_size(name, channels, b
         ("modes", "images", (1, 8, 8), "modes are counted on points, not on images"),
         ("digit-modes", "points", (2,), "reads images, not points"),
         ("prdc-digits", "images", (4, 8, 8), "1 to 3 channels, not 4"),
-        ("frechet-digits", "images", (1, 7, 28), "from 8x8 pixels up, not 7x28"),
+        ("frechet-digits", "images", (1, 7, 28), "of 8x8 pixels, not 7x28"),
         ("energy-distance", "points", (2,), None),
         ("sliced-wasserstein", "points", (2,), None),
         ("modes", "points", (2,), None),

@@ -1,8 +1,7 @@
-"""The smallest ganbench plugin: one loss."""
-
-from collections.abc import Iterator
+"""A logistic loss with a margin."""
 
 import torch
+import torch.nn.functional as F
 
 import ganbench
 
@@ -15,13 +14,8 @@ class SoftplusMargin:
 
     def discriminator(self, d: ganbench.Judge, real: ganbench.Batch, fake: ganbench.Batch) -> torch.Tensor:
         """E softplus(margin - (d(x) - d(G(z)))), over pairs."""
-        return torch.nn.functional.softplus(self.margin - d(real) + d(fake)).mean()
+        return F.softplus(self.margin - d(real) + d(fake)).mean()
 
     def generator(self, d: ganbench.Judge, real: ganbench.Batch, fake: ganbench.Batch) -> torch.Tensor:
         """E softplus(d(x) - d(G(z))), over pairs."""
-        return torch.nn.functional.softplus(d(real) - d(fake)).mean()
-
-
-@ganbench.hookimpl
-def ganbench_losses() -> Iterator[ganbench.Component]:
-    yield ganbench.Component("softplus-margin", SoftplusMargin)
+        return F.softplus(d(real) - d(fake)).mean()

@@ -1,0 +1,5 @@
+"""Every component keeps the contract."""
+
+import ganbench.checks
+
+test_contract = ganbench.checks.cases("ganbench-pacgan")
