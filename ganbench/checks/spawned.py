@@ -1,10 +1,14 @@
-"""A spawned process in which components are built again, as the workers of a run do."""
+"""A process of its own in which components are built again from names and options, as the workers of a run do."""
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
 import multiprocessing
+import os
+import subprocess
+import sys
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -19,7 +23,7 @@ PATIENCE = 120.0  # seconds to wait for an answer
 
 
 def behaviour_there(subject: Subject) -> Any:
-    """How the component behaves when built in a spawned process. Raises RuntimeError with what it raised there."""
+    """How the component behaves when built in another process. Raises RuntimeError with what it raised there."""
     pipe = _started()
     pipe.send((subject.entry.kind, subject.entry.name, subject.check_options, subject.catalog.plugins.files))
     if not pipe.poll(PATIENCE):
@@ -37,15 +41,30 @@ def behaviour_there(subject: Subject) -> Any:
 
 @functools.cache
 def _started() -> Connection:
-    """The process, started when it is first needed and used for all components: a start takes seconds."""
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    context.Process(target=_serve, args=(theirs,), daemon=True).start()
+    """The pipe to the process, which is started when it is first needed and serves all: a start takes seconds."""
+    ours, theirs = multiprocessing.Pipe()
+    # Not multiprocessing's own way of spawning, which imports the caller's main module again.
+    process = subprocess.Popen(
+        [sys.executable, "-c", f"from {__name__} import serve; serve({theirs.fileno()})"],
+        pass_fds=[theirs.fileno()],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     theirs.close()
+    atexit.register(_end, process)
     return ours
 
 
-def _serve(pipe: Connection) -> None:
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
+
+
+def serve(descriptor: int) -> None:
+    """The life of that process: a component at a time, until the pipe closes."""
+    pipe = Connection(descriptor)
     with contextlib.suppress(EOFError, OSError):
         while True:
             kind, name, options, files = pipe.recv()

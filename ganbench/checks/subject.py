@@ -76,9 +76,7 @@ class Subject:
 def trial_on(spec: DataSpec, kind: str = "", ref: ComponentRef | None = None) -> Trial:
     """A trial on data of that kind, with the network `ref` in its place, for those who want to know whom they serve."""
     none = ComponentRef("none")
-    parts = dict.fromkeys(("dataset", "generator", "discriminator", "loss"), none)
-    if ref is not None and kind in parts:
-        parts[kind] = ref
+    generator, discriminator = (ref if ref and kind == own else none for own in ("generator", "discriminator"))
     adam = ComponentRef("adam", {"lr": 2e-4, "betas": [0.5, 0.999], "eps": 1e-8, "weight_decay": 0.0})
     return Trial(
         id="check",
@@ -87,7 +85,7 @@ def trial_on(spec: DataSpec, kind: str = "", ref: ComponentRef | None = None) ->
         method="check",
         seed=0,
         data=spec,
-        components=Components(**parts),
+        components=Components(none, generator, discriminator, none),
         training=Training(steps=100, batch_size=64, optimizer_g=adam, optimizer_d=adam),
         evaluation=Evaluation(metrics=()),
         diagnoses=(),

@@ -1,30 +1,38 @@
-"""A plugin distribution, built as a wheel and installed, is found by its entry point and trains beside built-ins."""
+"""Somebody's wheel, installed in a new virtual environment, is found and trains beside built-ins; so does the one file."""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import sysconfig
+import venv
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-EXAMPLE = Path(__file__).parents[2] / "plugins" / "ganbench-example"
+import ganbench
+
+THIRD_PARTY = Path(__file__).parent / "third_party"
+COMPONENTS = {"generator": "sine", "loss": "exponential", "dataset": "moons"}
 
 SUITE = """
 seeds = 1
+executor = { name = "processes", workers = 1, threads = 1 }
+reports = ["csv"]
 metrics = ["energy-distance"]
-datasets = ["ring"]
+datasets = ["moons", "ring"]
 [training]
 steps = 20
 batch_size = 32
 [evaluation]
 samples = 100
 [methods.theirs]
-loss = { name = "example", margin = 0.5 }
-generator = "mlp"
+loss = { name = "exponential", bound = 2.0 }
+generator = { name = "sine", width = 16 }
 discriminator = "mlp"
 [methods.ours]
 loss = "hinge"
@@ -34,44 +42,100 @@ discriminator = "mlp"
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory) -> Path:
-    """A folder with the example's wheel installed in it."""
-    folder = tmp_path_factory.mktemp("site")
+def wheel(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    shutil.copytree(THIRD_PARTY, folder / "source")
     pip = [
         sys.executable,
         "-m",
         "pip",
         "--disable-pip-version-check",
-        "install",
+        "wheel",
         "-q",
         "--no-deps",
         "--no-build-isolation",
     ]
-    subprocess.run([*pip, "--target", str(folder), str(EXAMPLE)], check=True, capture_output=True)
-    return folder
+    subprocess.run([*pip, "-w", str(folder), str(folder / "source")], check=True, capture_output=True)
+    (built,) = folder.glob("*.whl")
+    return built
 
 
-def ganbench(site: Path, cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(site)}
-    line = [sys.executable, "-m", "ganbench", *arguments]
+@pytest.fixture(scope="module")
+def python(tmp_path_factory, wheel) -> Path:
+    """The interpreter of a new environment with the wheel in it; torch and ganbench it borrows from ours."""
+    folder = tmp_path_factory.mktemp("environment")
+    venv.create(folder, with_pip=False)
+    (packages,) = folder.glob("lib/python*/site-packages")
+    borrowed = [sysconfig.get_path("purelib"), str(Path(ganbench.__file__).parents[1])]
+    (packages / "borrowed.pth").write_text("\n".join(borrowed) + "\n")
+    interpreter = folder / "bin" / "python"
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", str(interpreter), "install", "-q"]
+    subprocess.run([*pip, "--no-deps", str(wheel)], check=True, capture_output=True)
+    return interpreter
+
+
+def say(python: Path, cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("GANBENCH", "PYTHONPATH"))}
+    line = [str(python), "-m", "ganbench", *arguments]
     return subprocess.run(line, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
 
 
-def test_it_is_listed_with_its_distribution_and_version(site, tmp_path):
-    (entry,) = [
-        e for e in json.loads(ganbench(site, tmp_path, "list", "loss", "--json").stdout) if e["name"] == "example"
-    ]
-    assert (entry["distribution"], entry["version"]) == ("ganbench-example", "0.1.0")
-    assert entry["options"] == [{"name": "margin", "type": "float", "default": 1.0}]
+def expect_in_list(python: Path, cwd: Path, distribution: str) -> None:
+    listed = json.loads(say(python, cwd, "list", "--json").stdout)
+    theirs = {e["kind"]: e for e in listed if e["distribution"] == distribution}
+    assert {kind: entry["name"] for kind, entry in theirs.items()} == COMPONENTS
+    assert theirs["loss"]["options"] == [{"name": "bound", "type": "float", "default": 3.0}]
 
 
-def test_it_trains_in_a_suite_beside_built_ins_and_is_on_record(site, tmp_path):
-    (tmp_path / "both.toml").write_text(SUITE)
-    said = ganbench(site, tmp_path, "run", "--suite", "both.toml", "--output", "out", "--workers", "1")
+def expect_in_csv(python: Path, cwd: Path, origin: str) -> None:
+    (cwd / "both.toml").write_text(SUITE)
+    said = say(python, cwd, "run", "--suite", "both.toml", "--output", "out")
     assert said.returncode == 0, said.stderr
-    trials = pd.read_csv(tmp_path / "out/report/trials.csv").set_index("method")
-    assert list(trials.loc[["theirs", "ours"], "status"]) == ["done", "done"]
-    made_by = json.loads((tmp_path / "out/trials" / trials.loc["theirs", "trial"] / "result.json").read_text())[
-        "origins"
-    ]
-    assert made_by["loss example"] == "ganbench-example 0.1.0"
+    trials = pd.read_csv(cwd / "out/report/trials.csv")
+    assert set(trials.status) == {"done"} and len(trials) == 4
+    theirs = trials[(trials.method == "theirs") & (trials.dataset == "moons")].iloc[0]
+    assert (theirs.generator, theirs.loss) == ("sine", "exponential")
+    made_by = json.loads((cwd / "out/trials" / theirs.trial / "result.json").read_text())["origins"]
+    assert {made_by[f"{kind} {name}"] for kind, name in COMPONENTS.items()} == {origin}
+    assert set(pd.read_csv(cwd / "out/report/comparison.csv").method) == {"theirs", "ours"}
+
+
+def test_a_wheel_in_a_new_environment_is_listed_trains_and_is_on_record(python, tmp_path):
+    expect_in_list(python, tmp_path, "moons-gan")
+    plugins = {p["plugin"]: p for p in json.loads(say(python, tmp_path, "plugins", "--json").stdout)}
+    assert plugins["moons"]["version"] == "2.3.0"
+    assert plugins["moons"]["hooks"] == ["ganbench_datasets", "ganbench_generators", "ganbench_losses"]
+    expect_in_csv(python, tmp_path, "moons-gan 2.3.0")
+
+
+def test_the_same_code_as_one_local_file_does_the_same(tmp_path):
+    shutil.copy(THIRD_PARTY / "moons_gan.py", tmp_path / "ganbench_plugins.py")
+    here = Path(sys.executable)
+    expect_in_list(here, tmp_path, "ganbench_plugins.py")
+    (origin,) = {
+        f"{e['distribution']} {e['version']}"
+        for e in json.loads(say(here, tmp_path, "list", "loss", "--json").stdout)
+        if e["name"] == "exponential"
+    }
+    expect_in_csv(here, tmp_path, origin)
+
+
+def test_a_stored_trial_is_used_again_only_with_the_same_versions(tmp_path):
+    shutil.copy(THIRD_PARTY / "moons_gan.py", tmp_path / "ganbench_plugins.py")
+    (tmp_path / "both.toml").write_text(SUITE.replace('"moons", "ring"', '"moons"'))
+    run = ("run", "--suite", "both.toml", "--output", "out")
+    here = Path(sys.executable)
+    assert say(here, tmp_path, *run).returncode == 0
+    assert "0 trials to do, 2 kept" in say(here, tmp_path, *run, "--dry-run").stdout
+    with (tmp_path / "ganbench_plugins.py").open("a") as file:
+        file.write("\n# a later version\n")
+    said = say(here, tmp_path, *run, "--dry-run")
+    assert "2 trials to do, 0 kept" in said.stdout
+    assert "was made by ganbench_plugins.py " in said.stderr and "is made again" in said.stderr
+
+
+def test_what_it_offers_passes_the_contract_checks(tmp_path):
+    shutil.copy(THIRD_PARTY / "moons_gan.py", tmp_path / "theirs.py")
+    said = say(Path(sys.executable), tmp_path, "check", "theirs.py")
+    assert said.returncode == 0, said.stdout
+    assert "3 components" in said.stdout and "failed" not in said.stdout

@@ -1,0 +1,252 @@
+"""Runs an executor in a process of its own and writes down what it does.
+
+An executor may take its process with it or never end, so none is tried in the checker's own. Records are written as
+they are made, and what was written before the end is known however it ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from .. import catalog as catalogs
+from ..catalog import Catalog
+from ..events import Event, TrialProgress, TrialStarted
+from ..records import ComponentRef, Trial, TrialResult
+from ..trial import run_trial
+from .small_trials import small_trial
+
+PATIENCE = 90.0  # seconds that an act may take
+STARTING = 120.0  # seconds for the process to start, on top
+GRACE = 5.0  # seconds for workers to end
+FAULTY = str(Path(__file__).with_name("faulty_losses.py"))
+ENDLESS = 1_000_000  # steps of a trial that nobody waits for
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What was seen of an executor: records by act, and how its process ended, where that was not of itself."""
+
+    acts: dict[str, list[Record]] = field(default_factory=dict)
+    end: str = ""
+
+    def results(self, act: str) -> list[Record]:
+        """The results that an act gave back, in order."""
+        return [record for record in self.acts.get(act, ()) if record["what"] == "result"]
+
+    def last(self, act: str, what: str) -> Record | None:
+        """The last record of that kind, where there is one."""
+        return next((record for record in reversed(self.acts.get(act, [])) if record["what"] == what), None)
+
+
+@functools.cache
+def rehearsed(name: str, options: str, files: tuple[str, ...], acts: tuple[str, ...]) -> Rehearsal:
+    """The acts of an executor, by name and options as JSON, carried out in another process. Never raises on its account."""
+    with tempfile.TemporaryDirectory(prefix="ganbench-check-") as folder:
+        records = Path(folder) / "records"
+        request = json.dumps([name, options, files, acts, PATIENCE, str(records)])
+        with (Path(folder) / "log").open("w+b") as log:
+            end = _run(request, STARTING + len(acts) * PATIENCE, log)
+        lines = records.read_text(encoding="utf-8").splitlines() if records.exists() else []
+    by_act: dict[str, list[Record]] = {}
+    for record in map(json.loads, lines):
+        by_act.setdefault(record["act"], []).append(record)
+    return Rehearsal(by_act, end)
+
+
+def _run(request: str, patience: float, log: Any) -> str:
+    """Start the process, wait for it, and end whatever is left of it. Says how it ended, where it did not by itself."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    # Not `-m`: workers that it spawns would import the main module again, and all checks with it.
+    process = subprocess.Popen(
+        [sys.executable, "-c", f"from {__name__} import rehearse; rehearse()", request],
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        env=environment,
+        start_new_session=True,  # so that its workers can be ended with it
+    )
+    try:
+        code = process.wait(patience)
+    except subprocess.TimeoutExpired:
+        return f"did not end within {patience:g} s"
+    finally:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if hasattr(os, "killpg"):
+                os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
+        process.wait()
+    if code == 0:
+        return ""
+    log.seek(0)
+    last = (log.read().decode("utf-8", "replace").strip().splitlines() or [""])[-1]
+    return f"ended its process with exit code {code}" + (f" ({last[:300]})" if last else "")
+
+
+# --- in the other process ----------------------------------------------------------------------------
+
+
+class _Notebook:
+    """Writes records of the act at hand, each at once."""
+
+    def __init__(self, path: str) -> None:
+        self._file = Path(path).open("a", encoding="utf-8")  # noqa: SIM115  (as long as the process)
+        self.act = ""
+
+    def write(self, what: str, **facts: Any) -> None:
+        self._file.write(json.dumps({"act": self.act, "what": what, **facts}) + "\n")
+        self._file.flush()
+
+
+def rehearse() -> None:
+    """Carry out the request on the command line, and end this process."""
+    name, options, files, acts, patience, path = json.loads(sys.argv[1])
+    notebook = _Notebook(path)
+    catalog = catalogs.load((*files, FAULTY))
+    executor = catalog.build("executor", catalog.check("executor", ComponentRef(name, json.loads(options)), "check"))
+    for act in acts:
+        notebook.act = act
+        notebook.write("begins")
+        with _ended_after(patience, notebook):
+            try:
+                ACTS[act](executor, catalog, notebook)
+            except (Exception, SystemExit) as error:
+                notebook.write("raised", error=f"{type(error).__name__}: {error}")
+            notebook.write("left", processes=_left_over())
+    sys.stdout.flush()
+    os._exit(0)  # threads that an executor leaves do not keep the checker waiting
+
+
+@contextlib.contextmanager
+def _ended_after(patience: float, notebook: _Notebook) -> Iterator[None]:
+    """The end of this process, if the block takes longer."""
+
+    def end() -> None:
+        notebook.write("hung", seconds=patience)
+        os._exit(1)
+
+    timer = threading.Timer(patience, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _nothing(executor: Any, catalog: Catalog, notebook: _Notebook) -> None:
+    """No trial at all."""
+    _collect(executor, [], notebook)
+
+
+def _mixed(executor: Any, catalog: Catalog, notebook: _Notebook) -> None:
+    """Two trials and one that raises; then the first again, by itself."""
+    trials = [*_healthy(catalog), replace(small_trial(catalog, loss="raises-on-purpose"), id="faulty")]
+    results = _collect(executor, trials, notebook)
+    healthy = next((r for r in results if r.trial == trials[0]), None)
+    if healthy is not None:
+        _write_result(notebook, "alone", run_trial(trials[0], threads=healthy.threads or 1), trials)
+
+
+def _deadly(executor: Any, catalog: Catalog, notebook: _Notebook) -> None:
+    """A trial that ends its process between two that do not."""
+    first, last = _healthy(catalog)
+    _collect(executor, [first, replace(small_trial(catalog, loss="dies-on-purpose"), id="faulty"), last], notebook)
+
+
+def _closed(executor: Any, catalog: Catalog, notebook: _Notebook) -> None:
+    """A short trial and one without end: closed after the first result."""
+    trials = [small_trial(catalog), replace(small_trial(catalog, steps=ENDLESS), id="endless")]
+    running = executor.run(trials, _listener(notebook))
+    _write_result(notebook, "result", next(iter(running)), trials)
+    if hasattr(running, "close"):
+        running.close()
+    notebook.write("closed")
+
+
+ACTS: dict[str, Callable[[Any, Catalog, _Notebook], None]] = {
+    "nothing": _nothing,
+    "mixed": _mixed,
+    "deadly": _deadly,
+    "closed": _closed,
+}
+
+
+def _healthy(catalog: Catalog) -> list[Trial]:
+    return [replace(small_trial(catalog), id=name, seed=seed) for name, seed in (("first", 1), ("last", 2))]
+
+
+def _collect(executor: Any, trials: Sequence[Trial], notebook: _Notebook) -> list[TrialResult]:
+    results = []
+    for result in executor.run(trials, _listener(notebook)):
+        results.append(result)
+        _write_result(notebook, "result", result, trials)
+    notebook.write("ended")
+    return results
+
+
+def _listener(notebook: _Notebook) -> Callable[[Event], None]:
+    """What the executor emits to. Being local, it cannot be sent to another process."""
+
+    def emit(event: Event) -> None:
+        trial = event.trial.id if isinstance(event, TrialStarted) else getattr(event, "trial_id", "")
+        if not isinstance(event, TrialProgress):  # of those there are many
+            notebook.write("event", event=type(event).__name__, trial=trial)
+
+    return emit
+
+
+def _write_result(notebook: _Notebook, what: str, result: Any, trials: Sequence[Trial]) -> None:
+    if not isinstance(result, TrialResult):
+        notebook.write(what, trial="", status="", reason=f"{type(result).__name__}, which is no TrialResult")
+        return
+    weights = result.artifacts.weights if result.artifacts else {}
+    content = b"".join(name.encode() + weights[name].tobytes() for name in sorted(weights))
+    notebook.write(
+        what,
+        trial=result.trial.id if result.trial in trials else "",
+        status=result.status,
+        reason=result.reason,
+        weights=hashlib.sha256(content).hexdigest() if weights else "",
+        scores=msgspec.to_builtins([(score.step, score.metric, score.value) for score in result.scores]),
+    )
+
+
+def _left_over() -> list[str]:
+    """Processes that still run in this one's session after a moment's grace."""
+    deadline = time.monotonic() + GRACE
+    while (running := _running()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return running
+
+
+def _running() -> list[str]:
+    if not Path("/proc/self/stat").exists():
+        return [child.name for child in multiprocessing.active_children()]
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it just ended
+            state, _, _, session = (folder / "stat").read_text().rpartition(")")[2].split()[:4]
+            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace").strip()
+            mine = int(session) == os.getsid(0) and int(folder.name) != os.getpid()
+            if mine and state != "Z" and "resource_tracker" not in command:  # Python's own, which ends with this one
+                found.append(command[:80])
+    return found

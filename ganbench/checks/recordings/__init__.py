@@ -1,0 +1,22 @@
+"""Histories of real runs, recorded once: healthy ones, and one of each failure that has a name.
+
+Each folder holds the `history.parquet` of one trial of built-in components. Their recipes are in `make.py`, and
+`python -m ganbench.checks.recordings.make` records them anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from ...records import History
+from ...store import read_history
+
+HEALTHY = ("healthy-points", "healthy-images")
+FAILING = ("overpowering-discriminator", "weak-discriminator", "mode-collapse", "divergence")
+
+
+def recording(name: str) -> History:
+    """A recorded history; its arrays are the caller's own."""
+    stored = read_history(Path(__file__).parent / name)
+    return replace(stored, columns={column: values.copy() for column, values in stored.columns.items()})

@@ -1,0 +1,257 @@
+"""What is asked of a report: it writes where it is told, says what it wrote, and can write again."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..records import TrialResult
+from .check import Violation, behaviour, check
+from .stored_run import all_broken, mixed, stored
+from .subject import Subject
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..comparison import Comparison
+
+FRAMES = ("trials", "scores", "findings", "comparison")
+TEXT = (".csv", ".htm", ".html", ".json", ".md", ".rst", ".svg", ".tex", ".toml", ".tsv", ".txt", ".xml", ".yaml")
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+
+_touched: list[Path] | None = None  # what the checking thread changes on disk, while someone watches
+_watcher: int | None = None
+
+
+@contextlib.contextmanager
+def place(results: Sequence[TrialResult]) -> Iterator[tuple[Comparison, Path]]:
+    """A comparison, and a folder to write it to; the working directory is an empty one beside that folder."""
+    with stored(results) as comparison:
+        root = comparison.folder.parent
+        for name in ("report", "elsewhere"):
+            (root / name).mkdir()
+        with contextlib.chdir(root / "elsewhere"):
+            yield comparison, root / "report"
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """Every file below a folder, and a digest of what it holds."""
+    files = (file for file in sorted(folder.rglob("*")) if file.is_file())
+    return {file.relative_to(folder).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()[:16] for file in files}
+
+
+def texts(folder: Path) -> dict[str, str]:
+    """The text files alone: pictures may hold the time they were drawn at."""
+    return {name: digest for name, digest in contents(folder).items() if Path(name).suffix in TEXT}
+
+
+@check("report")
+def returns_the_files_it_wrote(subject: Subject) -> None:
+    """It returns every file that it wrote, each of which exists, inside the folder it was given."""
+    with place(mixed()) as (comparison, folder):
+        files = subject.build().write(comparison, folder)
+        if not isinstance(files, list) or not files or not all(isinstance(file, Path) for file in files):
+            raise Violation(
+                f"write() returns {files!r}"[:200],
+                cause="nothing is returned, or texts instead of paths",
+                mend="return a list of the pathlib.Path of each file, the one to open first first",
+            )
+        for file in files:
+            if not file.is_file() or not file.resolve().is_relative_to(folder.resolve()):
+                fault = "is not there" if not file.is_file() else "lies outside the folder it was given"
+                raise Violation(
+                    f"returns {file.name}, which {fault}",
+                    cause="the path is built from another folder than `folder`, or its file is not written",
+                    mend="write to `folder / name` and return that",
+                )
+        silent = set(contents(folder)) - {file.resolve().relative_to(folder.resolve()).as_posix() for file in files}
+        if silent:
+            raise Violation(
+                f"writes {', '.join(sorted(silent))} and does not return it",
+                cause="a side file, or a draft that stays behind",
+                mend="return every file written, and remove drafts",
+            )
+
+
+@check("report")
+def writes_nowhere_else(subject: Subject) -> None:
+    """Nothing outside its folder is written, moved or removed: not the results, not the working directory."""
+    with place(mixed()) as (comparison, folder):
+        root = folder.parent
+        before = _outside(root, folder)
+        with _watched() as touched:
+            subject.build().write(comparison, folder)
+        after = _outside(root, folder)
+        changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+        named = {
+            str(path) for path in touched if not path.is_relative_to(folder.resolve()) and not _is_cache(path, root)
+        }
+        if changed or named:
+            raise Violation(
+                f"changes files outside its folder: {', '.join(sorted(changed | named))}",
+                cause="a relative path, which means the working directory, or a path of its own",
+                mend="write below `folder` alone; drafts go there too, or into Python's tempfile",
+            )
+
+
+def _outside(root: Path, folder: Path) -> dict[str, str]:
+    return {k: v for k, v in contents(root).items() if not k.startswith(f"{folder.name}/")}
+
+
+def _is_cache(path: Path, root: Path) -> bool:
+    """Whether libraries may write there: compiled modules, caches, temporary files, devices."""
+    if path.is_relative_to(root.resolve()):
+        return False
+    home = Path.home()
+    named = (os.environ.get(name) for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "MPLCONFIGDIR"))
+    caches = [Path(tempfile.gettempdir()), Path("/dev"), home / ".cache", home / ".config", home / "Library/Caches"]
+    caches += [Path(name) for name in named if name]
+    return "__pycache__" in path.parts or any(path.is_relative_to(cache.resolve()) for cache in caches)
+
+
+@contextlib.contextmanager
+def _watched() -> Iterator[list[Path]]:
+    """The files that this thread opens for writing, moves or removes inside the block."""
+    global _touched, _watcher
+    _install()
+    touched: list[Path] = []
+    _touched, _watcher = touched, threading.get_ident()
+    try:
+        yield touched
+    finally:
+        _touched = _watcher = None
+
+
+def _install() -> None:
+    """Once for all: an audit hook stays as long as the process. It does nothing while nobody watches."""
+    if not getattr(_on_event, "installed", False):
+        sys.addaudithook(_on_event)
+        _on_event.installed = True  # type: ignore[attr-defined]
+
+
+def _on_event(event: str, arguments: tuple[Any, ...]) -> None:
+    if _touched is None or threading.get_ident() != _watcher:
+        return
+    changed: tuple[Any, ...] = ()
+    if event == "open":
+        path, _, flags = arguments
+        changed = (path,) if isinstance(flags, int) and flags & WRITING else ()
+    elif event in ("os.remove", "os.rmdir", "os.mkdir", "os.truncate"):
+        changed = arguments[:1]
+    elif event in ("os.rename", "os.link", "os.symlink"):
+        changed = arguments[:2]
+    for path in changed:
+        if isinstance(path, str | bytes | os.PathLike):
+            _touched.append(Path(os.path.realpath(os.fsdecode(path))))
+
+
+@check("report")
+def writes_the_same_again(subject: Subject) -> None:
+    """Written again into the same folder, its text files are the same to the last byte."""
+    with place(mixed()) as (comparison, folder):
+        subject.build().write(comparison, folder)
+        first = texts(folder)
+        subject.build().write(comparison, folder)
+        second = texts(folder)
+    changed = sorted(name for name in first.keys() | second.keys() if first.get(name) != second.get(name))
+    if changed:
+        raise Violation(
+            f"writes other bytes the second time: {', '.join(changed)}",
+            cause="the time of day, a random id, the order of a set, or a file that is appended to",
+            mend="write from the comparison alone, in an order that it gives, and open files anew",
+        )
+
+
+@check("report")
+def leaves_other_files_alone(subject: Subject) -> None:
+    """Files of others in the same folder stay as they are: reports share it."""
+    with place(mixed()) as (comparison, folder):
+        (folder / "other").mkdir()
+        others = [folder / "notes-of-someone-else.dat", folder / "other" / "picture.dat"]
+        for file in others:
+            file.write_bytes(b"as it was")
+        subject.build().write(comparison, folder)
+        lost = [file.name for file in others if not file.is_file() or file.read_bytes() != b"as it was"]
+    if lost:
+        raise Violation(
+            f"removes or changes files of others in its folder: {', '.join(lost)}",
+            cause="the folder is emptied before writing",
+            mend="replace files of its own by name, and nothing else",
+        )
+
+
+@check("report")
+def serves_a_run_without_scores(subject: Subject) -> None:
+    """A run whose trials all ended in an error is reported too."""
+    with place(all_broken()) as (comparison, folder):
+        _expect_a_report(subject, comparison, folder, "all trials ended in an error")
+
+
+@check("report")
+def serves_a_run_without_trials(subject: Subject) -> None:
+    """A run that was stopped before its first trial ended is reported too."""
+    with place(()) as (comparison, folder):
+        _expect_a_report(subject, comparison, folder, "no trial has ended yet")
+
+
+def _expect_a_report(subject: Subject, comparison: Comparison, folder: Path, when: str) -> None:
+    try:
+        files = subject.build().write(comparison, folder)
+    except Exception as error:
+        raise Violation(
+            f"raises {type(error).__name__} where {when}: {error}",
+            cause="the first row of an empty frame, or the mean of no value",
+            mend="ask `frame.empty` first, and say in the report that there is nothing to compare",
+        ) from error
+    if not files:
+        raise Violation(
+            f"writes nothing where {when}",
+            cause="an early return",
+            mend="write a report that says so: a file of an older run would stay in its place",
+        )
+
+
+@check("report")
+def leaves_the_comparison_alone(subject: Subject) -> None:
+    """The comparison's tables are the same afterwards: other reports are written from them."""
+    with place(mixed()) as (comparison, folder):
+        before: dict[str, pd.DataFrame] = {name: getattr(comparison, name).copy(deep=True) for name in FRAMES}
+        subject.build().write(comparison, folder)
+        changed = [name for name, frame in before.items() if not frame.equals(getattr(comparison, name))]
+    if changed:
+        raise Violation(
+            f"changes the tables of the comparison: {', '.join(changed)}",
+            cause="an assignment to a column or a row, inplace=True, or a sort in place",
+            mend="work on frame.copy()",
+        )
+
+
+@check("report")
+def text_is_utf_8(subject: Subject) -> None:
+    """Its text files are UTF-8, whatever the locale, with names of methods and data sets as they are."""
+    with place(mixed()) as (comparison, folder):
+        for file in subject.build().write(comparison, folder):
+            if file.suffix in TEXT:
+                try:
+                    file.read_bytes().decode("utf-8")
+                except UnicodeDecodeError as error:
+                    raise Violation(
+                        f"{file.name} is not UTF-8: {error}",
+                        cause="open() without an encoding, which takes the locale's",
+                        mend='write with encoding="utf-8"',
+                    ) from error
+
+
+@behaviour("report")
+def behaves(subject: Subject) -> Any:
+    """The text files that it writes, by digest."""
+    with place(mixed()) as (comparison, folder):
+        files = subject.build().write(comparison, folder)
+        return [file.name for file in files], texts(folder)

@@ -1,0 +1,105 @@
+"""Reports, each with one defect that its name states."""
+
+import time
+from pathlib import Path
+
+import ganbench
+
+
+class Sound:
+    """One line for each trial: keeps the contract."""
+
+    def write(self, comparison, folder):
+        lines = [f"{row.dataset} {row.method}: {row.status}" for row in comparison.trials.itertuples()]
+        (folder / "trials.txt").write_text("\n".join(lines), encoding="utf-8")
+        return [folder / "trials.txt"]
+
+
+class WritesIntoTheWorkingDirectory(Sound):
+    """Leaves a file where it was called."""
+
+    def write(self, comparison, folder):
+        Path("draft.txt").write_text("draft", encoding="utf-8")
+        return super().write(comparison, folder)
+
+
+class TidiesUpOutside(Sound):
+    """Writes beside its folder, and removes it again."""
+
+    def write(self, comparison, folder):
+        draft = folder.parent / "draft.txt"
+        draft.write_text("draft", encoding="utf-8")
+        draft.unlink()
+        return super().write(comparison, folder)
+
+
+class ReturnsNothing(Sound):
+    """Does not say what it wrote."""
+
+    def write(self, comparison, folder):
+        super().write(comparison, folder)
+
+
+class KeepsASideFile(Sound):
+    """Says only half of what it wrote."""
+
+    def write(self, comparison, folder):
+        (folder / "style.css").write_text("", encoding="utf-8")
+        return super().write(comparison, folder)
+
+
+class TellsTheTime(Sound):
+    """Writes when it was written."""
+
+    def write(self, comparison, folder):
+        (file,) = super().write(comparison, folder)
+        file.write_text(f"{time.time_ns()}", encoding="utf-8")
+        return [file]
+
+
+class EmptiesTheFolder(Sound):
+    """Removes what others wrote."""
+
+    def write(self, comparison, folder):
+        for file in folder.glob("*.dat"):
+            file.unlink()
+        return super().write(comparison, folder)
+
+
+class WantsScores(Sound):
+    """Takes the best method for granted."""
+
+    def write(self, comparison, folder):
+        _ = comparison.comparison.sort_values("rank").iloc[0] if len(comparison.trials) else None
+        _ = comparison.scores.value.iloc[0] if len(comparison.trials) else None
+        return super().write(comparison, folder)
+
+
+class WantsTrials(Sound):
+    """Takes a trial for granted."""
+
+    def write(self, comparison, folder):
+        _ = comparison.trials.iloc[0]
+        return super().write(comparison, folder)
+
+
+class RenamesMethods(Sound):
+    """Changes the tables that other reports are written from."""
+
+    def write(self, comparison, folder):
+        comparison.trials["method"] = comparison.trials["method"].str.upper()
+        return super().write(comparison, folder)
+
+
+class Latin1(Sound):
+    """Writes in the encoding of another age."""
+
+    def write(self, comparison, folder):
+        (folder / "trials.txt").write_text("ü", encoding="latin-1")
+        return [folder / "trials.txt"]
+
+
+@ganbench.hookimpl
+def ganbench_reports():
+    for build in [Sound, *Sound.__subclasses__()]:
+        yield ganbench.Component(build.__name__, build)
