@@ -8,8 +8,8 @@ import warnings
 from pathlib import Path
 
 import pytest
-from conftest import a_result, a_trial, progress, read_tensorboard
 from ganbench_trackers import choice
+from tracked_trials import a_result, a_trial, progress, read_tensorboard
 
 import ganbench
 from ganbench import catalog

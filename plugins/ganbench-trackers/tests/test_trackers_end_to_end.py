@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import READERS
+from tracked_trials import READERS
 
 import ganbench
 

@@ -4,7 +4,7 @@ import math
 import shutil
 
 import pytest
-from conftest import KNOWN, READERS, a_result, a_trial, progress
+from tracked_trials import KNOWN, READERS, a_result, a_trial, progress
 
 import ganbench
 

@@ -9,14 +9,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from conftest import READERS, a_trial, progress
+from tracked_trials import READERS, a_trial, progress
 
 import ganbench
 
 TESTS = Path(__file__).parent
 CUT_OFF = """
 import os, signal, sys
-from conftest import a_trial, progress
+from tracked_trials import a_trial, progress
 from ganbench_trackers.listener import Listener
 import ganbench
 

@@ -1,0 +1,1 @@
+"""The classifier of MNIST's digits that `mnist-modes` counts with: its network, training and accuracy."""

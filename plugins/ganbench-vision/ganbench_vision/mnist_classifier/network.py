@@ -1,0 +1,64 @@
+"""A small convolutional classifier of MNIST's digits, and images as it sees them: channel by channel, 28 x 28."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import nn
+from torch.nn import functional
+
+WEIGHTS = Path(__file__).with_name("mnist.safetensors")
+SIDE = 28
+UNREADABLE = -1
+_BLOCK = 250  # channels classified at once: what their first layer makes of them fits a cache
+
+
+class MnistClassifier(nn.Module):
+    """Grey images of digits, (N, 1, 28, 28) in [-1, 1], to logits of ten digits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 16, 5, padding=2)
+        self.conv2 = nn.Conv2d(16, 32, 3, padding=1)
+        self.conv3 = nn.Conv2d(32, 64, 3, padding=1)
+        self.digits = nn.Linear(64 * 3 * 3, 10)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits of shape (N, 10)."""
+        for conv in (self.conv1, self.conv2, self.conv3):
+            x = functional.relu(functional.max_pool2d(conv(x), 2))
+        return self.digits(x.flatten(1))
+
+
+@functools.cache
+def load() -> MnistClassifier:
+    """The trained classifier, frozen, in evaluation mode, on the CPU; one for the whole process."""
+    with torch.device("meta"):  # no initial weights are drawn, so the global random state is left alone
+        classifier = MnistClassifier()
+    classifier.load_state_dict(load_file(WEIGHTS), assign=True)
+    return classifier.eval().requires_grad_(False)
+
+
+def digits_of(images: torch.Tensor, classifier: MnistClassifier | None = None) -> torch.Tensor:
+    """The digit in each channel of images (N, C, H, W) in [-1, 1]: (N, C), whole numbers.
+
+    UNREADABLE in all channels of an image that is not finite. Values beyond [-1, 1] are clipped, as they would be in a
+    picture file. Images of another size are resized to 28 x 28, bilinear and antialiased. `classifier` is the trained
+    one unless another is given.
+    """
+    classifier = classifier or load()
+    images = images.detach().float()
+    finite = images.isfinite().flatten(1).all(dim=1)
+    channels = images.nan_to_num().clamp(-1, 1).flatten(0, 1).unsqueeze(1)
+    with torch.no_grad():
+        blocks = [classifier(_resized(block)).argmax(dim=1) for block in channels.split(_BLOCK)]
+    return torch.cat(blocks).reshape(images.shape[:2]).masked_fill(~finite[:, None], UNREADABLE)
+
+
+def _resized(images: torch.Tensor) -> torch.Tensor:
+    if images.shape[2:] == (SIDE, SIDE):
+        return images
+    return functional.interpolate(images, size=(SIDE, SIDE), mode="bilinear", antialias=True)

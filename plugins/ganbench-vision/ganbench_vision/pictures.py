@@ -1,0 +1,53 @@
+"""Picture files decoded into one array of bytes, whatever their colours are stored as."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+
+from .framing import Framing
+
+_DEEP = ("I", "I;16", "I;16B", "I;16L", "I;16N")  # Pillow's modes of grey with more than 8 bits
+
+
+def read_pictures(files: Sequence[Path], framing: Framing) -> torch.Tensor:
+    """(N, C, size, size) in uint8, in one pass. Raises ValueError that names the first file that is no picture."""
+    pictures = torch.empty((len(files), *framing.shape(3, 0)), dtype=torch.uint8)
+    for place, file in zip(pictures, files, strict=True):
+        pixels = np.array(framing.frame(_in_colour(file)))  # (H, W) where grey, else (H, W, 3)
+        place.copy_(torch.from_numpy(pixels.reshape(*pixels.shape[:2], -1)).permute(2, 0, 1))
+    return pictures
+
+
+def _in_colour(file: Path) -> Image.Image:
+    """The picture in 8-bit RGB, the right way up. What is transparent is white, and of many frames the first counts."""
+    try:
+        with Image.open(file) as opened:
+            return _rgb(ImageOps.exif_transpose(opened))
+    except Exception as error:  # each decoder fails in ways of its own
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{file} cannot be read as a picture ({reason}); repair or remove it") from error
+
+
+def _rgb(picture: Image.Image) -> Image.Image:
+    if picture.mode == "F":
+        raise ValueError("it holds floats of no known range; save it with 8 or 16 bits")
+    if picture.mode in _DEEP:
+        return _shallow(picture).convert("RGB")
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        white = Image.new("RGBA", picture.size, "white")
+        return Image.alpha_composite(white, picture).convert("RGB")
+    return picture.convert("RGB")
+
+
+def _shallow(picture: Image.Image) -> Image.Image:
+    """16-bit grey in 8 bits. Pillow's own conversion would clip at 255 instead of scaling."""
+    values = np.asarray(picture).astype(np.int64)
+    if values.min() < 0 or values.max() > 65535:
+        raise ValueError("it holds whole numbers beyond 16 bits; save it with 8 or 16 bits")
+    return Image.fromarray(((values + 128) // 257).astype(np.uint8))
