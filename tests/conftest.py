@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch comes: tests run side by side, one on each core
+
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any

@@ -16,11 +16,12 @@ from . import (
     reports,
     suites,
 )
-from .check import CHECKS, Check, NotApplicable, Violation, checks_of
+from .check import CHECKS, Check, checks_of
 from .outcome import Outcome, carry_out
 from .pytest_cases import cases
 from .selection import select
 from .subject import Subject
+from .violation import NotApplicable, Violation
 
 __all__ = [
     "CHECKS",

@@ -15,9 +15,11 @@ import torch
 
 from ..errors import RequestError
 from ..options import REQUIRED, Option, convert
-from .check import BEHAVIOURS, NotApplicable, Violation, check
+from . import networks
+from .check import BEHAVIOURS, check
 from .spawned import behaviour_there
 from .subject import Subject
+from .violation import NotApplicable, Violation
 
 NETWORKS = ("generator", "discriminator")
 
@@ -166,20 +168,24 @@ def _same(a: Any, b: Any) -> bool:
 @check()
 def does_the_same_twice(subject: Subject) -> None:
     """Built twice under one seed, it behaves the same to the last bit."""
-    _compare(subject, lambda: BEHAVIOURS[subject.entry.kind](subject), "built a second time under the same seed")
+    _compare(subject, _behaviour_here, "built a second time under the same seed")
 
 
 @check()
 def runs_in_a_spawned_process(subject: Subject) -> None:
     """As name and options it travels to a spawned process, and behaves there as it does here."""
-    _compare(subject, lambda: behaviour_there(subject), "built in a spawned process, as a run's workers do")
+    _compare(subject, behaviour_there, "built in a spawned process, as a run's workers do")
 
 
-def _compare(subject: Subject, again: Callable[[], Any], how: str) -> None:
-    here = BEHAVIOURS[subject.entry.kind](subject)
+def _behaviour_here(subject: Subject) -> str:
+    return repr(BEHAVIOURS[subject.entry.kind](subject))
+
+
+def _compare(subject: Subject, again: Callable[[Subject], str], how: str) -> None:
+    here = _behaviour_here(subject)
     torch.manual_seed(99)  # what was drawn before must not matter
-    there = again()
-    if repr(here) != repr(there):
+    there = again(subject)
+    if here != there:
         raise Violation(
             f"behaves differently {how}: {_short(there)} instead of {_short(here)}",
             cause="numbers drawn from a stream that the seed does not reach, the order of a set, or state kept "
@@ -188,8 +194,7 @@ def _compare(subject: Subject, again: Callable[[], Any], how: str) -> None:
         )
 
 
-def _short(value: Any) -> str:
-    text = repr(value)
+def _short(text: str) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
@@ -198,6 +203,4 @@ def runs_on_cuda(subject: Subject) -> None:
     """Moved to a CUDA device, it works there and answers there."""
     if not torch.cuda.is_available():
         raise NotApplicable("there is no CUDA device here")
-    from .networks import on_cuda
-
-    on_cuda(subject)
+    networks.on_cuda(subject)

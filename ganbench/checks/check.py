@@ -12,18 +12,6 @@ if TYPE_CHECKING:
     from .subject import Subject
 
 
-class Violation(Exception):
-    """A component breaks its contract: what is wrong, the likely cause, and how to mend it."""
-
-    def __init__(self, what: str, *, cause: str, mend: str) -> None:
-        super().__init__(f"{what}\n  likely cause: {cause}\n  to mend it: {mend}")
-        self.what, self.cause, self.mend = what, cause, mend
-
-
-class NotApplicable(Exception):
-    """The check says nothing about this component, and why: data that is not there, an act it does not offer."""
-
-
 @dataclass(frozen=True)
 class Check:
     """A named test of one component: `run` raises Violation where the contract is broken."""

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from ..pool import Pool
 from ..records import Batch, DataSpec
-from .check import NotApplicable, Violation, behaviour, check
+from .check import behaviour, check
 from .subject import Subject
+from .violation import NotApplicable, Violation
 
 LOOKED_AT = 2000  # samples of each part that values are checked on
 SHARED = 1e-3  # share of held-out samples that may be in the training part: real data sets hold a few twice

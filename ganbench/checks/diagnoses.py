@@ -13,10 +13,11 @@ from ..errors import did_you_mean
 from ..observation.probes import PROBES
 from ..records import Evidence, Finding, History, Horizon, Severity
 from ..trial import run_trial
-from .check import NotApplicable, Violation, behaviour, check
+from .check import behaviour, check
 from .recordings import FAILING, HEALTHY, recording
 from .small_trials import RING, small_trial
 from .subject import Subject
+from .violation import NotApplicable, Violation
 
 
 def failing_history(subject: Subject) -> tuple[str, History]:

@@ -9,8 +9,9 @@ import torch
 from ..observation import input_gradient
 from ..records import Batch
 from . import networks
-from .check import Violation, behaviour, check
+from .check import behaviour, check
 from .subject import Subject
+from .violation import Violation
 
 
 @check("discriminator")

@@ -6,9 +6,10 @@ import json
 from collections import Counter
 from typing import Any
 
-from .check import NotApplicable, Violation, behaviour, check
+from .check import behaviour, check
 from .executor_rehearsal import Rehearsal, rehearsed
 from .subject import Subject
+from .violation import NotApplicable, Violation
 
 ACTS = ("nothing", "mixed", "closed", "deadly")  # the last may end the process
 FEW = {"threads": 1, "workers": 2}  # where it has such options: small trials want no more

@@ -7,8 +7,9 @@ from typing import Any
 import torch
 
 from . import networks
-from .check import Violation, behaviour, check
+from .check import behaviour, check
 from .subject import Subject
+from .violation import Violation
 
 TOLERANCE = 1e-4  # of the width of the value range: rounding of a tanh
 

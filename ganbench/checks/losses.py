@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from ..records import Batch
-from .check import NotApplicable, Violation, behaviour, check
+from .check import behaviour, check
 from .subject import Subject
+from .violation import NotApplicable, Violation
 
 EXTREME = 1e4  # logits that a run in trouble reaches
 

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from ..records import ComponentRef, DataSpec, Direction, Modes, Samples
-from .check import NotApplicable, Violation, behaviour, check
+from .check import behaviour, check
 from .subject import Subject, trial_on
+from .violation import NotApplicable, Violation
 
 N = 300  # samples on a side
 NOISE = 3.0  # standard deviations of the data: samples that nobody would take for real

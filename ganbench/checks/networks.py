@@ -13,8 +13,8 @@ from torch.func import functional_call
 
 from .. import latents
 from ..records import DataSpec
-from .check import Violation
 from .subject import Subject, samples_of
+from .violation import Violation
 
 SIZES = (1, 2, 64)  # batches that networks are tried with
 

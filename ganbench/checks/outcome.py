@@ -13,8 +13,9 @@ import torch
 
 from ..errors import did_you_mean
 from ..training import isolated
-from .check import Check, NotApplicable, Violation, checks_of
+from .check import Check, checks_of
 from .subject import Subject
+from .violation import NotApplicable, Violation
 
 
 @dataclass(frozen=True)

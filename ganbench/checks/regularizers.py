@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from ..records import Batch
-from .check import NotApplicable, Violation, behaviour, check
+from .check import behaviour, check
 from .subject import Subject
+from .violation import NotApplicable, Violation
 
 PLAYERS = ("discriminator", "generator")
 ZERO = 1e-5  # a penalty below this, where its theory says zero, is rounding

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..records import TrialResult
-from .check import Violation, behaviour, check
+from .check import behaviour, check
 from .stored_run import all_broken, mixed, stored
 from .subject import Subject
+from .violation import Violation
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,7 +10,6 @@ import os
 import subprocess
 import sys
 from multiprocessing.connection import Connection
-from typing import Any
 
 import torch
 
@@ -22,10 +21,11 @@ from .subject import Subject
 PATIENCE = 120.0  # seconds to wait for an answer
 
 
-def behaviour_there(subject: Subject) -> Any:
-    """How the component behaves when built in another process. Raises RuntimeError with what it raised there."""
+def behaviour_there(subject: Subject) -> str:
+    """How the component behaves when built in another process, in words. Raises RuntimeError with what it raised there."""
     pipe = _started()
-    pipe.send((subject.entry.kind, subject.entry.name, subject.check_options, subject.catalog.plugins.files))
+    entry, files = subject.entry, subject.catalog.plugins.files
+    pipe.send((entry.kind, entry.name, subject.check_options, files, dict(os.environ)))
     if not pipe.poll(PATIENCE):
         _started.cache_clear()
         raise RuntimeError(f"no answer after {PATIENCE:g} s")
@@ -36,7 +36,7 @@ def behaviour_there(subject: Subject) -> Any:
         raise RuntimeError("the process died") from None
     if not worked:
         raise RuntimeError(answer)
-    return answer
+    return str(answer)
 
 
 @functools.cache
@@ -67,12 +67,14 @@ def serve(descriptor: int) -> None:
     pipe = Connection(descriptor)
     with contextlib.suppress(EOFError, OSError):
         while True:
-            kind, name, options, files = pipe.recv()
+            kind, name, options, files, environment = pipe.recv()
+            os.environ.clear()
+            os.environ.update(environment)
             try:
                 catalog = catalogs.load(files)
                 subject = Subject(catalog.find(kind, name), catalog, options)
                 with isolated(torch.device("cpu"), threads=1):
-                    answer = (True, BEHAVIOURS[kind](subject))
+                    answer = (True, repr(BEHAVIOURS[kind](subject)))
             except (Exception, SystemExit) as error:
                 answer = (False, f"{type(error).__name__}: {error}")
             pipe.send(answer)

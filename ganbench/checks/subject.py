@@ -10,7 +10,7 @@ import torch
 
 from ..catalog import Catalog, Entry
 from ..records import Batch, ComponentRef, Components, DataSpec, Evaluation, Training, Trial
-from .check import NotApplicable, Violation
+from .violation import NotApplicable, Violation
 
 # What networks are tried on: the first two that they serve.
 SPECS = (

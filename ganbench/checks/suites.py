@@ -14,9 +14,10 @@ from ..errors import RequestError
 from ..records import ComponentRef, Trial
 from ..reports import checked
 from ..suite import Suite, read
-from .check import NotApplicable, Violation, behaviour, check
+from .check import behaviour, check
 from .small_trials import specs_of
 from .subject import Subject
+from .violation import NotApplicable, Violation
 
 PLAIN = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 DISTRIBUTION = re.compile(r"[A-Za-z0-9._-]+")
