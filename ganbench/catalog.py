@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+import tomllib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
+from pathlib import Path
 from typing import Any
 
 from . import plugins
@@ -41,8 +43,13 @@ class Entry:
 
     @property
     def summary(self) -> str:
-        doc = (self.build.__doc__ or "").strip()
-        return doc.splitlines()[0] if doc else ""
+        """The first line of its docstring; of a suite, what its file says."""
+        if self.kind == "suite" and (said := _said_in(self.build)):
+            return said
+        doc = self.build.__doc__ or ""
+        if doc == type(self.build).__doc__:  # of what wraps it, not its own
+            return ""
+        return doc.strip().partition("\n")[0]
 
     @property
     def options(self) -> dict[str, Option]:
@@ -64,7 +71,16 @@ class Catalog:
     def __init__(self, loaded: Plugins) -> None:
         self.plugins = loaded
         self._clashes: dict[tuple[str, str], str] = {}  # names that two plugins offer, and which two
-        self._entries = {kind: self._collect(kind) for kind in HOOKS}
+        self._entries: dict[str, dict[str, Entry]] = {kind: {} for kind in HOOKS}
+        for name in list(loaded.origins):
+            try:
+                offered = _offered(loaded, name)
+            except (Exception, SystemExit) as error:  # none of its components then: a later look finds no others
+                loaded.set_aside(name, error)
+                continue
+            for entry in offered:
+                self._add(entry)
+        self._entries = {kind: dict(sorted(found.items())) for kind, found in self._entries.items()}
 
     def entries(self, kind: str) -> list[Entry]:
         """Raises RequestError for a kind that is none."""
@@ -102,7 +118,9 @@ class Catalog:
         options = check_options(ref.options, allowed, place)
         for name in options:
             if part := allowed[name].part:
-                inner = self.check(part, as_ref(options[name], f"{place}: {name}"), f"{place}: {name}")
+                inner = as_ref(options[name], f"{place}: {name}")
+                if not self.may_lack(part, inner.name):
+                    inner = self.check(part, inner, f"{place}: {name}")
                 options[name] = {"name": inner.name, **inner.options}
         return replace(ref, options=options)
 
@@ -116,8 +134,22 @@ class Catalog:
         ask = getattr(self.find(kind, ref.name).build, "skip", None)
         if why := ask(trial) if ask else None:
             return str(why)
-        reasons = (self.skip(part, inner, trial) for _, part, inner in self._parts(kind, ref))
-        return next((why for why in reasons if why), None)
+        for _, part, inner in self._parts(kind, ref):
+            in_its_place: dict[str, Any] = {part: inner} if hasattr(trial.components, part) else {}
+            theirs = replace(trial, components=replace(trial.components, **in_its_place))
+            if why := self.skip(part, inner, theirs):
+                return why
+        return None
+
+    def why_skipped(self, trial: Trial) -> str | None:
+        """Why a component that the trial cannot do without does not serve it; metrics and diagnoses are left out."""
+        for kind, refs in refs_of(trial).items():
+            if kind in ("metric", "diagnosis"):
+                continue
+            for ref in refs:
+                if why := self.skip(kind, ref, trial):
+                    return f"{kind} {ref.name!r}: {why}"
+        return None
 
     def _parts(self, kind: str, ref: ComponentRef) -> list[tuple[str, str, ComponentRef]]:
         """The options that are components themselves: the option's name, the kind, and what it names."""
@@ -139,50 +171,62 @@ class Catalog:
                 waiting += [(part, inner) for _, part, inner in self._parts(kind, ref)]
         return made_by
 
-    def _collect(self, kind: str) -> dict[str, Entry]:
-        found: dict[str, Entry] = {}
-        hook = getattr(self.plugins.manager.hook, HOOKS[kind])
-        for impl in hook.get_hookimpls():
-            try:
-                with plugins.printing_aside():
-                    components = list(impl.function())
-                for component in components:
-                    if not isinstance(component, Component):
-                        raise TypeError(f"{HOOKS[kind]} yields {component!r}, which is no ganbench.Component")
-            except (Exception, SystemExit) as error:
-                self.plugins.set_aside(impl.plugin_name, error)
-                continue
-            for component in components:
-                entry = Entry(kind, component, impl.plugin_name, self.plugins.origins[impl.plugin_name])
-                if component.name in found:
-                    self._settle(found[component.name], entry, found)
-                elif (kind, component.name) not in self._clashes:
-                    found[component.name] = entry
-        return dict(sorted(found.items()))
-
-    def _settle(self, one: Entry, other: Entry, found: dict[str, Entry]) -> None:
+    def _add(self, entry: Entry) -> None:
         """Of two components with one name a built-in stays; where neither is one, the name means nothing.
 
         Raises RequestError where one is of a local file: that is the user's own to rename.
         """
+        found, key = self._entries[entry.kind], (entry.kind, entry.name)
+        if entry.name not in found and key not in self._clashes:
+            found[entry.name] = entry
+            return
+        other = found[entry.name].plugin if entry.name in found else "others"
         line = (
-            f"two plugins offer a {one.kind} called {one.name!r}: {one.plugin!r} and {other.plugin!r}; "
+            f"two plugins offer a {entry.kind} called {entry.name!r}: {other!r} and {entry.plugin!r}; "
             "rename one, or leave a plugin out with GANBENCH_PLUGINS"
         )
-        if one.plugin in self.plugins.files or other.plugin in self.plugins.files:
+        if entry.plugin in self.plugins.files or other in self.plugins.files:
             raise RequestError(line)
-        built_in = next((entry for entry in (one, other) if entry.plugin in plugins.BUILTINS), None)
-        if built_in is None:
-            del found[one.name]
-            self._clashes[one.kind, one.name] = line
-        else:
-            found[one.name] = built_in
+        if other not in plugins.BUILTINS:
+            found.pop(entry.name, None)
+            self._clashes.setdefault(key, line)
         plugins.complain(line)
 
 
 def load(files: tuple[str, ...] = ()) -> Catalog:
-    """The catalog of all plugins and the local `files`."""
-    return Catalog(plugins.load(files))
+    """The catalog of all plugins and the local `files`; the same object for the same plugins."""
+    return _of(plugins.load(files))
+
+
+@cache
+def _of(loaded: Plugins) -> Catalog:
+    return Catalog(loaded)
+
+
+def _offered(loaded: Plugins, plugin: str) -> list[Entry]:
+    """What a plugin offers, of all kinds. Raises whatever its hooks raise, and TypeError for what is no component."""
+    entries: dict[tuple[str, str], Entry] = {}
+    for kind, hook in HOOKS.items():
+        for impl in getattr(loaded.manager.hook, hook).get_hookimpls():
+            if impl.plugin_name != plugin:
+                continue
+            with plugins.printing_aside():
+                components = list(impl.function())
+            for component in components:
+                if not isinstance(component, Component):
+                    raise TypeError(f"{hook} yields {component!r}, which is no ganbench.Component")
+                if (kind, component.name) in entries:
+                    raise ValueError(f"{hook} yields two components called {component.name!r}")
+                entries[kind, component.name] = Entry(kind, component, plugin, loaded.origins[plugin])
+    return list(entries.values())
+
+
+def _said_in(build: Callable[[], Path]) -> str:
+    """The summary in a suite's file; nothing where it cannot be read, which reading the suite will say."""
+    try:
+        return str(tomllib.loads(build().read_text(encoding="utf-8")).get("summary", ""))
+    except Exception:
+        return ""
 
 
 def as_ref(value: str | Mapping[str, Any], where: str) -> ComponentRef:

@@ -55,7 +55,7 @@ class Origin:
         return f"{self.distribution} {self.version}".strip()
 
 
-@dataclass
+@dataclass(eq=False)
 class Plugins:
     """The plugins of this process: those that serve, where each came from, and why the others do not."""
 
@@ -77,7 +77,7 @@ class Plugins:
         for impl in self.manager.hook.ganbench_event.get_hookimpls():
             try:
                 impl.function(event=event)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 if not isinstance(event, RunStarted):  # once trials are under way nothing of it may end them,
                     with contextlib.suppress(Exception):  # not even a warning where standard error is gone
                         self.set_aside(impl.plugin_name, error, fatal=False)
@@ -127,16 +127,17 @@ def local_files(*folders: Path) -> tuple[str, ...]:
 
 
 def _chosen(points: Iterable[EntryPoint]) -> list[EntryPoint]:
-    """The entry points that GANBENCH_PLUGINS allows, by name."""
-    installed = {point.name: point for point in sorted(points, key=lambda p: p.name, reverse=True)}
+    """The entry points that GANBENCH_PLUGINS allows, by name; where two have one name, both."""
+    installed = sorted(points, key=lambda point: (point.name, point.dist.name if point.dist else ""))
     wanted = os.environ.get("GANBENCH_PLUGINS")
     if wanted is None:
-        return [installed[name] for name in sorted(installed)]
+        return installed
     names = [name.strip() for name in wanted.split(",") if name.strip()]
+    there = {point.name for point in installed}
     for name in names:
-        if name not in installed:
-            raise RequestError(f"GANBENCH_PLUGINS: no plugin {name!r} is installed; {did_you_mean(name, installed)}")
-    return [installed[name] for name in names]
+        if name not in there:
+            raise RequestError(f"GANBENCH_PLUGINS: no plugin {name!r} is installed; {did_you_mean(name, there)}")
+    return [point for point in installed if point.name in names]
 
 
 def _register(plugins: Plugins, name: str, load_module: Callable[[], object], origin: Origin) -> None:

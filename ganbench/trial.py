@@ -12,14 +12,15 @@ from typing import Any
 import torch
 
 from . import catalog as catalogs
-from .catalog import Catalog, refs_of
+from .catalog import Catalog
 from .diagnosis import diagnose, verdicts
 from .evaluation import Evaluator, generate
 from .events import Event, TrialProgress, TrialStarted
 from .observation import Observer, RunView, Schedule
 from .pool import Pool
 from .records import Artifacts, Finding, Score, Trial, TrialResult
-from .training import GAN, isolated, plant, seed_for, train, undisturbed
+from .seeding import isolated, plant, seed_for, undisturbed
+from .training import GAN, train
 
 KEPT_SAMPLES = 1000  # of the last evaluation, for pictures and for looking at them again
 
@@ -47,7 +48,7 @@ def run_trial(
 def _carry_out(trial: Trial, catalog: Catalog, device: torch.device, emit: Callable[[Event], None]) -> TrialResult:
     plant(seed_for(trial.seed, "data set"))
     dataset = catalog.build("dataset", trial.components.dataset)
-    if why := _skipped(trial, catalog):
+    if why := catalog.why_skipped(trial):
         return TrialResult(trial, "skipped", why, origins=catalog.origins(trial))
     run = LiveTrial.build(trial, dataset, catalog, device)
     _check_networks(run.view, trial)
@@ -158,17 +159,6 @@ class LiveTrial:
         judged = self.gan.evaluated_generator()
         latents = seed_for(self.seed, "evaluation latents")
         return generate(judged, self.evaluator.n_fake, latents, self.labels, self.gan.device)
-
-
-def _skipped(trial: Trial, catalog: Catalog) -> str | None:
-    """Why a component that the trial cannot do without does not serve it."""
-    for kind, refs in refs_of(trial).items():
-        if kind in ("metric", "diagnosis"):
-            continue
-        for ref in refs:
-            if why := catalog.skip(kind, ref, trial):
-                return f"{kind} {ref.name!r}: {why}"
-    return None
 
 
 def _check_networks(view: RunView, trial: Trial) -> None:

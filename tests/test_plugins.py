@@ -94,6 +94,45 @@ def test_of_two_plugins_with_one_component_name_neither_serves_it_and_both_are_n
         catalogs.load()
 
 
+def test_a_plugin_of_which_one_hook_fails_offers_nothing_at_every_look(installed):
+    installed(gb_half=GOOD + "\n@ganbench.hookimpl\ndef ganbench_metrics(): raise ImportError('no library')\n")
+    with pytest.warns(UserWarning, match="'gb_half' is left out: ImportError: no library"):
+        first = catalogs.load()
+    for catalog in (first, catalogs.load()):
+        assert catalog.may_lack("loss", "mine")
+
+
+def test_of_two_plugins_with_one_entry_point_both_are_named(installed, monkeypatch):
+    installed(gb_one=GOOD, gb_two=GOOD.replace('"mine"', '"other"'))
+    points = [EntryPoint("images", name, "ganbench") for name in ("gb_one", "gb_two")]
+    monkeypatch.setattr(plugins, "entry_points", lambda group: points)
+    with pytest.warns(
+        UserWarning, match="plugin 'images of gb_two' is left out: ValueError: its name is taken by gb_one"
+    ):
+        assert catalogs.load().find("loss", "mine")
+
+
+WRAPPER = """
+from typing import Annotated, Any, Callable
+class Around(nn.Module):
+    '''Around another.'''
+    def __init__(self, data, *, of: Annotated[Callable[..., Any], ganbench.Part("discriminator")]): ...
+@ganbench.hookimpl
+def ganbench_discriminators():
+    yield ganbench.Component("around", Around)
+"""
+
+
+def test_a_component_made_of_one_that_failed_to_load_costs_its_trials_alone(installed, plugin_file):
+    installed(gb_broken="raise RuntimeError('at import')")
+    with pytest.warns(UserWarning, match="at import"):
+        catalog = catalogs.load(plugin_file(WRAPPER))
+    ref = ganbench.ComponentRef("around", {"of": "lost"})
+    assert catalog.check("discriminator", ref, "here").options == {"of": {"name": "lost"}}
+    with pytest.raises(RequestError, match="no discriminator is called 'lost'"):
+        catalog.build("discriminator", ganbench.ComponentRef("lost"))
+
+
 def test_a_built_in_keeps_its_name(installed):
     installed(gb_one=GOOD.replace('"mine"', '"hinge"'))
     with pytest.warns(UserWarning, match=r"a loss called 'hinge': 'ganbench.builtin.losses' and 'gb_one'"):

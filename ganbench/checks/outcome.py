@@ -12,7 +12,7 @@ from typing import Literal
 import torch
 
 from ..errors import did_you_mean
-from ..training import isolated
+from ..seeding import isolated
 from .check import Check, checks_of
 from .subject import Subject
 from .violation import NotApplicable, Violation

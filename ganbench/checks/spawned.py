@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection
 import torch
 
 from .. import catalog as catalogs
-from ..training import isolated
+from ..seeding import isolated
 from .check import BEHAVIOURS
 from .subject import Subject
 

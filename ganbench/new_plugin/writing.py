@@ -42,9 +42,10 @@ def _check_clashes(project: Project, catalog: Catalog) -> None:
 
 
 def _write_whole(files: dict[str, str], target: Path) -> None:
-    """Everything goes into a draft beside `target` first, so that nothing half-written is ever seen there."""
+    """Everything goes into a hidden draft first, so that nothing half-written is ever seen in `target`."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
+    name = f".{target.name}.{os.getpid()}.part"
+    draft = target / name if target.exists() else target.with_name(name)
     try:
         for path, text in files.items():
             place = draft / path

@@ -15,6 +15,7 @@ from .. import latents
 from ..pool import Pool
 from ..protocols import Judge
 from ..records import Batch, DataSpec
+from ..seeding import undisturbed
 
 
 class RunView:
@@ -54,11 +55,10 @@ class RunView:
 
     @contextmanager
     def at(self, step: int) -> Iterator[RunView]:
-        """Look at the run as it is now; torch's global random state is put back afterwards."""
-        devices = [self._device] if self._device.type == "cuda" else []
+        """Look at the run as it is now; the global random streams go on as if nothing had been."""
         self.step = step
         self._random.manual_seed((self._seed + step) % 2**63)  # what one look draws does not shift the next
-        with torch.random.fork_rng(devices):
+        with undisturbed(self._device):
             self._states = {module: _state(module) for module in (self._generator, self._discriminator)}
             try:
                 yield self

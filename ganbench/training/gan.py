@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from .. import latents
 from ..pool import Pool
 from ..records import Batch, Training
+from ..seeding import global_streams, put_back, seed_for
 from . import optimizers
-from .seeding import seed_for
 
 
 class GAN:
@@ -147,9 +147,7 @@ class GAN:
         parts = {name: getattr(self, name).state_dict() for name in self._stateful}
         streams = {name: getattr(self, name).get_state() for name in ("_order", "_latents")}
         counters = {name: getattr(self, name) for name in ("steps_done", "d_updates", "_real")}
-        randomness = [torch.get_rng_state()]
-        if self.device.type == "cuda":
-            randomness.append(torch.cuda.get_rng_state(self.device))
+        randomness = global_streams(self.device)
         return copy.deepcopy({"parts": parts, "streams": streams, "counters": counters, "random": randomness})
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -161,9 +159,7 @@ class GAN:
             getattr(self, name).set_state(stream)
         for name, counter in state["counters"].items():
             setattr(self, name, counter)
-        torch.set_rng_state(state["random"][0])
-        if self.device.type == "cuda":
-            torch.cuda.set_rng_state(state["random"][1], self.device)
+        put_back(state["random"], self.device)
 
     @property
     def _stateful(self) -> list[str]:

@@ -25,8 +25,9 @@ from ganbench import plan, trial
 from ganbench.observation import Schedule
 from ganbench.records import Trial
 from ganbench.run import describe_data
+from ganbench.seeding import isolated
 from ganbench.suite.reading import parse
-from ganbench.training import isolated, train
+from ganbench.training import train
 
 SUITE = {
     "metrics": [],

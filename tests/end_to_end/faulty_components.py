@@ -51,6 +51,12 @@ def hangs():
     time.sleep(600)
 
 
+def forks():
+    if os.fork() == 0:
+        time.sleep(60)
+    os._exit(8)
+
+
 def floods():
     for stream in (sys.stdout, sys.stderr):
         for _ in range(2000):
@@ -71,10 +77,14 @@ def seeds(calls):
 
 
 def settings():
-    torch.set_default_dtype(torch.float64)
-    torch.set_grad_enabled(True)
     torch.autograd.set_detect_anomaly(True)
     torch.set_float32_matmul_precision("medium")
+    torch.set_num_threads(2)
+    os.environ["OMP_NUM_THREADS"] = "2"
+
+
+def another_type():
+    torch.set_default_dtype(torch.float64)
 
 
 def leaves_a_thread():
@@ -165,6 +175,8 @@ def ganbench_losses():
     yield ganbench.Component("seeds", step_of(seeds))
     yield ganbench.Component("threads", at(5, lambda: torch.set_num_threads(2)))
     yield ganbench.Component("settings", at(5, settings))
+    yield ganbench.Component("another-type", at(5, another_type))
+    yield ganbench.Component("forks", at(5, forks))
     yield ganbench.Component("allocates", at(5, allocates))
     yield ganbench.Component("leaves-a-thread", at(515, leaves_a_thread))
     yield ganbench.Component("closes-output", at(5, closes_output))

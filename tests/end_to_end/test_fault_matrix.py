@@ -70,7 +70,9 @@ IN_A_TRIAL = {
     "floods": ("done", ""),
     "seeds": ("done", ""),
     "threads": ("done", ""),
-    "settings": ("error", "must have the same dtype"),
+    "settings": ("done", ""),
+    "another-type": ("error", "must have the same dtype"),
+    "forks": ("error", "the worker died: exit code 8"),
     "allocates": ("error", "memory"),
     "leaves-a-thread": ("done", ""),
     "closes-output": ("done", ""),
@@ -94,6 +96,15 @@ AT_LOADING = {
     "registration_exits": (
         "import ganbench, sys\n@ganbench.hookimpl\ndef ganbench_losses():\n    sys.exit(4)\n",
         "SystemExit: 4",
+    ),
+    "second_hook": (
+        "import ganbench\n@ganbench.hookimpl\ndef ganbench_losses():\n    yield ganbench.Component('twice', object)\n"
+        "@ganbench.hookimpl\ndef ganbench_metrics():\n    raise ValueError('at its second hook')\n",
+        "ValueError: at its second hook",
+    ),
+    "listener_exits": (
+        "import ganbench, sys\n@ganbench.hookimpl\ndef ganbench_event(event):\n    sys.exit(5)\n",
+        "SystemExit: 5",
     ),
     "no_such_hook": (
         "import ganbench\n@ganbench.hookimpl\ndef ganbench_loses():\n    return []\n",

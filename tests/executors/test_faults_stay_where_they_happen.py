@@ -165,6 +165,31 @@ def test_a_worker_that_dies_idle_costs_no_trial(make_trial):
     assert (first.status, second.status) == ("done", "done")
 
 
+def test_every_trial_finds_the_folder_and_the_environment_that_the_run_began_with(make_trial, plugin_file):
+    files = plugin_file("""
+import os
+class Wanders:
+    '''Leaves its folder, and a variable behind.'''
+    wandered = False
+    def discriminator(self, d, real, fake):
+        if not self.wandered and (os.environ.get("GB_SEEN") or os.getcwd() == "/"):
+            raise RuntimeError("somebody was here before")
+        return d(fake).mean() - d(real).mean()
+    def generator(self, d, real, fake):
+        os.chdir("/")
+        os.environ["GB_SEEN"] = "1"
+        self.wandered = True
+        return -d(fake).mean()
+
+@ganbench.hookimpl
+def ganbench_losses():
+    yield ganbench.Component("wanders", Wanders)
+""")
+    executor = catalogs.load().build("executor", ComponentRef("processes", {"workers": 1, "threads": 1}))
+    trials = [make_trial({"loss": "wanders"}, files=files, seed=seed) for seed in (1, 2)]
+    assert [(r.status, r.reason) for r in executor.run(trials, lambda event: None)] == [("done", "")] * 2
+
+
 def test_a_timeout_without_end_is_none(make_trial):
     executor = catalogs.load().build("executor", ComponentRef("processes", {"workers": 1, "threads": 1}))
     (result,) = executor.run([make_trial(timeout=math.inf)], lambda event: None)

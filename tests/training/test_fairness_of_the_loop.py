@@ -8,9 +8,9 @@ import torch
 
 import ganbench
 from ganbench import catalog as catalogs
+from ganbench.seeding import seed_for
 from ganbench.training import GAN
 from ganbench.training.optimizers import decay_factor
-from ganbench.training.seeding import seed_for
 from ganbench.trial import LiveTrial
 
 CONV = {

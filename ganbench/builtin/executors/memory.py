@@ -28,8 +28,11 @@ def keep_to(limit: int | None) -> None:
         return  # elsewhere the limit means something else, or nothing
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
-    if limit is not None:
-        import resource
+    if limit is None:
+        return
+    import resource
 
-        # Of data, not of addresses: torch maps libraries far larger than what it uses.
+    # Of data, not of addresses: torch maps libraries far larger than what it uses.
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    if hard == resource.RLIM_INFINITY or limit < hard:
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))

@@ -11,6 +11,8 @@ import ganbench
 from .memory import machine_memory
 from .worker import Terms, Worker, lost, stirring
 
+LEAST_SHARE = 2 * 2**30  # bytes; importing torch alone takes one
+
 
 class Processes:
     """Trials in spawned worker processes, which share the processor's threads and memory, each trial with its timeout.
@@ -21,7 +23,7 @@ class Processes:
     """
 
     def __init__(self, *, workers: int | None = None, threads: int | None = None, memory: float | None = None) -> None:
-        for name, value, least in (("workers", workers, 1), ("threads", threads, 1), ("memory", memory, 0.5)):
+        for name, value, least in (("workers", workers, 1), ("threads", threads, 1), ("memory", memory, 1)):
             if value is not None and value < least:
                 raise ganbench.RequestError(f"executor 'processes': {name} = {value}: give at least {least}")
         self.workers = workers
@@ -38,10 +40,11 @@ class Processes:
         workers = self.workers or (cores if on_cpu else 2)
         # From the number asked for, not from what is left to do: results depend on it in their last bits.
         threads = self.threads or max(1, cores // workers)
-        terms = Terms(threads, self._memory_each(workers) if on_cpu else None)
         waiting = deque(trials)
         given_back: set[str] = set()
-        crew = [Worker(terms) for _ in range(min(workers, len(waiting)))]
+        started = min(workers, len(waiting))
+        terms = Terms(threads, self._memory_each(started) if on_cpu else None)
+        crew = [Worker(terms) for _ in range(started)]
         try:
             while waiting or any(worker.trial for worker in crew):
                 for worker in crew:
@@ -67,4 +70,7 @@ class Processes:
         if self.memory is not None:
             return int(self.memory * 2**30)
         whole = machine_memory()
-        return None if whole is None else int(0.9 * whole / workers)  # the rest is the run's own and the system's
+        if whole is None or not workers:
+            return None
+        share = int(0.9 * whole / workers)  # the rest is the run's own and the system's
+        return share if share >= LEAST_SHARE else None  # what is mapped and never used counts too: healthy runs first

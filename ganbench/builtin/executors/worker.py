@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from multiprocessing import connection
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any
 
 import ganbench
@@ -23,7 +24,8 @@ import ganbench
 from .memory import keep_to
 
 GRACE = 5.0  # seconds between asking a worker to end and making it
-LONGEST = 3600.0  # seconds to wait without looking around
+LONGEST = 1.0  # seconds to wait without looking around
+READS = 64  # of what is printed, before anything else gets its turn
 KEPT = 4000  # bytes of what a trial prints
 
 
@@ -114,8 +116,11 @@ class Worker:
     def _messages(self) -> Iterator[Any]:
         """What is in the pipe; at the end a line, if nothing more will come."""
         try:
+            dead = not self.process.is_alive()  # asked first: what it sent before its end is in the pipe
             while self.trial and self.pipe.poll():
                 yield self.pipe.recv()
+            if self.trial and dead:  # a process that it forked may hold the pipe open
+                raise EOFError
         except (EOFError, OSError):
             self.process.join(GRACE)
             yield f"the worker died: {_cause(self.process.exitcode)}{self._last_words()}"
@@ -125,8 +130,8 @@ class Worker:
     def _listen(self) -> None:
         """Take what was printed so far out of the way, or the worker would wait for us to."""
         with contextlib.suppress(OSError):
-            while self.prints.poll():
-                heard = os.read(self.prints.fileno(), 1 << 16)
+            for _ in range(READS):
+                heard = os.read(self.prints.fileno(), 1 << 16) if self.prints.poll() else b""
                 if not heard:
                     break
                 self._said = (self._said + heard)[-KEPT:]
@@ -156,10 +161,14 @@ class Worker:
 def stirring(crew: Sequence[Worker]) -> list[Worker]:
     """The workers that have something to say, are gone, or whose time is up: waits for one."""
     busy = [worker for worker in crew if worker.trial]
-    patience = [min(worker.patience, LONGEST) for worker in busy if worker.patience is not None]
+    patience = [worker.patience for worker in busy if worker.patience is not None]
     ears = [worker.pipe for worker in busy] + [worker.prints for worker in busy]
-    heard = connection.wait(ears, min(patience, default=LONGEST))
-    return [worker for worker in busy if worker.pipe in heard or worker.prints in heard or worker.patience == 0]
+    heard = connection.wait(ears, min([*patience, LONGEST]))
+    return [
+        worker
+        for worker in busy
+        if worker.pipe in heard or worker.prints in heard or worker.patience == 0 or not worker.process.is_alive()
+    ]
 
 
 def lost(trial: ganbench.Trial, status: Any, reason: str) -> ganbench.TrialResult:
@@ -180,10 +189,15 @@ def _work(pipe: Connection, printed: Connection, terms: Terms) -> None:
     warnings.filterwarnings("ignore", message="plugin .* is left out")  # the parent has said so
     warnings.filterwarnings("ignore", message="two plugins offer")
     keep_to(terms.memory)
+    folder, environment = Path.cwd(), dict(os.environ)
     with contextlib.suppress(EOFError, OSError):
         while True:
             trial: ganbench.Trial = pipe.recv()
             _print_into(printed)
+            os.chdir(folder)  # wherever the trial before has gone
+            if os.environ != environment:
+                os.environ.clear()
+                os.environ.update(environment)
             threads = set(threading.enumerate())
             result = ganbench.run_trial(trial, pipe.send, terms.threads)
             _flush()
