@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import json
 import os
 import random
+import types
 import typing
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +19,7 @@ import torch
 
 from ..errors import RequestError
 from ..options import REQUIRED, Option, convert
+from ..seeding import SETTINGS, isolated
 from . import networks
 from .check import BEHAVIOURS, check
 from .spawned import behaviour_there
@@ -22,6 +27,7 @@ from .subject import Subject
 from .violation import NotApplicable, Violation
 
 NETWORKS = ("generator", "discriminator")
+NOBODYS_SEED = 746_395_028_117  # which no component would think of
 
 
 def built(subject: Subject, seed: int = 0, **options: Any) -> Any:
@@ -89,7 +95,10 @@ def builds_from_defaults(subject: Subject) -> None:
 def builds_from_every_option(subject: Subject) -> None:
     """It builds with each option set by itself to other values of its type; a value out of bounds is a ValueError."""
     for option in subject.entry.options.values():
-        for value in _values(option, subject.check_options.get(option.name, option.default)):
+        default = subject.check_options.get(option.name, option.default)
+        # A component in an option is named by its default: which others would suit is not known.
+        values = _values(option.type, default) if not option.part else () if default is REQUIRED else (default,)
+        for value in values:
             try:
                 built(subject, **{option.name: value})
             except (ValueError, RequestError):
@@ -104,44 +113,48 @@ def builds_from_every_option(subject: Subject) -> None:
                 ) from error
 
 
-def _values(option: Option, default: Any) -> Iterator[Any]:
-    """Values to try: every one of a choice, both of a switch, numbers around the default."""
-    if option.part:
-        return
-    for kind in typing.get_args(option.type) or (option.type,):
-        if kind is bool:
-            yield from (False, True)
-        elif kind is int and isinstance(default, int):
-            yield from (default, default + 1)
-        elif kind is float and isinstance(default, int | float):
-            yield from (float(default), default / 2 + 0.01)
-        elif isinstance(kind, str):  # of a Literal
-            yield kind
+def _values(hint: Any, default: Any) -> Iterator[Any]:
+    """Values to try: every one of a choice, both of a switch, numbers around the default, or 1 where that is none."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Literal:
+        yield from arguments
+    elif origin is typing.Annotated:
+        yield from _values(arguments[0], default)
+    elif origin in (typing.Union, types.UnionType):
+        for one in arguments:
+            yield from _values(one, default)
+    elif hint is bool:
+        yield from (False, True)
+    elif hint is int:
+        yield from (default, default + 1) if isinstance(default, int) else (1,)
+    elif hint is float:
+        yield from (float(default), default / 2 + 0.01) if isinstance(default, int | float) else (1.0,)
 
 
 @check()
 def leaves_global_state_alone(subject: Subject) -> None:
-    """Building and using it neither seeds nor draws from global random streams, and changes no global setting."""
+    """Building and using it never seeds torch's global stream, never touches Python's and numpy's, changes no setting.
+
+    It may draw from torch's, which the training loop seeds. Settings are torch's threads, default dtype and device,
+    gradient, anomaly and deterministic modes and matmul precision, and the working directory.
+    """
     behave = BEHAVIOURS[subject.entry.kind]
-    behave(subject)  # once before: libraries that it imports then may do as they please
-    after = []
-    for seed in (1, 2):
-        before = _settings()
-        torch.manual_seed(seed)
-        built(subject, seed=seed)
-        after.append(torch.get_rng_state())
-        behave(subject)
-        for name, value in _settings().items():
-            if not _same(value, before[name]):
-                raise Violation(
-                    f"changes {name}",
-                    cause="a call that sets or draws from something global, in building or using the component",
-                    mend="use a torch.Generator of your own for random numbers, and leave global settings to the user",
-                )
-    if torch.equal(*after):
+    with isolated(torch.device("cpu"), threads=1), contextlib.chdir(Path.cwd()):
+        behave(subject)  # once before: libraries that it imports then may do as they please
+    before = _settings()
+    torch.manual_seed(NOBODYS_SEED)
+    behave(replace(subject, seed=NOBODYS_SEED))
+    for name, value in _settings().items():
+        if not _same(value, before[name]):
+            raise Violation(
+                f"changes {name}",
+                cause="a call that sets or draws from something global, in building or using the component",
+                mend="use a torch.Generator of your own for random numbers, and leave global settings to the user",
+            )
+    if torch.initial_seed() != NOBODYS_SEED:
         raise Violation(
-            "seeds torch's global random stream: it is in the same state after building under two different seeds",
-            cause="a call of torch.manual_seed",
+            f"seeds torch's global random stream: built and used, it leaves it under the seed {torch.initial_seed()}",
+            cause="a call of torch.manual_seed or torch.seed",
             mend="take it out; where fixed numbers are wanted use torch.Generator().manual_seed(...)",
         )
 
@@ -151,10 +164,7 @@ def _settings() -> dict[str, Any]:
         "the state of Python's `random`": random.getstate(),
         "the state of numpy's global random stream": np.random.get_state(legacy=True),
         "torch's number of threads": torch.get_num_threads(),
-        "torch's default dtype": torch.get_default_dtype(),
-        "torch's default device": torch.get_default_device(),
-        "torch's gradient mode": torch.is_grad_enabled(),
-        "torch's deterministic mode": torch.are_deterministic_algorithms_enabled(),
+        **{name: read() for name, (read, _, _) in SETTINGS.items()},
         "the working directory": os.getcwd(),  # noqa: PTH109
     }
 

@@ -19,7 +19,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,21 +32,28 @@ from ..records import ComponentRef, Trial, TrialResult
 from ..trial import run_trial
 from .small_trials import small_trial
 
-PATIENCE = 90.0  # seconds that an act may take
-STARTING = 120.0  # seconds for the process to start, on top
-GRACE = 5.0  # seconds for workers to end
+STARTING = 120.0  # seconds for the process to start, on top of what its acts may take
 FAULTY = str(Path(__file__).with_name("faulty_losses.py"))
-ENDLESS = 1_000_000  # steps of a trial that nobody waits for
+SLOW_STEPS = 20  # of the trial that takes its time
 
 Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
+class Patience:
+    """Seconds: what an act may take, what workers may take to end after it, and what the slow trial takes."""
+
+    act: float = 90.0
+    ending: float = 5.0
+    slow: float = 20.0
+
+
+@dataclass(frozen=True)
 class Rehearsal:
-    """What was seen of an executor: records by act, and how its process ended, where that was not of itself."""
+    """What was seen of an executor: records by act, and by the act at hand how its process ended before its time."""
 
     acts: dict[str, list[Record]] = field(default_factory=dict)
-    end: str = ""
+    ends: dict[str, str] = field(default_factory=dict)
 
     def results(self, act: str) -> list[Record]:
         """The results that an act gave back, in order."""
@@ -58,18 +65,30 @@ class Rehearsal:
 
 
 @functools.cache
-def rehearsed(name: str, options: str, files: tuple[str, ...], acts: tuple[str, ...]) -> Rehearsal:
-    """The acts of an executor, by name and options as JSON, carried out in another process. Never raises on its account."""
+def rehearsed(name: str, options: str, files: tuple[str, ...], acts: tuple[str, ...], patience: Patience) -> Rehearsal:
+    """The acts of an executor, by name and options as JSON, carried out elsewhere. Never raises on its account.
+
+    An act that ends the process it runs in takes no other along: those go on in a new one.
+    """
+    rehearsal = Rehearsal()
+    while left := [act for act in acts if act not in rehearsal.acts]:
+        records, end = _carried_out([name, options, files, left, asdict(patience)], STARTING + len(left) * patience.act)
+        for record in records:
+            rehearsal.acts.setdefault(record["act"], []).append(record)
+        rehearsal.ends[records[-1]["act"] if records else ""] = end
+        if not records:  # it does not even start
+            break
+    return rehearsal
+
+
+def _carried_out(request: list[Any], patience: float) -> tuple[list[Record], str]:
+    """What was written down in a process of its own, and how that ended, where it did not by itself."""
     with tempfile.TemporaryDirectory(prefix="ganbench-check-") as folder:
         records = Path(folder) / "records"
-        request = json.dumps([name, options, files, acts, PATIENCE, str(records)])
         with (Path(folder) / "log").open("w+b") as log:
-            end = _run(request, STARTING + len(acts) * PATIENCE, log)
+            end = _run(json.dumps([*request, str(records)]), patience, log)
         lines = records.read_text(encoding="utf-8").splitlines() if records.exists() else []
-    by_act: dict[str, list[Record]] = {}
-    for record in map(json.loads, lines):
-        by_act.setdefault(record["act"], []).append(record)
-    return Rehearsal(by_act, end)
+    return [json.loads(line) for line in lines], end
 
 
 def _run(request: str, patience: float, log: Any) -> str:
@@ -105,32 +124,33 @@ def _run(request: str, patience: float, log: Any) -> str:
 
 
 class _Notebook:
-    """Writes records of the act at hand, each at once."""
+    """Writes records of the act at hand, each at once and with its time in seconds."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, patience: Patience) -> None:
         self._file = Path(path).open("a", encoding="utf-8")  # noqa: SIM115  (as long as the process)
+        self.patience = patience
         self.act = ""
 
     def write(self, what: str, **facts: Any) -> None:
-        self._file.write(json.dumps({"act": self.act, "what": what, **facts}) + "\n")
+        self._file.write(json.dumps({"act": self.act, "what": what, "at": time.monotonic(), **facts}) + "\n")
         self._file.flush()
 
 
 def rehearse() -> None:
     """Carry out the request on the command line, and end this process."""
     name, options, files, acts, patience, path = json.loads(sys.argv[1])
-    notebook = _Notebook(path)
+    notebook = _Notebook(path, Patience(**patience))
     catalog = catalogs.load((*files, FAULTY))
     executor = catalog.build("executor", catalog.check("executor", ComponentRef(name, json.loads(options)), "check"))
     for act in acts:
         notebook.act = act
         notebook.write("begins")
-        with _ended_after(patience, notebook):
+        with _ended_after(notebook.patience.act, notebook):
             try:
                 ACTS[act](executor, catalog, notebook)
             except (Exception, SystemExit) as error:
                 notebook.write("raised", error=f"{type(error).__name__}: {error}")
-            notebook.write("left", processes=_left_over())
+            notebook.write("left", processes=_left_over(notebook.patience.ending))
     sys.stdout.flush()
     os._exit(0)  # threads that an executor leaves do not keep the checker waiting
 
@@ -173,8 +193,10 @@ def _deadly(executor: Any, catalog: Catalog, notebook: _Notebook) -> None:
 
 
 def _closed(executor: Any, catalog: Catalog, notebook: _Notebook) -> None:
-    """A short trial and one without end: closed after the first result."""
-    trials = [small_trial(catalog), replace(small_trial(catalog, steps=ENDLESS), id="endless")]
+    """A slow trial between two short ones: closed after the first result, whichever that is."""
+    first, last = _healthy(catalog)
+    loss = {"name": "slow-on-purpose", "nap": notebook.patience.slow / SLOW_STEPS}
+    trials = [first, replace(small_trial(catalog, steps=SLOW_STEPS, loss=loss), id="slow"), last]
     running = executor.run(trials, _listener(notebook))
     _write_result(notebook, "result", next(iter(running)), trials)
     if hasattr(running, "close"):
@@ -230,9 +252,9 @@ def _write_result(notebook: _Notebook, what: str, result: Any, trials: Sequence[
     )
 
 
-def _left_over() -> list[str]:
-    """Processes that still run in this one's session after a moment's grace."""
-    deadline = time.monotonic() + GRACE
+def _left_over(grace: float) -> list[str]:
+    """Processes that still run in this one's session after so many seconds."""
+    deadline = time.monotonic() + grace
     while (running := _running()) and time.monotonic() < deadline:
         time.sleep(0.05)
     return running

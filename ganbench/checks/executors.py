@@ -7,34 +7,28 @@ from collections import Counter
 from typing import Any
 
 from .check import behaviour, check
-from .executor_rehearsal import Rehearsal, rehearsed
+from .executor_rehearsal import Patience, Rehearsal, rehearsed
 from .subject import Subject
 from .violation import NotApplicable, Violation
 
-ACTS = ("nothing", "mixed", "closed", "deadly")  # the last may end the process
+ACTS = ("nothing", "mixed", "closed", "deadly")
+PATIENCE = Patience()
 FEW = {"threads": 1, "workers": 2}  # where it has such options: small trials want no more
 TRIALS = ("first", "faulty", "last")
 
 
 def seen(subject: Subject, act: str) -> Rehearsal:
-    """What the executor did in that act. Raises NotApplicable where it did not live to be asked."""
+    """What the executor did in that act. Raises Violation where it could not be asked."""
     known = {k: v for k, v in FEW.items() if k in subject.entry.options and k not in subject.check_options}
     options = json.dumps({**subject.ref(**known).options}, sort_keys=True)
-    rehearsal = rehearsed(subject.entry.name, options, subject.catalog.plugins.files, ACTS)
-    if not rehearsal.acts:
+    rehearsal = rehearsed(subject.entry.name, options, subject.catalog.plugins.files, ACTS, PATIENCE)
+    if act not in rehearsal.acts:
         raise Violation(
-            f"does not start in a process of its own: it {rehearsal.end}",
+            f"does not start in a process of its own: it {rehearsal.ends['']}",
             cause="its plugin or its options do not reach another process",
             mend="build it from plain options, in a file or a package that can be imported anywhere",
         )
-    if act not in rehearsal.acts:
-        raise NotApplicable(f"it did not live to be asked: {_last_words(rehearsal)}")
     return rehearsal
-
-
-def _last_words(rehearsal: Rehearsal) -> str:
-    act = list(rehearsal.acts)[-1]
-    return f"before that it {how_it_ended(rehearsal, act)}"
 
 
 def how_it_ended(rehearsal: Rehearsal, act: str) -> str | None:
@@ -43,7 +37,7 @@ def how_it_ended(rehearsal: Rehearsal, act: str) -> str | None:
         return f"raised {raised['error']}"
     if hung := rehearsal.last(act, "hung"):
         return f"was not done after {hung['seconds']:g} s"
-    return None if rehearsal.last(act, "left") else rehearsal.end or "ended its process"
+    return None if rehearsal.last(act, "left") else rehearsal.ends.get(act) or "ended its process"
 
 
 @check("executor")
@@ -167,19 +161,37 @@ def has_nothing_to_do_without_trials(subject: Subject) -> None:
 def can_be_closed_early(subject: Subject) -> None:
     """It gives results as they come; closed after the first, as by Ctrl-C, it stops and its workers end."""
     rehearsal = seen(subject, "closed")
-    if not rehearsal.results("closed"):
+    why = how_it_ended(rehearsal, "closed")
+    closing = _seconds_of_closing(rehearsal)
+    if not rehearsal.results("closed") or _collects(rehearsal):
         raise Violation(
-            f"gives no result while other trials run: it {how_it_ended(rehearsal, 'closed')}",
+            f"gives no result before all trials have ended{f': it {why}' if why else ''}",
             cause="results are collected and given back together",
             mend="yield each result as it comes: it is stored then, and not lost if the run is stopped",
         )
-    if why := how_it_ended(rehearsal, "closed"):
+    if why or closing > PATIENCE.slow / 2:
         raise Violation(
-            f"closed after the first result, it {why}",
-            cause="the workers are waited for when the iterator is closed",
-            mend="end them in a `finally:` around the loop that yields",
+            f"closed after the first result, it {why or f'goes on for {closing:.0f} s'}",
+            cause="the trials that still run are waited for when the iterator is closed",
+            mend="end the workers in a `finally:` around the loop that yields",
         )
     _expect_nobody(rehearsal, "closed", "after it was closed with trials still running")
+
+
+def _collects(rehearsal: Rehearsal) -> bool:
+    """Whether all trials had begun, and the slow one had had its time, when the first result came."""
+    began: dict[str, float] = {}
+    for record in rehearsal.acts["closed"]:
+        if record["what"] == "result":
+            return began.keys() >= {"first", "slow", "last"} and record["at"] - began["slow"] >= PATIENCE.slow
+        if record["what"] == "event" and record["event"] == "TrialStarted":
+            began[record["trial"]] = record["at"]
+    return False
+
+
+def _seconds_of_closing(rehearsal: Rehearsal) -> float:
+    result, closed = rehearsal.last("closed", "result"), rehearsal.last("closed", "closed")
+    return closed["at"] - result["at"] if result and closed else 0.0
 
 
 def _expect_nobody(rehearsal: Rehearsal, act: str, when: str) -> None:

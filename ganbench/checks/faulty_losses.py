@@ -1,8 +1,9 @@
-"""A plugin file: losses that break, for executors to survive."""
+"""A plugin file: losses that break or dawdle, for executors to live with."""
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 
 from torch import Tensor
@@ -13,40 +14,53 @@ import ganbench
 CALLS = 5  # of D's loss that go well
 
 
-class _Faulty:
-    """The non-saturating loss, until it has been asked a few times."""
+class _NonSaturating:
+    """The non-saturating loss, which something else happens before."""
 
     def __init__(self) -> None:
         self.calls = 0
 
     def discriminator(self, d: ganbench.Judge, real: ganbench.Batch, fake: ganbench.Batch) -> Tensor:
         self.calls += 1
-        if self.calls > CALLS:
-            self.fail()
+        self.before()
         return softplus(-d(real)).mean() + softplus(d(fake)).mean()
 
     def generator(self, d: ganbench.Judge, real: ganbench.Batch, fake: ganbench.Batch) -> Tensor:
         return softplus(-d(fake)).mean()
 
-    def fail(self) -> None:
+    def before(self) -> None:
         raise NotImplementedError
 
 
-class Raises(_Faulty):
+class Raises(_NonSaturating):
     """Raises an error in the middle of training."""
 
-    def fail(self) -> None:
-        raise RuntimeError("broke on purpose")
+    def before(self) -> None:
+        if self.calls > CALLS:
+            raise RuntimeError("broke on purpose")
 
 
-class Dies(_Faulty):
+class Dies(_NonSaturating):
     """Ends its process in the middle of training, as a crash in native code does."""
 
-    def fail(self) -> None:
-        os._exit(3)
+    def before(self) -> None:
+        if self.calls > CALLS:
+            os._exit(3)
+
+
+class Slow(_NonSaturating):
+    """Goes well, and sleeps `nap` seconds at each update of D."""
+
+    def __init__(self, *, nap: float) -> None:
+        super().__init__()
+        self.nap = nap
+
+    def before(self) -> None:
+        time.sleep(self.nap)
 
 
 @ganbench.hookimpl
 def ganbench_losses() -> Iterator[ganbench.Component]:
     yield ganbench.Component("raises-on-purpose", Raises)
     yield ganbench.Component("dies-on-purpose", Dies)
+    yield ganbench.Component("slow-on-purpose", Slow)

@@ -274,7 +274,8 @@ def one_broken_sample_does_not_help(subject: Subject) -> None:
         fake[3].view(-1)[0] = math.nan
         for key, value in _survived(metric, case, fake, "samples of which one is NaN").items():
             gain = good[key] - value if direction(metric, key) == "lower" else value - good[key]
-            if gain > SLACK * abs(good[key] - ruined[key]) + 1e-6:
+            way = abs(good[key] - ruined[key])
+            if gain > SLACK * (way if math.isfinite(way) else 0.0) + 1e-6:
                 raise Violation(
                     f"one NaN among {N} samples improves {key} from {good[key]:.4g} to {value:.4g} on {case.name}",
                     cause="a sample that is not finite is left out, or counts as a perfect one",

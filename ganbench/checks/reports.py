@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import os
 import sys
 import tempfile
@@ -11,6 +12,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 from ..records import TrialResult
 from .check import behaviour, check
@@ -24,7 +26,15 @@ if TYPE_CHECKING:
     from ..comparison import Comparison
 
 FRAMES = ("trials", "scores", "findings", "comparison")
-TEXT = (".csv", ".htm", ".html", ".json", ".md", ".rst", ".svg", ".tex", ".toml", ".tsv", ".txt", ".xml", ".yaml")
+# All else is text. Pictures and archives may hold the time that they were made at.
+BINARY = {
+    *(".avif", ".bmp", ".gif", ".ico", ".jpeg", ".jpg", ".mp4", ".pdf", ".png", ".tif", ".tiff", ".webm", ".webp"),
+    *(".eot", ".otf", ".ttf", ".woff", ".woff2"),
+    *(".7z", ".bz2", ".gz", ".tar", ".tgz", ".xz", ".zip", ".zst"),
+    *(".docx", ".odp", ".ods", ".odt", ".pptx", ".xls", ".xlsx"),
+    *(".arrow", ".db", ".duckdb", ".feather", ".h5", ".hdf5", ".npy", ".npz", ".parquet", ".sqlite", ".sqlite3"),
+    *(".pickle", ".pkl", ".pt", ".pth", ".safetensors"),
+}
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 _touched: list[Path] | None = None  # what the checking thread changes on disk, while someone watches
@@ -49,8 +59,12 @@ def contents(folder: Path) -> dict[str, str]:
 
 
 def texts(folder: Path) -> dict[str, str]:
-    """The text files alone: pictures may hold the time they were drawn at."""
-    return {name: digest for name, digest in contents(folder).items() if Path(name).suffix in TEXT}
+    """The text files alone, as `contents`."""
+    return {name: digest for name, digest in contents(folder).items() if _is_text(Path(name))}
+
+
+def _is_text(file: Path) -> bool:
+    return file.suffix.lower() not in BINARY
 
 
 @check("report")
@@ -236,18 +250,45 @@ def leaves_the_comparison_alone(subject: Subject) -> None:
 
 @check("report")
 def text_is_utf_8(subject: Subject) -> None:
-    """Its text files are UTF-8, whatever the locale, with names of methods and data sets as they are."""
+    """Its text files are UTF-8, and none is opened in its folder without an encoding: that would be the machine's."""
     with place(mixed()) as (comparison, folder):
-        for file in subject.build().write(comparison, folder):
-            if file.suffix in TEXT:
-                try:
-                    file.read_bytes().decode("utf-8")
-                except UnicodeDecodeError as error:
-                    raise Violation(
-                        f"{file.name} is not UTF-8: {error}",
-                        cause="open() without an encoding, which takes the locale's",
-                        mend='write with encoding="utf-8"',
-                    ) from error
+        with _left_to_the_machine() as opened:
+            files = subject.build().write(comparison, folder)
+        for file in filter(_is_text, files):
+            try:
+                file.read_bytes().decode("utf-8")
+            except UnicodeDecodeError as error:
+                raise Violation(
+                    f"{file.name} is not UTF-8: {error}",
+                    cause="another encoding, or bytes in a file whose name says text",
+                    mend='write with encoding="utf-8"',
+                ) from error
+        if careless := sorted({file.name for file in opened if file.is_relative_to(folder.resolve())}):
+            raise Violation(
+                f"opens {', '.join(careless)} for writing without an encoding",
+                cause="open() or write_text() by themselves take the machine's, which need not be UTF-8",
+                mend='write with encoding="utf-8"',
+            )
+
+
+@contextlib.contextmanager
+def _left_to_the_machine() -> Iterator[list[Path]]:
+    """The files opened inside the block to write text, whose encoding is left to the machine's locale."""
+    opened: list[Path] = []
+    really_open = io.open
+
+    def opening(file: Any, mode: str = "r", buffering: int = -1, encoding: str | None = None, *a: Any, **k: Any) -> Any:
+        named = isinstance(file, str | bytes | os.PathLike)
+        if named and encoding in (None, "locale") and "b" not in mode and set(mode) & set("wax+"):
+            opened.append(Path(os.path.realpath(os.fsdecode(file))))
+        return really_open(file, mode, buffering, encoding, *a, **k)
+
+    with (
+        mock.patch("builtins.open", opening),
+        mock.patch("io.open", opening),
+        mock.patch("io.text_encoding", lambda encoding, stacklevel=2: encoding),  # pathlib fills in a name with it
+    ):
+        yield opened
 
 
 @behaviour("report")

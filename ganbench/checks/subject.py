@@ -26,11 +26,15 @@ TRIED = 2  # data specs for each network
 
 @dataclass(frozen=True)
 class Subject:
-    """A component of `catalog`; `options` replace its defaults where those do not suffice for checking."""
+    """A component of `catalog`; `options` replace its defaults where those do not suffice for checking.
+
+    `seed` is what torch's global stream is seeded with before it is built, where no other is asked for.
+    """
 
     entry: Entry
     catalog: Catalog
     options: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
 
     @property
     def id(self) -> str:
@@ -52,9 +56,9 @@ class Subject:
         asked = ComponentRef(self.entry.name, {**self.check_options, **options})
         return self.catalog.check(self.entry.kind, asked, self.id)
 
-    def build(self, *given: Any, seed: int = 0, **options: Any) -> Any:
+    def build(self, *given: Any, seed: int | None = None, **options: Any) -> Any:
         """The component, built under a random seed as a trial does. Raises NotApplicable where its data is not there."""
-        torch.manual_seed(seed)
+        torch.manual_seed(self.seed if seed is None else seed)
         try:
             return self.catalog.build(self.entry.kind, self.ref(**options), *given)
         except FileNotFoundError as error:

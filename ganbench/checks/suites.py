@@ -21,7 +21,6 @@ from .violation import NotApplicable, Violation
 
 PLAIN = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 DISTRIBUTION = re.compile(r"[A-Za-z0-9._-]+")
-LEFT_OUT = ("metric", "diagnosis")  # where it cannot serve a trial, the trial is made without it
 
 
 def path_of(subject: Subject) -> Path:
@@ -155,7 +154,7 @@ def unfolds_into_trials(subject: Subject) -> None:
 def every_part_is_of_use(subject: Subject) -> None:
     """No method and no data set is skipped everywhere, and each metric serves some data set."""
     trials = trials_of(subject)
-    reasons = {trial.id: _why_skipped(subject, trial) for trial in trials}
+    reasons = {trial.id: subject.catalog.why_skipped(trial) for trial in trials}
     for what in ("method", "dataset"):
         for name in dict.fromkeys(getattr(trial, what) for trial in trials):
             why = [reasons[trial.id] for trial in trials if getattr(trial, what) == name]
@@ -173,12 +172,6 @@ def every_part_is_of_use(subject: Subject) -> None:
                 cause="a metric for data of another kind",
                 mend="take it out, or add data that it serves",
             )
-
-
-def _why_skipped(subject: Subject, trial: Trial) -> str | None:
-    asked = ((kind, ref) for kind, refs in refs_of(trial).items() if kind not in LEFT_OUT for ref in refs)
-    reasons = (subject.catalog.skip(kind, ref, trial) for kind, ref in asked)
-    return next((why for why in reasons if why), None)
 
 
 @check("suite")
@@ -203,12 +196,12 @@ def its_components_build(subject: Subject) -> None:
 
 def _to_build(subject: Subject, trial: Trial) -> Iterator[tuple[str, ComponentRef, tuple[Any, ...]]]:
     """What the trial builds, kind by kind, and what each is built for."""
-    if _why_skipped(subject, trial):
+    if subject.catalog.why_skipped(trial):
         return
     for kind, refs in refs_of(trial).items():
         given = (trial.data,) if kind in ("generator", "discriminator") else ()
         for ref in refs:
-            if kind not in LEFT_OUT or subject.catalog.skip(kind, ref, trial) is None:
+            if subject.catalog.skip(kind, ref, trial) is None:
                 yield kind, ref, given
 
 

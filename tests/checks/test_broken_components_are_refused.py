@@ -25,6 +25,7 @@ REFUSALS = [
     ("generator", "Counts", "keeps-no-hidden-state", "answers differently"),
     ("generator", "Seeds", "leaves-global-state-alone", "seeds torch's global random stream"),
     ("generator", "DrawsFromNumpy", "leaves-global-state-alone", "changes the state of numpy's"),
+    ("generator", "MovesHouse", "leaves-global-state-alone", "changes the working directory"),
     ("generator", "Positional", "options-are-declared", "takes 'width' by position"),
     ("generator", "Unannotated", "options-are-declared", "option 'width' has no annotation"),
     ("generator", "DefaultOfAnotherType", "options-are-declared", "the default of option 'width', '3'"),
@@ -50,6 +51,12 @@ REFUSALS = [
     ("loss", "DropsLabels", "labels-travel-with-their-samples", "without their labels"),
     ("loss", "InPlace", "leaves-its-batches-alone", "changes the samples"),
     ("loss", "NoProbabilities", "probabilities-are-probabilities", "leaves [0, 1]"),
+    ("loss", "SeedsInUse", "leaves-global-state-alone", "seeds torch's global random stream"),
+    ("loss", "SeedsAtRandom", "leaves-global-state-alone", "seeds torch's global random stream"),
+    ("loss", "Debugs", "leaves-global-state-alone", "changes torch's anomaly mode"),
+    ("loss", "Hurries", "leaves-global-state-alone", "changes torch's matmul precision"),
+    ("loss", "TakesNothing", "builds-from-every-option", "with scale = 1.0 raises AttributeError"),
+    ("loss", "TakesNumbers", "builds-from-every-option", "with order = 2 raises KeyError"),
     ("loss", "DrawsOnce", "does-the-same-twice", "behaves differently built a second time"),
     ("regularizer", "Negative", "gives-a-scalar-that-is-not-negative", "its penalty is -"),
     ("regularizer", "PerSample", "gives-a-scalar-that-is-not-negative", "its penalty is shape (1,)"),
@@ -99,3 +106,7 @@ def test_a_broken_component_is_refused_by_the_check_meant_for_it(kind, name, che
 @pytest.mark.parametrize("kind", ["generator", "discriminator", "loss", "regularizer", "dataset"])
 def test_a_sound_component_passes_every_check(kind):
     assert failures(kind, "Sound") == {}
+
+
+def test_a_loss_may_draw_from_the_stream_that_the_training_loop_seeds():
+    assert failures("loss", "DrawsInUse") == {}

@@ -21,6 +21,7 @@ REFUSALS = [
         "RefusesNaN",
         {"broken-samples-never-look-good": "raises ValueError", "one-broken-sample-does-not-help": "raises"},
     ),
+    ("KindToOne", {"one-broken-sample-does-not-help": "one NaN among 300 samples improves KindToOne"}),
     ("InPlace", {"leaves-its-samples-alone": "changes the samples of ring"}),
     ("EqualCounts", {"scores-are-finite": "for 100 generated and 300 real samples of ring"}),
     ("Sound", {}),

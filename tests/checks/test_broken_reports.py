@@ -25,6 +25,10 @@ REFUSALS = [
     ("WantsTrials", {"serves-a-run-without-trials": "raises IndexError where no trial has ended yet"}),
     ("RenamesMethods", {"leaves-the-comparison-alone": "changes the tables of the comparison: trials"}),
     ("Latin1", {"text-is-utf-8": "trials.txt is not UTF-8"}),
+    ("Grows", {"writes-the-same-again": "other bytes the second time: trials.jsonl"}),
+    ("Latin1Log", {"text-is-utf-8": "trials.LOG is not UTF-8"}),
+    ("LeavesTheEncodingOpen", {"text-is-utf-8": "opens trials.md, trials.txt for writing without an encoding"}),
+    ("Draws", {}),
     ("Sound", {}),
 ]
 

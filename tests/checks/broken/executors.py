@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import ganbench
 
@@ -68,6 +69,29 @@ class Hangs(InProcess):
         yield from super().run(trials, emit)
         while trials:
             time.sleep(1)
+
+
+class LastFirst(InProcess):
+    """Begins with the last trial, as it may."""
+
+    def run(self, trials, emit):
+        return super().run(trials[::-1], emit)
+
+
+class MiddleFirst(InProcess):
+    """Begins in the middle, as it may."""
+
+    def run(self, trials, emit):
+        return super().run([*trials[1:], *trials[:1]], emit)
+
+
+class WaitsWhenClosed(InProcess):
+    """Hands all trials to a thread, which is waited for."""
+
+    def run(self, trials, emit):
+        with ThreadPoolExecutor(1) as pool:
+            for running in [pool.submit(ganbench.run_trial, trial, emit, threads=1) for trial in trials]:
+                yield running.result()
 
 
 class Collects(InProcess):

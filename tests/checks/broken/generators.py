@@ -1,6 +1,8 @@
 """Generators, each with one defect that its name states."""
 
 import copy
+import os
+import tempfile
 
 import numpy as np
 import torch
@@ -188,6 +190,14 @@ class SkipsAll(Sound):
     @staticmethod
     def skip(trial):
         return "not today"
+
+
+class MovesHouse(Sound):
+    """Changes into another folder."""
+
+    def forward(self, z, labels=None):
+        os.chdir(tempfile.gettempdir())
+        return super().forward(z, labels)
 
 
 @ganbench.hookimpl

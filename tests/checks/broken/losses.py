@@ -1,5 +1,7 @@
 """Losses, each with one defect that its name states."""
 
+from typing import Literal
+
 import torch
 import torch.nn.functional as F
 
@@ -106,6 +108,60 @@ class DrawsOnce(Sound):
     def generator(self, d, real, fake):
         self.calls[0] += 1
         return super().generator(d, real, fake) * (1 + 1e-3 * self.calls[0])
+
+
+class SeedsInUse(Sound):
+    """Wants the same numbers at every step."""
+
+    def discriminator(self, d, real, fake):
+        torch.manual_seed(0)
+        return super().discriminator(d, real, fake)
+
+
+class SeedsAtRandom(Sound):
+    """Wants other numbers in every run."""
+
+    def generator(self, d, real, fake):
+        torch.seed()
+        return super().generator(d, real, fake)
+
+
+class Debugs(Sound):
+    """Forgot to take the search for an anomaly out."""
+
+    def discriminator(self, d, real, fake):
+        torch.autograd.set_detect_anomaly(True)
+        return super().discriminator(d, real, fake)
+
+
+class Hurries(Sound):
+    """Makes everybody's products less precise."""
+
+    def __init__(self):
+        torch.set_float32_matmul_precision("medium")
+
+
+class DrawsInUse(Sound):
+    """Draws from the stream that the training loop has seeded, as it may."""
+
+    def discriminator(self, d, real, fake):
+        share = torch.rand(())
+        return super().discriminator(d, real, fake) * (0.9 + 0.1 * share)
+
+
+class TakesNothing(Sound):
+    """Breaks with a number where its default is none."""
+
+    def __init__(self, *, scale: float | None = None):
+        if scale is not None:
+            self.scale = scale.clamp(0, 1)
+
+
+class TakesNumbers(Sound):
+    """Breaks with one of the numbers that it declares to take, beside None."""
+
+    def __init__(self, *, order: Literal[1, 2] | None = None):
+        self.norm = None if order is None else {1: abs}[order]
 
 
 @ganbench.hookimpl

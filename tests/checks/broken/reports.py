@@ -99,6 +99,41 @@ class Latin1(Sound):
         return [folder / "trials.txt"]
 
 
+class Grows(Sound):
+    """Appends to what it wrote before."""
+
+    def write(self, comparison, folder):
+        with (folder / "trials.jsonl").open("a", encoding="utf-8") as file:
+            file.write("{}\n")
+        return [folder / "trials.jsonl"]
+
+
+class Latin1Log(Sound):
+    """Writes a log in the encoding of another age."""
+
+    def write(self, comparison, folder):
+        (folder / "trials.LOG").write_text("ü", encoding="latin-1")
+        return [folder / "trials.LOG"]
+
+
+class LeavesTheEncodingOpen(Sound):
+    """Writes in whatever encoding this machine has."""
+
+    def write(self, comparison, folder):
+        (folder / "trials.txt").write_text("plain")
+        with (folder / "trials.md").open("w") as file:
+            file.write("plain")
+        return [folder / "trials.txt", folder / "trials.md"]
+
+
+class Draws(Sound):
+    """Writes pictures, which hold the time that they were drawn at."""
+
+    def write(self, comparison, folder):
+        (folder / "curve.PNG").write_bytes(b"\xff" + str(time.time_ns()).encode())
+        return [*super().write(comparison, folder), folder / "curve.PNG"]
+
+
 @ganbench.hookimpl
 def ganbench_reports():
     for build in [Sound, *Sound.__subclasses__()]:
