@@ -2,67 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
-import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from functools import cache, cached_property, partial
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache, partial
 from typing import Any
 
 from . import plugins
 from .errors import RequestError, did_you_mean
 from .hookspecs import HOOKS
-from .options import Option, check_options, options_of
-from .plugins import Origin, Plugins
-from .records import Component, ComponentRef, Trial
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A component that can be asked for, and the plugin it came from."""
-
-    kind: str
-    component: Component
-    plugin: str
-    origin: Origin
-
-    @property
-    def name(self) -> str:
-        return self.component.name
-
-    @cached_property
-    def build(self) -> Any:
-        """The callable, imported if the component gave it as "module:name"."""
-        build = self.component.build
-        if not isinstance(build, str):
-            return build
-        module, _, name = build.partition(":")
-        with plugins.printing_aside():
-            return getattr(importlib.import_module(module), name)
-
-    @property
-    def summary(self) -> str:
-        """The first line of its docstring; of a suite, what its file says."""
-        if self.kind == "suite" and (said := _said_in(self.build)):
-            return said
-        doc = self.build.__doc__ or ""
-        if doc == type(self.build).__doc__:  # of what wraps it, not its own
-            return ""
-        return doc.strip().partition("\n")[0]
-
-    @property
-    def options(self) -> dict[str, Option]:
-        return options_of(self.build)
-
-    @property
-    def fault(self) -> str | None:
-        """Why the component cannot be loaded, where it cannot."""
-        try:
-            _ = self.build
-        except (Exception, SystemExit) as error:
-            return f"{type(error).__name__}: {error}"
-        return None
+from .offers import Entry, offered_by
+from .options import check_options
+from .plugins import Plugins
+from .records import ComponentRef, Trial
 
 
 class Catalog:
@@ -74,7 +25,7 @@ class Catalog:
         self._entries: dict[str, dict[str, Entry]] = {kind: {} for kind in HOOKS}
         for name in list(loaded.origins):
             try:
-                offered = _offered(loaded, name)
+                offered = offered_by(loaded, name)
             except (Exception, SystemExit) as error:  # none of its components then: a later look finds no others
                 loaded.set_aside(name, error)
                 continue
@@ -201,32 +152,6 @@ def load(files: tuple[str, ...] = ()) -> Catalog:
 @cache
 def _of(loaded: Plugins) -> Catalog:
     return Catalog(loaded)
-
-
-def _offered(loaded: Plugins, plugin: str) -> list[Entry]:
-    """What a plugin offers, of all kinds. Raises whatever its hooks raise, and TypeError for what is no component."""
-    entries: dict[tuple[str, str], Entry] = {}
-    for kind, hook in HOOKS.items():
-        for impl in getattr(loaded.manager.hook, hook).get_hookimpls():
-            if impl.plugin_name != plugin:
-                continue
-            with plugins.printing_aside():
-                components = list(impl.function())
-            for component in components:
-                if not isinstance(component, Component):
-                    raise TypeError(f"{hook} yields {component!r}, which is no ganbench.Component")
-                if (kind, component.name) in entries:
-                    raise ValueError(f"{hook} yields two components called {component.name!r}")
-                entries[kind, component.name] = Entry(kind, component, plugin, loaded.origins[plugin])
-    return list(entries.values())
-
-
-def _said_in(build: Callable[[], Path]) -> str:
-    """The summary in a suite's file; nothing where it cannot be read, which reading the suite will say."""
-    try:
-        return str(tomllib.loads(build().read_text(encoding="utf-8")).get("summary", ""))
-    except Exception:
-        return ""
 
 
 def as_ref(value: str | Mapping[str, Any], where: str) -> ComponentRef:

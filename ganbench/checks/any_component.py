@@ -38,11 +38,11 @@ def built(subject: Subject, seed: int = 0, **options: Any) -> Any:
 
 @check()
 def describes_itself(subject: Subject) -> None:
-    """`build` has a docstring, whose first line is the summary in `ganbench list`."""
+    """`build` has a docstring, or a suite's file a `summary`: what `ganbench list` says of it."""
     if not subject.entry.summary:
         raise Violation(
             f"{subject.id} has no summary",
-            cause="the class or function given as `build` has no docstring",
+            cause="the class or function given as `build` has no docstring, or the suite's file no `summary`",
             mend="write one: its first line is shown by `ganbench list`",
         )
 

@@ -8,9 +8,10 @@ from types import ModuleType
 from typing import Any
 
 from .. import catalog as catalogs
-from ..catalog import Catalog, Entry
+from ..catalog import Catalog
 from ..errors import RequestError, did_you_mean
 from ..hookspecs import HOOKS
+from ..offers import Entry
 from ..plugins import local_files
 from .subject import Subject
 

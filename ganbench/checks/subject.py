@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 
-from ..catalog import Catalog, Entry
+from ..catalog import Catalog
+from ..offers import Entry
 from ..records import Batch, ComponentRef, Components, DataSpec, Evaluation, Training, Trial
 from .violation import NotApplicable, Violation
 

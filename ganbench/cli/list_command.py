@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from .. import catalog as catalogs
-from ..catalog import Entry
 from ..hookspecs import HOOKS
+from ..offers import Entry
 from ..options import REQUIRED, Option, show
 from ..plugins import local_files
 from .tables import print_table

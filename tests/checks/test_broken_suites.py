@@ -16,7 +16,7 @@ REFUSALS = [
     ("misspelt-key", "can-be-read", "unknown key 'sedes'; did you mean 'seeds'?", "*"),
     ("renamed", "is-named-plainly", "calls itself 'sound' and is offered as 'renamed'", ()),
     ("shouts", "is-named-plainly", "'Hinge loss' is not made of small letters", ()),
-    ("wordless", "says-what-it-is-for", "has no summary", ()),
+    ("wordless", "says-what-it-is-for", "has no summary", ("describes-itself",)),
     ("misspelt-loss", "unfolds-into-trials", "no loss is called 'hnige'", UNFOLDED),
     ("broken-data", "unfolds-into-trials", "sigma = -1.0", UNFOLDED),
     ("useless-metric", "every-part-is-of-use", "metric 'modes' serves none of its data sets", ()),
