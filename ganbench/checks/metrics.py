@@ -4,97 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from typing import Any, get_args
 
 import torch
 from torch import Tensor
 
-from ..records import ComponentRef, DataSpec, Direction, Modes, Samples
+from ..records import Direction
 from .check import behaviour, check
-from .subject import Subject, trial_on
-from .violation import NotApplicable, Violation
+from .metric_cases import NOISE, Case, N, cases
+from .subject import Subject
+from .violation import Violation
 
-N = 300  # samples on a side
-NOISE = 3.0  # standard deviations of the data: samples that nobody would take for real
 FLOOR_SHARE = 0.5  # of the way from the real samples themselves to bad ones: few samples have a floor above 0
 SLACK = 0.05  # of that way: what one sample among many may move
 ROUNDING = 1e-5  # relative: sums in another order, in float32
-
-# Small built-in data sets, each of a kind of its own.
-DATASETS = (
-    ComponentRef("ring", {"sigma": 0.05, "size": N, "held_out": 2 * N}),
-    ComponentRef("grid", {"sigma": 0.1, "size": N, "held_out": 2 * N}),
-    ComponentRef("digits"),
-    ComponentRef("stacked-digits", {"size": N, "held_out": 2 * N}),
-)
-ENLARGED = DataSpec("images", (3, 32, 32), value_range=(-1.0, 1.0), classes=10)  # digits, where 8x8 are too small
-
-
-@dataclass(frozen=True)
-class Case:
-    """Real samples of one data set: `real` to judge by, `more_real` to be judged."""
-
-    name: str
-    real: Tensor
-    more_real: Tensor
-    spec: DataSpec
-    modes: Modes | None
-
-    def of(self, fake: Tensor) -> Samples:
-        """`fake`, to be judged against the real samples."""
-        return Samples(fake.clone(), self.real.clone(), self.spec, self.modes)
-
-    @cached_property
-    def noisy(self) -> Tensor:
-        """Real samples under noise so strong that little of them is left."""
-        noise = torch.randn(self.more_real.shape, generator=torch.Generator().manual_seed(1))
-        noisy = self.more_real + NOISE * self.real.std() * noise
-        return noisy if self.spec.value_range is None else noisy.clamp(*self.spec.value_range)
-
-    @cached_property
-    def collapsed(self) -> Tensor:
-        """Two real samples, repeated: what is left after mode collapse."""
-        return self.more_real[torch.arange(len(self.more_real)) % 2]
-
-    @cached_property
-    def ruined(self) -> Tensor:
-        """Both at once: one sample far from all real ones, repeated."""
-        farthest = (self.noisy - self.real.mean(0)).flatten(1).norm(dim=1).argmax()
-        return self.noisy[farthest].expand_as(self.noisy)
-
-
-def cases(subject: Subject) -> list[Case]:
-    """The data sets that the metric serves. Raises NotApplicable where it serves none of these."""
-    reasons = []
-    served = []
-    for ref in DATASETS:
-        dataset = subject.catalog.build("dataset", ref)
-        if why := _skip(subject, ref, dataset.spec):
-            reasons.append(f"{ref.name}: {why}")
-            continue
-        real, more_real = dataset.held_out().x[:N], dataset.training().x[:N]
-        served.append(Case(ref.name, real, more_real, dataset.spec, getattr(dataset, "modes", None)))
-    if served:
-        return served
-    if why := _skip(subject, ComponentRef("enlarged-digits"), ENLARGED):
-        raise NotApplicable("it skips the data sets that it could be tried on: " + "; ".join([*reasons, why]))
-    digits = subject.catalog.build("dataset", ComponentRef("digits"))
-    return [
-        Case("enlarged digits", _enlarge(digits.held_out().x[:N]), _enlarge(digits.training().x[:N]), ENLARGED, None)
-    ]
-
-
-def _skip(subject: Subject, ref: ComponentRef, spec: DataSpec) -> str | None:
-    trial = trial_on(spec)
-    trial = replace(trial, dataset=ref.name, components=replace(trial.components, dataset=ref))
-    return subject.catalog.skip("metric", subject.ref(), trial)
-
-
-def _enlarge(images: Tensor) -> Tensor:
-    """(N, 1, 8, 8) to (N, 3, 32, 32)."""
-    return images.repeat_interleave(4, 2).repeat_interleave(4, 3).expand(-1, 3, -1, -1).contiguous()
 
 
 def direction(metric: Any, key: str) -> Direction:

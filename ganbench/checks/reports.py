@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
-import os
-import sys
-import tempfile
-import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from unittest import mock
 
 from ..records import TrialResult
 from .check import behaviour, check
 from .stored_run import all_broken, mixed, stored
 from .subject import Subject
 from .violation import Violation
+from .watched_files import encoding_left_open, is_cache, watched
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,10 +30,6 @@ BINARY = {
     *(".arrow", ".db", ".duckdb", ".feather", ".h5", ".hdf5", ".npy", ".npz", ".parquet", ".sqlite", ".sqlite3"),
     *(".pickle", ".pkl", ".pt", ".pth", ".safetensors"),
 }
-WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-
-_touched: list[Path] | None = None  # what the checking thread changes on disk, while someone watches
-_watcher: int | None = None
 
 
 @contextlib.contextmanager
@@ -101,12 +92,12 @@ def writes_nowhere_else(subject: Subject) -> None:
     with place(mixed()) as (comparison, folder):
         root = folder.parent
         before = _outside(root, folder)
-        with _watched() as touched:
+        with watched() as touched:
             subject.build().write(comparison, folder)
         after = _outside(root, folder)
         changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
         named = {
-            str(path) for path in touched if not path.is_relative_to(folder.resolve()) and not _is_cache(path, root)
+            str(path) for path in touched if not path.is_relative_to(folder.resolve()) and not is_cache(path, root)
         }
         if changed or named:
             raise Violation(
@@ -118,53 +109,6 @@ def writes_nowhere_else(subject: Subject) -> None:
 
 def _outside(root: Path, folder: Path) -> dict[str, str]:
     return {k: v for k, v in contents(root).items() if not k.startswith(f"{folder.name}/")}
-
-
-def _is_cache(path: Path, root: Path) -> bool:
-    """Whether libraries may write there: compiled modules, caches, temporary files, devices."""
-    if path.is_relative_to(root.resolve()):
-        return False
-    home = Path.home()
-    named = (os.environ.get(name) for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "MPLCONFIGDIR"))
-    caches = [Path(tempfile.gettempdir()), Path("/dev"), home / ".cache", home / ".config", home / "Library/Caches"]
-    caches += [Path(name) for name in named if name]
-    return "__pycache__" in path.parts or any(path.is_relative_to(cache.resolve()) for cache in caches)
-
-
-@contextlib.contextmanager
-def _watched() -> Iterator[list[Path]]:
-    """The files that this thread opens for writing, moves or removes inside the block."""
-    global _touched, _watcher
-    _install()
-    touched: list[Path] = []
-    _touched, _watcher = touched, threading.get_ident()
-    try:
-        yield touched
-    finally:
-        _touched = _watcher = None
-
-
-def _install() -> None:
-    """Once for all: an audit hook stays as long as the process. It does nothing while nobody watches."""
-    if not getattr(_on_event, "installed", False):
-        sys.addaudithook(_on_event)
-        _on_event.installed = True  # type: ignore[attr-defined]
-
-
-def _on_event(event: str, arguments: tuple[Any, ...]) -> None:
-    if _touched is None or threading.get_ident() != _watcher:
-        return
-    changed: tuple[Any, ...] = ()
-    if event == "open":
-        path, _, flags = arguments
-        changed = (path,) if isinstance(flags, int) and flags & WRITING else ()
-    elif event in ("os.remove", "os.rmdir", "os.mkdir", "os.truncate"):
-        changed = arguments[:1]
-    elif event in ("os.rename", "os.link", "os.symlink"):
-        changed = arguments[:2]
-    for path in changed:
-        if isinstance(path, str | bytes | os.PathLike):
-            _touched.append(Path(os.path.realpath(os.fsdecode(path))))
 
 
 @check("report")
@@ -252,7 +196,7 @@ def leaves_the_comparison_alone(subject: Subject) -> None:
 def text_is_utf_8(subject: Subject) -> None:
     """Its text files are UTF-8, and none is opened in its folder without an encoding: that would be the machine's."""
     with place(mixed()) as (comparison, folder):
-        with _left_to_the_machine() as opened:
+        with encoding_left_open() as opened:
             files = subject.build().write(comparison, folder)
         for file in filter(_is_text, files):
             try:
@@ -269,26 +213,6 @@ def text_is_utf_8(subject: Subject) -> None:
                 cause="open() or write_text() by themselves take the machine's, which need not be UTF-8",
                 mend='write with encoding="utf-8"',
             )
-
-
-@contextlib.contextmanager
-def _left_to_the_machine() -> Iterator[list[Path]]:
-    """The files opened inside the block to write text, whose encoding is left to the machine's locale."""
-    opened: list[Path] = []
-    really_open = io.open
-
-    def opening(file: Any, mode: str = "r", buffering: int = -1, encoding: str | None = None, *a: Any, **k: Any) -> Any:
-        named = isinstance(file, str | bytes | os.PathLike)
-        if named and encoding in (None, "locale") and "b" not in mode and set(mode) & set("wax+"):
-            opened.append(Path(os.path.realpath(os.fsdecode(file))))
-        return really_open(file, mode, buffering, encoding, *a, **k)
-
-    with (
-        mock.patch("builtins.open", opening),
-        mock.patch("io.open", opening),
-        mock.patch("io.text_encoding", lambda encoding, stacklevel=2: encoding),  # pathlib fills in a name with it
-    ):
-        yield opened
 
 
 @behaviour("report")

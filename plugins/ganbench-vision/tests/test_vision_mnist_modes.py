@@ -21,7 +21,7 @@ from sklearn.datasets import load_digits
 from torch.nn import functional
 
 import ganbench.checks
-from ganbench.checks.metrics import Case
+from ganbench.checks.metric_cases import Case
 from ganbench.checks.subject import trial_on
 
 
