@@ -71,7 +71,10 @@ def offered_by(loaded: Plugins, plugin: str) -> list[Entry]:
             if impl.plugin_name != plugin:
                 continue
             with printing_aside():
-                components = list(impl.function())
+                made = impl.function()
+                if made is None or isinstance(made, Component):
+                    raise TypeError(f"{hook} returns {type(made).__name__}; write `yield ganbench.Component(...)`")
+                components = list(made)
             for component in components:
                 if not isinstance(component, Component):
                     raise TypeError(f"{hook} yields {component!r}, which is no ganbench.Component")

@@ -68,7 +68,7 @@ class Plugins:
         """Leave a plugin out and say so; raises RequestError where GANBENCH_STRICT=1, unless it is not `fatal`."""
         if self.manager.has_plugin(name):
             self.manager.unregister(name=name)
-        reason = f"{type(error).__name__}: {error}".splitlines()[0].rstrip()
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         self.broken[name] = reason
         complain(f"plugin {name!r} is left out: {reason}", error, fatal=fatal)
 
@@ -115,7 +115,7 @@ def printing_aside() -> contextlib.AbstractContextManager[object]:
 
 def complain(line: str, error: BaseException | None = None, *, fatal: bool = True) -> None:
     """Warn of a fault among the plugins; raises RequestError where GANBENCH_STRICT=1, unless it is not `fatal`."""
-    if fatal and os.environ.get("GANBENCH_STRICT") == "1":
+    if fatal and os.environ.get("GANBENCH_STRICT", "0") not in ("", "0"):
         raise RequestError(line) from error
     warnings.warn(line, stacklevel=2)
 
@@ -148,6 +148,8 @@ def _register(plugins: Plugins, name: str, load_module: Callable[[], object], or
     try:
         module = load_module()
         contract = getattr(module, "ganbench_contract", hookspecs.CONTRACT_VERSION)
+        if not isinstance(contract, int):
+            raise TypeError(f"ganbench_contract = {contract!r} must be a whole number")
         if contract > hookspecs.CONTRACT_VERSION:
             raise ImportError(
                 f"made for plugin contract {contract}, and this ganbench knows {hookspecs.CONTRACT_VERSION}: "

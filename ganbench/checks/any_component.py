@@ -17,7 +17,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..errors import RequestError
+from ..catalog import as_ref
+from ..errors import RequestError, did_you_mean
+from ..hookspecs import HOOKS
 from ..options import REQUIRED, Option, convert
 from ..seeding import SETTINGS, isolated
 from . import networks
@@ -69,14 +71,32 @@ def options_are_declared(subject: Subject) -> None:
                 cause="the annotation is missing, or names a type that is imported for type checkers only",
                 mend=f"annotate it, as `{option.name}: float = ...`",
             )
-        if option.default is not REQUIRED:
+        if option.part:
+            _check_part(subject, option)
+        elif option.default is not REQUIRED:
             _check_default(option)
+
+
+def _check_part(subject: Subject, option: Option) -> None:
+    """A part is of a kind there is, and by default a component there is."""
+    try:
+        if option.part not in HOOKS:
+            raise RequestError(
+                f"no kind of component is called {option.part!r}; {did_you_mean(str(option.part), HOOKS)}"
+            )
+        if isinstance(option.default, str | dict):
+            subject.catalog.check(option.part, as_ref(option.default, option.name), option.name)
+    except RequestError as error:
+        raise Violation(
+            f"option {option.name!r} names a component that there is not: {error}",
+            cause="a slip in the kind or in the name",
+            mend="see `ganbench list` for the kinds and names that there are",
+        ) from None
 
 
 def _check_default(option: Option) -> None:
     try:
-        if not option.part:
-            convert(json.loads(json.dumps(option.default)), option.type, option.name)
+        convert(json.loads(json.dumps(option.default)), option.type, option.name)
     except (RequestError, TypeError) as error:
         raise Violation(
             f"the default of option {option.name!r}, {option.default!r}, is not what it declares: {error}",

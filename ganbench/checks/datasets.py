@@ -126,8 +126,9 @@ def held_out_samples_are_not_trained_on(subject: Subject) -> None:
     if shared > SHARED:
         raise Violation(
             f"{shared:.1%} of its held-out samples are in the training part as well",
-            cause="both parts are drawn from one pool",
-            mend="split first, and draw each part from its own side",
+            cause="both parts are drawn from one pool, or the data can take few values only",
+            mend="split first, and draw each part from its own side; where repeats are the data's nature, declare it in "
+            "expected_failures",
         )
 
 

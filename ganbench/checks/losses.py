@@ -77,9 +77,9 @@ def sends_g_towards_real(subject: Subject) -> None:
     loss = subject.build()
     real, fake = points(0.5), points(-0.5)
     slope = torch.autograd.grad(loss.generator(first_coordinate, real, fake), fake.x, allow_unused=True)[0]
-    if slope is None or not slope.any():
+    if slope is None or not slope[:, 0].all():
         raise Violation(
-            "G gets no gradient from generated samples",
+            "G gets no gradient from generated samples, or from some of them none",
             cause="generator() does not use d(fake), or detaches it",
             mend="compute G's loss from d(fake)",
         )
@@ -99,9 +99,9 @@ def teaches_d_to_tell_them_apart(subject: Subject) -> None:
     value = loss.discriminator(first_coordinate, real, fake)
     at_real, at_fake = torch.autograd.grad(value, [real.x, fake.x], allow_unused=True)
     for name, slope, sign in (("real", at_real, -1), ("generated", at_fake, 1)):
-        if slope is None or not slope.any():
+        if slope is None or not slope[:, 0].all():
             raise Violation(
-                f"D learns nothing from {name} samples",
+                f"D learns nothing from {name} samples, or from some of them",
                 cause="discriminator() does not use them, or detaches their logits",
                 mend="compute D's loss from d(real) and d(fake)",
             )
@@ -146,6 +146,22 @@ def _expect_gradient(player: str, learns: nn.Module, frozen: nn.Module) -> None:
             cause="the loss turns requires_grad on, or calls backward itself",
             mend="return the loss and leave gradients to the training loop",
         )
+
+
+@check("loss")
+def is_a_mean_over_the_batch(subject: Subject) -> None:
+    """A batch of the same samples twice has the same loss: its size is no matter of the loss's."""
+    loss = subject.build()
+    once, twice = (-1.0, 0.3, 2.0), (-2.0, 0.1, 1.0)
+    for player, value_of in both(loss).items():
+        small = float(value_of(first_coordinate, points(*once), points(*twice)).detach())
+        large = float(value_of(first_coordinate, points(*once, *once), points(*twice, *twice)).detach())
+        if abs(large - small) > 0.5 * max(0.1, abs(small)):  # twice as much, not what a loss may draw at random
+            raise Violation(
+                f"the {player}'s loss is {small:.4g} for a batch and {large:.4g} for the same samples twice",
+                cause="a sum over the batch",
+                mend="return (...).mean(), so that a learning rate means the same at every batch size",
+            )
 
 
 @check("loss")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, get_args
@@ -16,6 +17,7 @@ from .metric_cases import NOISE, Case, N, cases
 from .subject import Subject
 from .violation import Violation
 
+NAME = re.compile(r"[\w.-]+", re.ASCII)
 FLOOR_SHARE = 0.5  # of the way from the real samples themselves to bad ones: few samples have a floor above 0
 SLACK = 0.05  # of that way: what one sample among many may move
 ROUNDING = 1e-5  # relative: sums in another order, in float32
@@ -45,6 +47,12 @@ def better_is_declared(subject: Subject) -> None:
                 mend=f'return a mapping such as {{"{subject.entry.name}": value}}',
             )
         for key, value in scores.items():
+            if not isinstance(key, str) or not NAME.fullmatch(key):
+                raise Violation(
+                    f"names a score {key!r}",
+                    cause="a name made for reading, not for a column",
+                    mend="use letters, digits, dashes, dots and underscores",
+                )
             better = getattr(metric, "better", None)
             stated = better.get(key) if isinstance(better, Mapping) else better
             if stated not in get_args(Direction):

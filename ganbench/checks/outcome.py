@@ -31,6 +31,9 @@ class Outcome:
 
 def carry_out(subject: Subject) -> Iterator[Outcome]:
     """Every check of the subject's kind, one after the other."""
+    if fault := subject.entry.fault:
+        yield Outcome(subject.id, "can-be-imported", "failed", f"cannot be imported: {fault}")
+        return
     checks = checks_of(subject.entry.kind)
     names = [check.name for check in checks]
     for name in subject.expected_failures:

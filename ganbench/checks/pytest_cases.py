@@ -19,7 +19,10 @@ def cases(*wanted: str | ModuleType, options: Mapping[str, Mapping[str, Any]] | 
     """
     import pytest
 
-    pairs = [(subject, check) for subject in select(wanted, options) for check in checks_of(subject.entry.kind)]
+    subjects = select(wanted, options)
+    for subject in subjects:
+        _ = subject.entry.build  # what cannot be imported says so here, once
+    pairs = [(subject, check) for subject in subjects for check in checks_of(subject.entry.kind)]
     ids = [f"{subject.id}-{check.name}" for subject, check in pairs]
 
     @pytest.mark.parametrize(("subject", "check"), pairs, ids=ids)

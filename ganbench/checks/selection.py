@@ -51,14 +51,16 @@ def _meant(name: str, every: Sequence[Entry], catalog: Catalog) -> list[Entry]:
     if _is_path(name):
         found = [entry for entry in every if entry.plugin == str(Path(name).resolve())]
         if not found:
-            raise RequestError(f"{name} offers no component; write a hook such as ganbench_losses, see docs/plugins.md")
+            raise RequestError(
+                f"{name} offers no component; write a hook such as ganbench_losses under @ganbench.hookimpl"
+            )
         return found
     kind, _, bare = name.rpartition("/")
     found = [e for e in every if e.name == bare and (not kind or e.kind == kind)]
     found = found or [e for e in every if name in (e.origin.distribution, e.plugin)]
     listeners = {n for plugin, origin in catalog.plugins.origins.items() for n in (plugin, origin.distribution)}
     if not found and name not in listeners:  # one that only listens offers nothing to check
-        known = {e.name for e in every} | {e.origin.distribution for e in every} | {f"{e.kind}/{e.name}" for e in every}
+        known = {e.name for e in every} | {e.origin.distribution for e in every}
         broken = "".join(f"; plugin {p!r} failed to load: {why}" for p, why in catalog.plugins.broken.items())
         raise RequestError(
             f"no component, distribution or file is called {name!r}; {did_you_mean(name, known)}{broken}"
@@ -67,11 +69,16 @@ def _meant(name: str, every: Sequence[Entry], catalog: Catalog) -> list[Entry]:
 
 
 def _is_path(name: str) -> bool:
-    if not name.endswith(".py"):
-        return False
-    if not Path(name).is_file():
+    path = Path(name)
+    if path.is_dir() and name:
+        raise RequestError(f"{name} is a folder; give a plugin's .py file, or install the project and give its name")
+    if path.name == "__init__.py":
+        raise RequestError(f"{name} is part of a package, which has to be installed; give its distribution's name then")
+    if path.exists() and path.suffix != ".py":
+        raise RequestError(f"{name} is no Python file; give a plugin's .py file, or a name")
+    if path.suffix == ".py" and not path.is_file():
         raise RequestError(f"there is no file {name}")
-    return True
+    return path.suffix == ".py"
 
 
 def _file_of(module: ModuleType) -> str:

@@ -20,6 +20,9 @@ def show_comparison(comparison: Comparison) -> None:
     console = Console(width=width(), highlight=False)
     for note in comparison.damaged:
         console.print(f"left out: {note}", markup=False)
+    skipped = comparison.trials[comparison.trials.status == "skipped"]
+    for row in skipped.drop_duplicates(["dataset", "method", "reason"]).itertuples():
+        console.print(f"skipped: {row.method} on {row.dataset}: {row.reason}", markup=False)
     for dataset in comparison.trials.dataset.unique():
         console.print(_table(comparison, dataset))
 

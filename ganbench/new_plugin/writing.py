@@ -18,10 +18,10 @@ def write(project: Project, folder: Path, catalog: Catalog) -> list[Path]:
     knows a plugin or a component by one of the project's names.
     """
     _check_clashes(project, catalog)
-    target = folder.resolve()
-    if target.exists() and not target.is_dir():
-        raise RequestError(f"{folder} is a file; give another folder with --output")
     try:
+        target = folder.resolve()
+        if target.exists() and not target.is_dir():
+            raise RequestError(f"{folder} is a file; give another folder with --output")
         if target.exists() and any(target.iterdir()):
             raise RequestError(f"folder {folder} is not empty; give another with --output")
         _write_whole(project.files(), target)

@@ -215,10 +215,12 @@ def load_faulty(names: list[str], folder: Path, undisturbed: Path) -> None:
     site.mkdir(parents=True)
     install(names, site)
     wanting = FAULTY.format(fault="wanting", loss="twice", generator='{ name = "mlp", width = 16 }', settings="")
-    said, output = run(folder, SUITE + wanting + HEALTHY, site)
+    listens = names == ["listener_exits"]  # it loads, and so nothing of it is wanting
+    said, output = run(folder, SUITE + ("" if listens else wanting) + HEALTHY, site)
     made = results(output)
-    assert made["wanting"].status == "error" and "'twice'" in made["wanting"].reason
-    assert said.returncode == 1
+    assert said.returncode == (0 if listens else 1)
+    if not listens:
+        assert made["wanting"].status == "error" and "'twice'" in made["wanting"].reason
     for name in names:
         assert AT_LOADING[name][1] in said.stderr
     assert said.stdout.count("a flood") == 0

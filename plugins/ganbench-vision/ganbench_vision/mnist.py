@@ -172,5 +172,5 @@ def _tensor(file: Path, md5: dict[str, str], read: Callable[[str], torch.Tensor]
             return read(str(extract_archive(str(file), folder)))
     except (AssertionError, EOFError, IndexError, OSError, RuntimeError, TypeError, ValueError, zlib.error) as error:
         raise ValueError(
-            f"{file} cannot be read as an IDX file ({' '.join(str(error).split())}); fetch it again"
+            f"{file} cannot be read as an IDX file ({' '.join(str(error).split()) or type(error).__name__}); fetch it again"
         ) from error

@@ -1,6 +1,7 @@
 """Losses, each with one defect that its name states."""
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -30,6 +31,26 @@ class Number(Sound):
 
     def generator(self, d, real, fake):
         return super().generator(d, real, fake).item()
+
+
+class Sums(Sound):
+    """Adds up instead of taking the mean."""
+
+    def generator(self, d, real, fake):
+        return F.softplus(-d(fake)).sum()
+
+
+class FirstAlone(Sound):
+    """Looks at the first sample of each batch."""
+
+    def generator(self, d, real, fake):
+        return F.softplus(-d(fake)[0])
+
+
+class PartIsMissing(Sound):
+    """Is made of a component that there is not."""
+
+    def __init__(self, *, of: Annotated[Callable[..., Any], ganbench.Part("loss")] = "hinged") -> None: ...
 
 
 class Overflows(Sound):
