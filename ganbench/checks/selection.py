@@ -60,6 +60,7 @@ def _meant(name: str, every: Sequence[Entry], catalog: Catalog) -> list[Entry]:
     found = found or [e for e in every if name in (e.origin.distribution, e.plugin)]
     listeners = {n for plugin, origin in catalog.plugins.origins.items() for n in (plugin, origin.distribution)}
     if not found and name not in listeners:  # one that only listens offers nothing to check
+        _refuse_path(name)
         known = {e.name for e in every} | {e.origin.distribution for e in every}
         broken = "".join(f"; plugin {p!r} failed to load: {why}" for p, why in catalog.plugins.broken.items())
         raise RequestError(
@@ -70,15 +71,19 @@ def _meant(name: str, every: Sequence[Entry], catalog: Catalog) -> list[Entry]:
 
 def _is_path(name: str) -> bool:
     path = Path(name)
-    if path.is_dir() and name:
-        raise RequestError(f"{name} is a folder; give a plugin's .py file, or install the project and give its name")
     if path.name == "__init__.py":
         raise RequestError(f"{name} is part of a package, which has to be installed; give its distribution's name then")
-    if path.exists() and path.suffix != ".py":
-        raise RequestError(f"{name} is no Python file; give a plugin's .py file, or a name")
     if path.suffix == ".py" and not path.is_file():
         raise RequestError(f"there is no file {name}")
     return path.suffix == ".py"
+
+
+def _refuse_path(name: str) -> None:
+    """Raises RequestError for a path that is no plugin file, now that it is no name either."""
+    if name and Path(name).is_dir():
+        raise RequestError(f"{name} is a folder; give a plugin's .py file, or install the project and give its name")
+    if Path(name).exists():
+        raise RequestError(f"{name} is no Python file; give a plugin's .py file, or a name")
 
 
 def _file_of(module: ModuleType) -> str:
