@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 from torch import Tensor
@@ -14,7 +15,7 @@ import ganbench
 CALLS = 5  # of D's loss that go well
 
 
-class _NonSaturating:
+class _NonSaturating(ABC):
     """The non-saturating loss, which something else happens before."""
 
     def __init__(self) -> None:
@@ -28,8 +29,9 @@ class _NonSaturating:
     def generator(self, d: ganbench.Judge, real: ganbench.Batch, fake: ganbench.Batch) -> Tensor:
         return softplus(-d(fake)).mean()
 
+    @abstractmethod
     def before(self) -> None:
-        raise NotImplementedError
+        """What happens before each update of D."""
 
 
 class Raises(_NonSaturating):
