@@ -206,7 +206,10 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Finding:
-    """What a diagnosis says: what, now or at the end, since when, how sure, from what, and what to change."""
+    """What a diagnosis says: what, now or at the end, since when, how sure, from what, and what to change.
+
+    `remedy` is settings of a method as a suite writes them, with commas between: `d_steps = 1, regularizers = ["r1"]`.
+    """
 
     diagnosis: str
     horizon: Horizon
@@ -216,6 +219,8 @@ class Finding:
     summary: str
     evidence: Mapping[str, Evidence]
     remedy: str
+    cause: str = ""  # the other failure that this one follows from, where it does
+    track_record: str = ""  # how the remedy has fared where it was tried
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ SCORES = [
 ]
 FINDINGS = [
     *("suite", "trial", "dataset", "method", "seed", "diagnosis", "horizon", "severity", "confidence"),
-    *("onset_step", "summary", "evidence", "remedy"),
+    *("onset_step", "summary", "evidence", "remedy", "cause", "track_record"),
 ]
 COMPARISON = [
     *("suite", "dataset", "method", "metric", "better", "n_seeds", "n_scored", "failed", "failure_rate"),
