@@ -31,6 +31,7 @@ from .records import (
 
 if TYPE_CHECKING:
     from .comparison import Comparison, load
+    from .monitor import Monitor
     from .observation import input_gradient
     from .protocols import Judge, View
     from .trial import run_trial
@@ -41,6 +42,7 @@ __version__ = "0.1.0"
 _LAZY = {
     "Comparison": "comparison",
     "Judge": "protocols",
+    "Monitor": "monitor",
     "View": "protocols",
     "input_gradient": "observation",
     "load": "comparison",
@@ -65,6 +67,7 @@ __all__ = [
     "History",
     "Judge",
     "Modes",
+    "Monitor",
     "Part",
     "RequestError",
     "RunEnded",

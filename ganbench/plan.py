@@ -40,8 +40,10 @@ def unfold(
     diagnoses = _diagnoses(suite, catalog)
     trials = []
     for label, dataset in suite.datasets.items():
+        spec = specs[label]
         for method, entry in suite.methods.items():
-            spec = specs[label]
+            if not any(fnmatchcase(method, pattern) for pattern in dataset.methods):
+                continue
             own = {"points": entry.points, "images": entry.images, UNKNOWN.kind: {**entry.images, **entry.points}}[
                 spec.kind
             ]

@@ -41,7 +41,7 @@ BUILTINS = tuple(
         "executors",
         "suites",
     )
-)
+) + ("ganbench.zoo.sabotage", "ganbench.zoo.truth", "ganbench.zoo.suites")
 
 
 @dataclass(frozen=True)

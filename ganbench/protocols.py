@@ -93,19 +93,57 @@ class Metric(Protocol):
     def score(self, samples: Samples) -> Mapping[str, float]: ...
 
 
+class JudgeOfGames(Protocol):
+    """A metric of the whole game, of D as well as of G's samples. Such a score has no floor."""
+
+    better: Direction | Mapping[str, Direction]
+
+    def score_game(self, samples: Samples, game: Game) -> Mapping[str, float]: ...
+
+
+class Game(Protocol):
+    """A run in the middle of its training: to look at through `view`, and to play on under other rules.
+
+    `play_on` leaves the run as it is and returns a copy of it, `steps` further on. `more_regularizers` are added to the
+    run's own; `settings` stand in for those of its training, whose learning rates are multiplied by `lr_d` and `lr_g`.
+    """
+
+    steps_done: int
+    steps: int
+
+    @property
+    def view(self) -> View: ...
+
+    def play_on(
+        self,
+        steps: int,
+        *,
+        lr_d: float = 1.0,
+        lr_g: float = 1.0,
+        more_regularizers: Mapping[str, Any] | None = None,
+        **settings: Any,
+    ) -> Game: ...
+
+
 class View(Protocol):
-    """A run as observers see it: looking through it changes nothing, and every draw is the observer's own."""
+    """A run as observers see it: looking through it changes nothing, and every draw is the observer's own.
+
+    `game` is there where the run can be played on, and None where it cannot: in a loop that is not ours.
+    """
 
     step: int
     steps: int
     data: DataSpec
     data_std: float
+    game: Game | None
 
     def real(self, n: int) -> Batch: ...
 
     def held_out(self, n: int) -> Batch: ...
 
     def fake(self, n: int) -> Batch: ...
+
+    def evaluated(self, n: int) -> Batch: ...
 
     def judge(self, batch: Batch) -> Tensor: ...
 

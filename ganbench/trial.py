@@ -20,7 +20,7 @@ from .observation import Observer, RunView, Schedule
 from .pool import Pool
 from .records import Artifacts, Finding, Score, Trial, TrialResult
 from .seeding import isolated, plant, seed_for, undisturbed
-from .training import GAN, train
+from .training import GAN, Game, train
 
 KEPT_SAMPLES = 1000  # of the last evaluation, for pictures and for looking at them again
 
@@ -76,7 +76,7 @@ def _train(run: LiveTrial, trial: Trial, emit: Callable[[Event], None]) -> Trial
 
     def evaluate(step: int) -> Sequence[Score]:
         with undisturbed(run.gan.device):
-            return run.evaluator.score(step, run.samples())
+            return run.evaluator.score(step, run.samples(), run.game)
 
     def diagnose_so_far() -> Sequence[Finding]:
         with undisturbed(run.gan.device):
@@ -99,6 +99,7 @@ class LiveTrial:
     """The live objects of a trial."""
 
     gan: GAN
+    game: Game
     view: RunView
     observer: Observer
     evaluator: Evaluator
@@ -136,8 +137,10 @@ class LiveTrial:
             steps=trial.training.steps,
             average=gan.average,
         )
+        view.game = game = Game(gan, view)
         return cls(
             gan=gan,
+            game=game,
             view=view,
             observer=Observer(view, diagnoses),
             evaluator=Evaluator(

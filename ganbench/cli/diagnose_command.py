@@ -2,36 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
 from .. import catalog as catalogs
 from ..diagnosis import diagnose
 from ..plugins import local_files
-from ..records import TrialResult
+from ..records import ComponentRef, Finding, History, Trial, TrialResult
 from ..store import Store, Unreadable, read_history
+
+Rows = list[dict[str, object]]
+NOWHERE = {"suite": "", "dataset": "", "method": "", "seed": None}  # a log does not say
 
 
 @click.command("diagnose")
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("path", metavar="PATH", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="A list of findings, keys as in findings.csv.")
-def command(folder: Path, as_json: bool) -> int:
-    """The findings of a stored run, made again from its histories."""
-    store = Store(folder)
-    results, damaged = store.results()
-    files = dict.fromkeys(file for result in results for file in result.trial.plugin_files if Path(file).is_file())
-    catalog = catalogs.load(tuple(dict.fromkeys([*local_files(Path.cwd()), *files])))
-    rows: list[dict[str, object]] = []
-    for result in results:
-        try:
-            rows += _findings(store, result, catalog)
-        except Unreadable as error:
-            damaged.append(str(error))
-        except Exception as error:  # one trial's diagnosis costs no other
-            damaged.append(f"{result.trial.id}: {type(error).__name__}: {error}")
-    for note in damaged:
-        click.echo(f"ganbench: left out: {note}", err=True)
+@click.option(
+    "--pattern", "patterns", multiple=True, metavar="REGEX", help="Reads a plain text: named groups are its columns."
+)
+def command(path: Path, as_json: bool, patterns: tuple[str, ...]) -> int:
+    """Findings of a stored run, made again, or of what another program logged.
+
+    PATH is a folder of `ganbench run`; a CSV of losses or other signals; TensorBoard event files; a file of one JSON
+    object a line, such as StyleGAN's training_stats.jsonl; a history.parquet; or a folder of these. A plain text is
+    read with a pattern for each kind of line:
+
+        ganbench diagnose train.log --pattern '(?P<step>\\d+): D (?P<loss_d>\\S+) G (?P<loss_g>\\S+)'
+
+    Losses alone show little, and the findings say so: see docs/foreign-logs.md. Exit code 2: there is nothing to read.
+    """
+    if _is_run(path):
+        rows, n, notes = _of_run(Store(path))
+    else:
+        rows, n, notes = _of_logs(path, patterns)
+    for note in notes:
+        click.echo(f"ganbench: {note}", err=True)
     if as_json:
         import msgspec
 
@@ -39,18 +48,93 @@ def command(folder: Path, as_json: bool) -> int:
         return 0
     for row in rows:
         click.echo(f"{row['trial']}: {row['severity']}: {row['diagnosis']} since step {row['onset_step']}")
-        click.echo(f"  {row['summary']}\n  remedy: {row['remedy']}")
-    click.echo(f"{len(rows)} findings in {len(results)} trials")
+        said = {"remedy": row["remedy"], "follows from": row["cause"], "track record": row["track_record"]}
+        click.echo("\n".join([f"  {row['summary']}", *(f"  {what}: {text}" for what, text in said.items() if text)]))
+    click.echo(f"{len(rows)} findings in {n} trials")
     return 0
 
 
-def _findings(store: Store, result: TrialResult, catalog: catalogs.Catalog) -> list[dict[str, object]]:
-    import msgspec
+def _is_run(path: Path) -> bool:
+    try:
+        return (path / "suite.json").is_file()
+    except OSError:  # it may not be looked into: reading it says so
+        return False
 
+
+def _of_run(store: Store) -> tuple[Rows, int, list[str]]:
+    results, damaged = store.results()
+    files = dict.fromkeys(file for result in results for file in result.trial.plugin_files if Path(file).is_file())
+    catalog = catalogs.load(tuple(dict.fromkeys([*local_files(Path.cwd()), *files])))
+    rows: Rows = []
+    for result in results:
+        try:
+            rows += _of_trial(store, result, catalog)
+        except Unreadable as error:
+            damaged.append(str(error))
+        except Exception as error:  # one trial's diagnosis costs no other
+            damaged.append(f"{result.trial.id}: {type(error).__name__}: {error}")
+    return rows, len(results), [f"left out: {note}" for note in damaged]
+
+
+def _of_trial(store: Store, result: TrialResult, catalog: catalogs.Catalog) -> Rows:
     trial = result.trial
     if not store.has_history(trial.id):
         return []  # it ended before there was anything to look at
     history = read_history(store.trials / trial.id)
     made = {ref.name: catalog.build("diagnosis", ref) for ref in trial.diagnoses}
-    place = {name: getattr(trial, name) for name in ("suite", "dataset", "method", "seed")}
-    return [{"trial": trial.id, **place, **msgspec.to_builtins(f)} for f in diagnose(made, history)]
+    return list(_rows(trial.id, _place(trial), diagnose(made, history)))
+
+
+def _of_logs(path: Path, patterns: tuple[str, ...]) -> tuple[Rows, int, list[str]]:
+    from ..foreign_logs import compiled, read, to_history, verdicts, weighed, what_was_read
+
+    found = read(path, compiled(patterns))
+    notes = [f"left out: {note}" for note in found.left_out]
+    diagnoses = _all_diagnoses(notes)
+    rows: Rows = []
+    for recording in found.recordings:
+        place = _place(recording.trial) if recording.trial else NOWHERE
+        rows += _rows(recording.name, place, diagnose(diagnoses, recording.history))
+    for log in found.logs:
+        notes += [f"{log.name}: {note}" for note in (what_was_read(log), *log.notes)]
+        rows += _rows(log.name, NOWHERE, weighed([*diagnose(diagnoses, to_history(log)), *verdicts(log)]))
+    return rows, len(found.recordings) + len(found.logs), list(dict.fromkeys(notes))
+
+
+def _all_diagnoses(notes: list[str]) -> dict[str, _Spared]:
+    """Every diagnosis there is, as far as its defaults suffice; `notes` takes what fails, now or on a log."""
+    catalog = catalogs.load(local_files(Path.cwd()))
+    made = {}
+    for entry in catalog.entries("diagnosis"):
+        try:
+            made[entry.name] = _Spared(entry.name, catalog.build("diagnosis", ComponentRef(entry.name)), notes)
+        except (Exception, SystemExit) as error:
+            notes.append(f"left out: diagnosis {entry.name!r}: {type(error).__name__}: {error}")
+    return made
+
+
+class _Spared:
+    """A diagnosis that may fail on what a log lacks: that costs no other."""
+
+    def __init__(self, name: str, diagnosis: Any, notes: list[str]) -> None:
+        self._name = name
+        self._diagnosis = diagnosis
+        self._notes = notes
+
+    def diagnose(self, history: History) -> list[Finding]:
+        try:
+            return list(self._diagnosis.diagnose(history))
+        except Exception as error:
+            self._notes.append(f"left out: diagnosis {self._name!r}: {type(error).__name__}: {error}")
+            return []
+
+
+def _place(trial: Trial) -> dict[str, object]:
+    return {name: getattr(trial, name) for name in NOWHERE}
+
+
+def _rows(trial: str, place: Mapping[str, object], findings: Iterable[Finding]) -> Iterator[dict[str, object]]:
+    import msgspec
+
+    for finding in findings:
+        yield {"trial": trial, **place, **msgspec.to_builtins(finding)}

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..pool import Pool
+from ..protocols import Game
 from ..records import DataSpec, Direction, Modes, Samples, Score
 
 
@@ -41,15 +42,16 @@ class Evaluator:
         self._floors: dict[str, Mapping[str, float]] = {}
         self.scores: list[Score] = []
 
-    def score(self, step: int, fake: Tensor) -> list[Score]:
-        """The scores of `fake`, (n_fake, *shape), at `step`; also kept in `scores`."""
+    def score(self, step: int, fake: Tensor, game: Game) -> list[Score]:
+        """The scores of `fake`, (n_fake, *shape), made at `step` of `game`; also kept in `scores`."""
         new = []
         for name, metric in self._metrics.items():
+            of_game = hasattr(metric, "score_game")
             began = time.perf_counter()
-            values = metric.score(self._samples(fake))
+            values = metric.score_game(self._samples(fake), game) if of_game else metric.score(self._samples(fake))
             seconds = time.perf_counter() - began
             if name not in self._floors:  # real data does not change while G trains
-                self._floors[name] = metric.score(self._samples(self._stand_ins))
+                self._floors[name] = {} if of_game else metric.score(self._samples(self._stand_ins))
             for key, value in values.items():
                 new.append(
                     Score(

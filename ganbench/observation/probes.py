@@ -14,6 +14,7 @@ from .view import RunView
 
 PROBED = 512  # held-out samples of each kind
 TIMES = 4  # generated samples for each real one where reaching a place is the question
+BINS = 32
 BALL = 0.03  # share of the real samples inside a real sample's ball: about as wide as a mode, whatever the scale
 CRITIC_STEPS, CRITIC_BATCH, CRITIC_WIDTH, CRITIC_LR = 75, 128, 64, 7e-3
 
@@ -33,6 +34,11 @@ class Probing:
         self.fake, rest = _split(made, self.n)
         self.more_fake, _ = _split(rest, self.n)
         self.all_fake = made
+
+    @cached_property
+    def seen(self) -> Batch:
+        """Training samples; of a small training set all."""
+        return self.view.real(2 * self.n)
 
     @cached_property
     def radius(self) -> Tensor:
@@ -75,10 +81,72 @@ def coverage(probing: Probing) -> Tensor:
     return (nearest <= probing.radius).float().mean()
 
 
+def precision(probing: Probing) -> Tensor:
+    """Share of generated samples inside the ball of some real one (Kynkäänniemi et al. 2019, with wide balls)."""
+    apart = torch.cdist(probing.fake.x.flatten(1), probing.real.x.flatten(1))
+    return (apart <= probing.radius).any(dim=1).float().mean()
+
+
+def empty_bins(probing: Probing) -> Tensor:
+    """Share of bins that hold significantly fewer generated samples than real ones (Richardson and Weiss 2018).
+
+    Bins are the neighbourhoods of a few real samples; a bin is short where the difference of its two proportions
+    is beyond three standard errors and more than half of the real one.
+    """
+    centres = probing.real.x[:BINS].flatten(1)
+    rest, fake = probing.more_real.x.flatten(1), probing.all_fake.x.flatten(1)
+    shares = []
+    for part in (rest, fake):
+        nearest = torch.cdist(part, centres).argmin(dim=1)
+        shares.append(torch.zeros(BINS, device=part.device).index_add_(0, nearest, torch.ones_like(nearest) / len(part)))
+    real, made = shares
+    both = (real * len(rest) + made * len(fake)) / (len(rest) + len(fake))
+    error = (both * (1 - both) * (1 / len(rest) + 1 / len(fake))).sqrt()
+    return ((real - made > 3 * error) & (made < real / 2)).float().mean()
+
+
+def energy_distance(probing: Probing) -> Tensor:
+    """Energy distance to held-out data (Székely and Rizzo 2013), unbiased, over the data's standard deviation."""
+    x, y = probing.real.x.flatten(1), probing.fake.x.flatten(1)
+    within = sum(torch.cdist(part, part).sum() / (len(part) * (len(part) - 1)) for part in (x, y))
+    return (2 * torch.cdist(x, y).mean() - within) / probing.view.data_std
+
+
+def spread(probing: Probing) -> Tensor:
+    """Mean distance between two generated samples over that between two real ones."""
+    real, fake = (torch.pdist(part.x.flatten(1)).mean() for part in (probing.real, probing.fake))
+    return fake / real
+
+
+def nearest_training(probing: Probing) -> Tensor:
+    """How near generated samples lie to training data, over how near held-out data does: 1 as new, 0 a copy.
+
+    The ratio of median nearest-neighbour distances to a sample of the training data.
+    """
+    seen = probing.seen.x.flatten(1)
+    made, new = (torch.cdist(part.x.flatten(1), seen).min(dim=1).values.median() for part in (probing.fake, probing.real))
+    return made / new.clamp_min(1e-12)
+
+
+def memory_gap(probing: Probing) -> Tensor:
+    """D's AUC on training data minus that on held-out data, against the same generated samples: what it memorized."""
+    with torch.no_grad():
+        fake, real, seen = (
+            probing.view.judge(batch) for batch in (probing.more_fake, probing.more_real, probing.seen)
+        )
+    return auc(seen, fake) - auc(real, fake)
+
+
 PROBES: dict[str, Callable[[Probing], Tensor]] = {
     "fresh_critic_auc": fresh_critic_auc,
     "known_critic_auc": known_critic_auc,
     "coverage": coverage,
+    "precision": precision,
+    "empty_bins": empty_bins,
+    "energy_distance": energy_distance,
+    "spread": spread,
+    "nearest_training": nearest_training,
+    "memory_gap": memory_gap,
 }
 
 

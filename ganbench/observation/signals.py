@@ -68,11 +68,20 @@ def auc_d_train(glance: Glance) -> Tensor:
     return auc(glance.real_logits, glance.fake_logits)
 
 
+def accuracy_d(glance: Glance) -> Tensor:
+    """Share of training reals that D calls real and of generated samples that it calls generated: folklore's measure."""
+    d_real, d_fake = glance.view.probabilities(glance.real_logits, glance.fake_logits)
+    return ((d_real > 0.5).float().mean() + (d_fake < 0.5).float().mean()) / 2
+
+
 def input_gradient_of_g(glance: Glance) -> Tensor:
     """Mean norm of the gradient of G's loss at each generated sample, over the data's standard deviation.
 
-    It is all that G learns from. The loss is a mean over the batch, hence the factor N.
+    It is all that G learns from. The loss is a mean over the batch, hence the factor N. A view of a loop whose loss is
+    not known gives what was measured there.
     """
+    if measured := getattr(glance.view, "measured_input_gradient", None):
+        return measured()
     x = glance.fake.x.detach().requires_grad_()
     with torch.enable_grad():
         loss = glance.view.generator_loss(glance.view.judge, glance.real, Batch(x, glance.fake.labels))
@@ -85,5 +94,6 @@ def input_gradient_of_g(glance: Glance) -> Tensor:
 SIGNALS: dict[str, Callable[[Glance], Tensor]] = {
     "auc_d": auc_d,
     "auc_d_train": auc_d_train,
+    "accuracy_d": accuracy_d,
     "input_gradient": input_gradient_of_g,
 }

@@ -13,7 +13,7 @@ from torch.func import functional_call
 
 from .. import latents
 from ..pool import Pool
-from ..protocols import Judge
+from ..protocols import Game, Judge
 from ..records import Batch, DataSpec
 from ..seeding import undisturbed
 
@@ -43,6 +43,7 @@ class RunView:
         self.data_std = training.std()
         self.step = 0
         self.steps = steps
+        self.game: Game | None = None
         self._generator, self._discriminator, self._loss = generator, discriminator, loss
         # A copy to run in evaluation mode: its own weights if it is the average, else those of the live generator.
         self._average = average
@@ -52,6 +53,16 @@ class RunView:
         self._seed = seed
         self._random = torch.Generator(self._device)
         self._states: dict[nn.Module, dict[str, Tensor]] = {}
+
+    def of(self, generator: Any, discriminator: Any, average: nn.Module | None) -> RunView:
+        """A view like this one, of other networks."""
+        other = copy.copy(self)
+        other.game = None
+        other._generator, other._discriminator, other._average = generator, discriminator, average
+        other._judged = average if average is not None else copy.deepcopy(generator).eval()
+        other._random = torch.Generator(self._device)
+        other._states = {}
+        return other
 
     @contextmanager
     def at(self, step: int) -> Iterator[RunView]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import fnmatch
 import itertools
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..catalog import as_ref
-from ..errors import RequestError
+from ..errors import RequestError, did_you_mean
 from ..options import check_options, fields_of
 from ..records import ComponentRef
 from . import tables
@@ -25,6 +26,7 @@ class DatasetEntry:
 
     ref: ComponentRef
     settings: Settings
+    methods: tuple[str, ...] = ("*",)  # patterns
 
 
 @dataclass(frozen=True)
@@ -83,11 +85,13 @@ def parse(table: Mapping[str, Any], path: Path) -> Suite:
     methods = _methods(top, where)
     if not methods:
         raise RequestError(f"{where}: no method to train; give [methods.NAME] tables or a [grid]")
+    datasets = _datasets(top.datasets, where)
+    _check_patterns(datasets, methods, where)
     return Suite(
         name=top.name or path.stem,
         summary=top.summary,
         seeds=_seeds(top.seeds, where),
-        datasets=_datasets(top.datasets, where),
+        datasets=datasets,
         methods=methods,
         training=_settings(tables.TrainingTable, top.training, f"{where}: [training]"),
         at=tuple(sorted(set(evaluation.at))),
@@ -142,8 +146,18 @@ def _datasets(given: list[str] | dict[str, dict[str, Any]], where: str) -> dict[
         place = f"{where}: [datasets.{label}]"
         settings = dict(_settings(tables.DatasetTable, table, place))
         ref = as_ref(settings.pop("dataset", label), place)
-        entries[label] = DatasetEntry(ref, settings)
+        patterns = settings.pop("methods", ("*",))
+        entries[label] = DatasetEntry(ref, settings, tuple(patterns))
     return entries
+
+
+def _check_patterns(datasets: Mapping[str, DatasetEntry], methods: Iterable[str], where: str) -> None:
+    for label, entry in datasets.items():
+        for pattern in entry.methods:
+            if not fnmatch.filter(methods, pattern):
+                raise RequestError(
+                    f"{where}: [datasets.{label}]: methods: {pattern!r} matches none; {did_you_mean(pattern, methods)}"
+                )
 
 
 def _methods(top: tables.SuiteTable, where: str) -> dict[str, MethodEntry]:

@@ -61,6 +61,7 @@ class DatasetTable(TrainingTable):
     """A data set: the component (the table's own name unless said otherwise) and its training settings."""
 
     dataset: Ref | None = None
+    methods: list[str] | None = None  # patterns of the methods that are tried on it; all unless given
 
 
 @dataclass(frozen=True)

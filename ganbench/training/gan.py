@@ -35,8 +35,10 @@ class GAN:
         seed: int,
     ) -> None:
         self.generator, self.discriminator, self.loss = generator, discriminator, loss
+        self.regularizers = regularizers
         self.settings = settings
         self.device = training.device
+        self.seed = seed
         self.steps_done = 0
         self.d_updates = 0
         self._data = training
@@ -160,6 +162,14 @@ class GAN:
         for name, counter in state["counters"].items():
             setattr(self, name, counter)
         put_back(state["random"], self.device)
+
+    def branch(self, settings: Training, regularizers: Mapping[str, Any]) -> GAN:
+        """A copy of the game as it stands, to go on under other rules. It shares the data and nothing that learns."""
+        players = (copy.deepcopy(self.generator), copy.deepcopy(self.discriminator))
+        other = GAN(*players, self.loss, regularizers, self._data, settings, self.seed)
+        other.restore(self.capture())
+        other._set_learning_rates()  # those restored are the old ones
+        return other
 
     @property
     def _stateful(self) -> list[str]:

@@ -20,7 +20,7 @@ class ModeCollapse:
     A state: the coverage of held-out data by generated samples, over that by real ones, held for `rows` probes.
     """
 
-    probes = ("coverage",)
+    probes = ("coverage", "precision", "empty_bins", "energy_distance", "spread", "nearest_training", "memory_gap")
 
     def __init__(self, *, missing: float = 0.2, suspicion: float = 0.1, rows: int = 2) -> None:
         self.missing = missing

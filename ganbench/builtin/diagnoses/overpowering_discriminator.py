@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import ganbench
 
+from .counterfactual import Counterfactual
 from .sustained import confidence, decades, measured, onset
 
 REMEDY = (
@@ -22,9 +23,14 @@ class OverpoweringDiscriminator:
     """
 
     def __init__(self, *, auc: float = 0.98, gradient: float = 1e-3, rows: int = 5) -> None:
+        self._counterfactual = Counterfactual()
         self.auc = auc
         self.gradient = gradient
         self.rows = rows
+
+    def probe(self, view: ganbench.View) -> dict[str, float]:
+        """What would become of the run under a D that is held back: measured on an alarm only."""
+        return self._counterfactual.measure(view)
 
     def diagnose(self, history: ganbench.History) -> Iterator[ganbench.Finding]:
         """At most one finding."""

@@ -1,0 +1,56 @@
+"""Would G get on if D were held back? The run's state cloned and played on for a little while, in three ways."""
+
+from __future__ import annotations
+
+import torch
+
+import ganbench
+
+from ..regularizers.zero_centred import R1, R2
+
+STRONG, BEHIND = 0.95, 0.3  # an alarm: D is hardly ever wrong, and so far is G from the data
+FIRST = 0.08  # of the budget: a younger D may well be ahead
+AHEAD = 0.05  # of the budget that each way is followed
+AT_MOST = 3  # times a run
+SEEN = 512  # samples behind each number
+
+
+class Counterfactual:
+    """Follows a run that gives alarm on unchanged, with a smooth D, and with a slow one."""
+
+    def __init__(self) -> None:
+        self._done = 0
+
+    def measure(self, view: ganbench.View) -> dict[str, float]:
+        """The energy distance that each way leads to, and the present one; nothing where there is no alarm."""
+        game = view.game
+        if game is None or self._done >= AT_MOST or view.step < FIRST * view.steps or not self._alarm(view):
+            return {}
+        self._done += 1
+        steps = max(1, round(AHEAD * view.steps))
+        weight = float(view.data_std) ** 2
+        smooth = {"r1": R1(weight=weight), "r2": R2(weight=weight)}
+        ways = {
+            "unchanged": game.play_on(steps),
+            "smooth_d": game.play_on(steps, more_regularizers=smooth),
+            "slow_d": game.play_on(steps, lr_d=0.1, d_steps=1),
+        }
+        distances = {"now": _distance(view)}
+        for name, way in ways.items():
+            with way.view.at(way.steps_done) as there:
+                distances[name] = _distance(there)
+        return distances
+
+    def _alarm(self, view: ganbench.View) -> bool:
+        n = view.whole_packs(SEEN)
+        real, fake = view.held_out(n), view.evaluated(n)
+        with torch.no_grad():
+            higher = view.judge(real)[:, None] > view.judge(fake)[None, :]
+        return float(higher.float().mean()) >= STRONG and _distance(view) >= BEHIND
+
+
+def _distance(view: ganbench.View) -> float:
+    """Energy distance of generated to held-out samples, over the mean distance of two held-out ones."""
+    real, fake = view.held_out(SEEN).x.flatten(1), view.evaluated(SEEN).x.flatten(1)
+    apart = torch.pdist(real).mean()
+    return float((2 * torch.cdist(real, fake).mean() - apart - torch.pdist(fake).mean()) / apart)

@@ -1,0 +1,1 @@
+"""The failure zoo: runs made to fail, what is true of them, and how well diagnoses and remedies do on them."""

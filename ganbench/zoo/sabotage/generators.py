@@ -1,0 +1,50 @@
+"""Generators that start or stay in a bad place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import torch
+from torch import nn
+
+import ganbench
+
+Inner = Annotated[Callable[..., Any], ganbench.Part("generator")]
+
+
+class Codebook(nn.Module):
+    """A generator that knows only `size` latents: each is replaced by the nearest of a fixed few."""
+
+    def __init__(self, data: ganbench.DataSpec, *, inner: Inner = "mlp", size: int = 16) -> None:  # type: ignore[assignment]
+        super().__init__()
+        if size < 1:
+            raise ValueError(f"size = {size} must be at least 1")
+        self.network = inner(data)
+        self.latent_dim = self.network.latent_dim
+        self.register_buffer("codes", torch.randn(size, self.latent_dim))
+
+    def forward(self, z: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
+        """(N, latent_dim) -> (N, *shape)."""
+        return self.network(self.codes[torch.cdist(z, self.codes).argmin(dim=1)], labels)
+
+
+class Displaced(nn.Module):
+    """A generator of points that starts `by` away from the origin along the first axis."""
+
+    @staticmethod
+    def skip(trial: ganbench.Trial) -> str | None:
+        """Why the data has no room for it."""
+        return None if trial.data.kind == "points" else f"points are displaced, not {trial.data.kind}"
+
+    def __init__(self, data: ganbench.DataSpec, *, inner: Inner = "mlp", by: float = 6.0) -> None:  # type: ignore[assignment]
+        super().__init__()
+        self.network = inner(data)
+        self.latent_dim = self.network.latent_dim
+        offset = torch.zeros(data.shape)
+        offset.view(-1)[0] = by
+        self.register_buffer("offset", offset)
+
+    def forward(self, z: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
+        """(N, latent_dim) -> (N, *shape)."""
+        return self.network(z, labels) + self.offset
