@@ -1,0 +1,39 @@
+"""Where a series stops being finite and never is again."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .log import Log, Series
+
+LOSSES = ("loss_d", "loss_g")
+VITAL = (*LOSSES, "score_real", "score_fake", "d_real", "d_fake", "grad_norm_d", "grad_norm_g")
+
+
+def broken_from(series: Series) -> int | None:
+    """The first of the values that end a series and are not finite; None where the last one is finite.
+
+    NaN alone also stands for "not logged here": where a series had stretches of it before and went on, the last one
+    must be three times as long as any of them. A series that was never finite says nothing, unless it is infinite.
+    """
+    broken = ~np.isfinite(series.values)
+    if not len(broken) or not broken[-1]:
+        return None
+    if broken.all():
+        return 0 if np.isinf(series.values).any() else None
+    first = int(np.flatnonzero(~broken)[-1]) + 1
+    if np.isinf(series.values[first:]).any():
+        return first
+    ends = np.flatnonzero(np.diff(np.r_[False, broken[:first], False].astype(int)))
+    longest = int(np.max(ends[1::2] - ends[::2])) if len(ends) else 0
+    return first if len(broken) - first >= 3 * longest else None
+
+
+def breaks(log: Log) -> list[tuple[float, str, int]]:
+    """The vital series that end in values that are not finite: since which step, which, and for how many values."""
+    found = []
+    for name in VITAL:
+        if name in log.series and (first := broken_from(log.series[name])) is not None:
+            series = log.series[name]
+            found.append((float(series.steps[first]), name, len(series) - first))
+    return sorted(found)

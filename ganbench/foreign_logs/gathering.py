@@ -1,0 +1,142 @@
+"""From the rows of any format to a Log: which columns are kept, by which name, and what is to be said of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from .log import Array, Log, NothingToRead, Series, listed, printable
+from .names import KNOWN, our_name
+from .steps import StepCounter, unit_of
+from .thinning import CAPACITY, RESTARTS, Gathered
+
+OTHERS = 100  # columns kept that have no name of ours: a diagnosis may know theirs
+MOST = 200  # columns kept in all
+GAP = 20.0  # times the usual distance between two steps
+
+Columns = Mapping[str, tuple[Array, Array]]  # raw name -> positions in a chunk of rows, and values there
+
+
+class Gathering:
+    """Collects what readers find, column by column or row by row."""
+
+    def __init__(self, name: str, *sources: Path) -> None:
+        self.name = printable(name)
+        self.sources = sources
+        self.rows = 0
+        self.notes: list[str] = []
+        self.unit = ""
+        self._counter: StepCounter | None = None
+        self._series: dict[str, Gathered] = {}
+        self._beyond: set[str] = set()  # columns that were too many
+
+    def add_rows(self, n: int, columns: Columns, names: Iterable[str] = ()) -> None:
+        """Take `n` rows; `names` are all the columns that there are, where they are known before."""
+        if self._counter is None:
+            self._counter = StepCounter([*names, *columns])
+            self.unit = self._counter.unit
+        steps = self._counter.steps(n, columns)
+        self.rows += n
+        for raw, (positions, values) in columns.items():
+            if self.wants(raw):
+                self.add(raw, steps[positions], values)
+
+    def wants(self, raw: str) -> bool:
+        """Whether a column is kept, now and from now on; one that counts steps is no series."""
+        if raw in self._series:
+            return True
+        if unit_of(raw):
+            return False
+        if len(self._series) >= (OTHERS if our_name(raw) is None else MOST):
+            if len(self._beyond) < MOST:
+                self._beyond.add(raw)
+            return False
+        self._series[raw] = Gathered(raw)
+        return True
+
+    def add(self, raw: str, steps: Array, values: Array) -> None:
+        """Take values of a series that is wanted, at steps that are known."""
+        self._series[raw].extend(steps, values)
+
+    def finish(self) -> Log:
+        """The log. Raises NothingToRead where no column is one that we know."""
+        gathered = {raw: found for raw, found in self._series.items() if found.count}
+        placed, spare = _placed(gathered)
+        series = {name: gathered[raw].series() for name, raw in placed.items()}
+        _tell_probabilities(series)
+        unplaced = [raw for raw in gathered if our_name(raw) is None]
+        if not series:
+            raise NothingToRead(self._nothing(unplaced))
+        series |= {raw: gathered[raw].series() for raw in unplaced if raw not in series}
+        notes = [
+            *self.notes,
+            *self._of_order(gathered),
+            *_of_gaps(series, self.unit),
+            *_of_names(series, placed, spare),
+        ]
+        recognised = tuple(name for name in series if name in KNOWN)
+        unknown = tuple(map(printable, [*unplaced, *sorted(self._beyond)]))
+        return Log(self.name, self.sources, self.unit, self.rows, series, recognised, unknown, tuple(notes))
+
+    def _nothing(self, unplaced: list[str]) -> str:
+        seen = f"of its columns ({listed([*map(printable, unplaced)])}) " if unplaced else "of its rows "
+        return f"none {seen}is a signal that ganbench knows; it knows loss_d, loss_g, d_real, d_fake, auc_d, fid, ..."
+
+    def _of_order(self, gathered: Mapping[str, Gathered]) -> Iterable[str]:
+        if any(found.thinned for found in gathered.values()):
+            most = max(found.count for found in gathered.values())
+            kept = f"about {CAPACITY} were kept, evenly, with the extremes and what is not finite"
+            yield f"{most} values a series are many: {kept}"
+        back = max(gathered.values(), key=lambda found: found.times_back)
+        if back.times_back > RESTARTS:
+            yield f"steps go back {back.times_back} times: the rows were put in the order of their steps"
+        elif back.times_back:
+            places = ", ".join(f"from {a:.10g} to {b:.10g}" for a, b in back.turns[:3])
+            more = f" and {back.times_back - 3} times more" if back.times_back > 3 else ""
+            yield f"the log starts again ({self.unit} goes back {places}{more}): what was written later counts"
+        if self.unit == "row":
+            yield "no column counts steps: rows are counted instead"
+
+
+def _placed(gathered: Mapping[str, Gathered]) -> tuple[dict[str, str], list[str]]:
+    """Our names and the column behind each: of several for one name the longest; and those left over."""
+    candidates: dict[str, list[str]] = {}
+    for raw in gathered:
+        if name := our_name(raw):
+            candidates.setdefault(name, []).append(raw)
+    placed = {
+        name: name if name in raws else max(raws, key=lambda raw: gathered[raw].count)
+        for name, raws in candidates.items()
+    }
+    return placed, [raw for name, raws in candidates.items() for raw in raws if raw != placed[name]]
+
+
+def _tell_probabilities(series: dict[str, Series]) -> None:
+    """D's outputs are probabilities where all of them, on reals and on generated samples, lie between 0 and 1."""
+    pair = [name for name in ("d_real", "d_fake") if name in series]
+    values = np.concatenate([series[name].finite.values for name in pair]) if pair else np.empty(0)
+    if len(values) and (values.min() < 0 or values.max() > 1):
+        for name in pair:
+            series.setdefault(f"score_{name[2:]}", series[name])
+            del series[name]
+
+
+def _of_gaps(series: Mapping[str, Series], unit: str) -> Iterable[str]:
+    """The widest stretch of steps in which the log's longest series has nothing, where it is out of the ordinary."""
+    steps = np.unique(max(series.values(), key=len).steps)
+    if len(steps) < 10:
+        return
+    between = np.diff(steps)
+    widest = int(np.argmax(between))
+    if between[widest] > GAP * np.median(between):
+        yield f"a gap: nothing between {unit} {steps[widest]:.10g} and {steps[widest + 1]:.10g}"
+
+
+def _of_names(series: Mapping[str, Series], placed: Mapping[str, str], spare: list[str]) -> Iterable[str]:
+    outputs = [name for name in ("d_real", "d_fake") if name in series and placed.get(name) not in ("d_real", "d_fake")]
+    if outputs:
+        yield f"{', '.join(series[name].raw for name in outputs)}: read as probabilities, being between 0 and 1"
+    if spare:
+        yield f"not read, since another column means the same: {listed([*map(printable, spare)])}"

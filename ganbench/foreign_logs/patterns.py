@@ -1,0 +1,58 @@
+"""Plain text, read with regular expressions whose named groups are the columns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..errors import RequestError, did_you_mean
+from .gathering import Gathering
+from .lines import LONGEST, blocks_of_lines
+from .log import Log, NothingToRead
+from .names import KNOWN, our_name
+from .numbers_in_text import number
+from .row_by_row import RowByRow
+from .steps import COUNTERS, unit_of
+
+EXAMPLE = r"--pattern 'step (?P<step>\d+).* loss_d (?P<loss_d>\S+).* loss_g (?P<loss_g>\S+)'"
+
+
+def compiled(patterns: Sequence[str]) -> list[re.Pattern[str]]:
+    """The patterns; raises RequestError for one that is none, or names nothing that is known."""
+    made = []
+    for text in patterns:
+        try:
+            pattern = re.compile(text)
+        except (re.error, OverflowError, RecursionError) as error:
+            raise RequestError(f"--pattern {text!r} is no regular expression: {error}; as in {EXAMPLE}") from None
+        if not pattern.groupindex:
+            raise RequestError(f"--pattern {text!r} has no named group; as in {EXAMPLE}")
+        if not any(our_name(group) for group in pattern.groupindex):
+            group = next(iter(pattern.groupindex))
+            hint = did_you_mean(group, [*KNOWN, *(unit for unit, _ in COUNTERS)])
+            raise RequestError(f"--pattern {text!r} names no signal that ganbench knows, but {group!r}; {hint}")
+        made.append(pattern)
+    return made
+
+
+def read_with_patterns(path: Path, name: str, patterns: Sequence[re.Pattern[str]]) -> Log:
+    """A row for each line that a pattern is found in. Raises NothingToRead where it is found in none."""
+    gathering = Gathering(name, path)
+    rows = RowByRow(gathering)
+    found = bad = 0
+    for lines in blocks_of_lines(path):
+        for line in lines:
+            for pattern in patterns:
+                if match := pattern.search(line[: LONGEST // 16]):
+                    found += 1
+                    texts = {group: text for group, text in match.groupdict().items() if text is not None}
+                    row = {group: value for group, text in texts.items() if (value := number(text)) is not None}
+                    bad += sum(group not in row for group in texts if unit_of(group) or our_name(group))
+                    rows.add(row)
+    if not found:
+        raise NothingToRead(f"the pattern is found in none of its lines; as in {EXAMPLE}")
+    rows.flush()
+    if bad:
+        gathering.notes.append(f"{bad} matches hold no number and count as not logged")
+    return gathering.finish()

@@ -1,0 +1,128 @@
+"""From a path to what can be read there: one log a run, whatever the formats."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from ..errors import RequestError
+from .event_files import is_event_file, read_event_files
+from .json_lines import is_json_lines, read_json_lines
+from .log import Log, NothingToRead
+from .parquet import HISTORY, Recording, is_parquet, read_parquet, read_recording
+from .patterns import EXAMPLE, read_with_patterns
+from .tables import is_table, read_table
+
+MOST_FILES = 20_000  # looked at in a folder
+FORMATS = "CSV, JSON lines, TensorBoard event files, history.parquet, or text with --pattern"
+TABLES, TEXTS = frozenset({".csv", ".tsv"}), frozenset({".log", ".txt", ".out"})
+Patterns = Sequence[re.Pattern[str]]
+Reader = Callable[[], Log | Recording]
+
+
+@dataclass
+class Found:
+    """What was read, and the files that could not be, each with the reason."""
+
+    logs: list[Log] = field(default_factory=list)
+    recordings: list[Recording] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+
+    def add(self, read: Log | Recording) -> None:
+        if isinstance(read, Log):
+            self.logs.append(read)
+        else:
+            self.recordings.append(read)
+
+
+def read(path: Path, patterns: Patterns = ()) -> Found:
+    """The logs in a file, or in a folder and those below it.
+
+    Raises RequestError, in one line, where nothing can be read.
+    """
+    found = Found()
+    try:
+        if path.is_dir():
+            _read_folder(path, patterns, found)
+        elif path.is_file():
+            found.add(_of_file(path, path.stem, patterns))
+        else:
+            raise RequestError(f"there is no file or folder {path}")
+    except (NothingToRead, OSError) as error:
+        raise RequestError(f"{path}: {_reason(error)}") from None
+    return found
+
+
+def _of_file(path: Path, name: str, patterns: Patterns) -> Log | Recording:
+    if is_event_file(path):
+        return read_event_files([path], name)
+    if is_parquet(path):
+        return read_recording(path, name) if path.name == HISTORY else read_parquet(path, name)
+    if patterns:
+        return read_with_patterns(path, name, patterns)
+    if is_json_lines(path):
+        return read_json_lines([path], name)
+    if is_table(path) or path.suffix.lower() in TABLES:
+        return read_table(path, name)
+    raise NothingToRead(f"neither a table nor JSON lines; a plain text is read with a pattern, as in {EXAMPLE}")
+
+
+def _read_folder(root: Path, patterns: Patterns, found: Found) -> None:
+    files = list(_files(root, found))
+    readers = [
+        reader
+        for folder in dict.fromkeys(file.parent for file in files)
+        for reader in _readers(root, [file for file in files if file.parent == folder], patterns, found)
+    ]
+    for place, reader in readers:
+        try:
+            found.add(reader())
+        except (NothingToRead, OSError) as error:  # one file costs no other
+            found.left_out.append(f"{place}: {_reason(error)}")
+    if not found.logs and not found.recordings:
+        why = f": {'; '.join(found.left_out[:3])}" if found.left_out else f" ({FORMATS})"
+        raise RequestError(f"{root} holds no run: there is no suite.json in it, and no log that can be read{why}")
+
+
+def _readers(root: Path, files: list[Path], patterns: Patterns, found: Found) -> Iterator[tuple[Path, Reader]]:
+    """What reads the files of one folder: those that make up one run together, the others one by one."""
+    folder = files[0].parent
+    name = str(folder.relative_to(root)) if folder != root else root.resolve().name
+    stylegan = [f for f in files if f.name == "training_stats.jsonl" or re.fullmatch(r"metric-.*\.jsonl", f.name)]
+    events = [file for file in files if is_event_file(file)]
+    if stylegan:
+        yield folder, partial(read_json_lines, sorted(stylegan, key=lambda file: file.name[0] != "t"), name)
+        if events:
+            found.left_out.append(f"{folder}: {len(events)} event files say what training_stats.jsonl says")
+    elif events:
+        yield folder, partial(read_event_files, events, name)
+    readable = {*TABLES, ".jsonl", *(TEXTS if patterns else ())}
+    for file in files:
+        if file in stylegan or file in events:
+            continue
+        if file.name == HISTORY:
+            yield file, partial(_of_file, file, name, ())
+        elif file.suffix.lower() in readable:
+            given = patterns if file.suffix.lower() in TEXTS else ()
+            yield file, partial(_of_file, file, str(file.relative_to(root).with_suffix("")), given)
+
+
+def _files(root: Path, found: Found) -> Iterator[Path]:
+    """The files of a folder and those below, by name; none that are hidden, and no more than there can be."""
+    n = 0
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(name for name in names if not name.startswith(".")):
+            n += 1
+            if n > MOST_FILES:
+                found.left_out.append(f"{root}: more than {MOST_FILES} files; give a folder further down")
+                return
+            yield Path(folder, name)
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)

@@ -1,0 +1,128 @@
+"""CSV and its kin: a header and rows, between commas, semicolons, tabs, bars or spaces."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from .gathering import Gathering
+from .lines import blocks_of_lines, first_lines
+from .log import Array, Log, NothingToRead
+from .numbers_in_text import is_number, number
+from .steps import unit_of
+
+DELIMITERS = ("\t", ";", ",", "|", None)  # None: any white space
+LOOKED_AT = 40  # lines by which a table is told
+PREAMBLE = 10  # of which so many may stand above the header
+TENSORBOARD = {"wall time", "step", "value"}  # what its web page exports: one series, named by the file
+ROWS = 20_000  # at a time
+
+
+def is_table(path: Path) -> bool:
+    """Whether the file looks like rows of numbers under a header. Raises NothingToRead for no text."""
+    try:
+        _header(first_lines(path, LOOKED_AT))
+    except NothingToRead:
+        return False
+    return True
+
+
+def read_table(path: Path, name: str) -> Log:
+    """Raises NothingToRead where there is no table, or none of signals."""
+    at, delimiter, header = _header(first_lines(path, LOOKED_AT))
+    gathering = Gathering(name, path)
+    names = _names(header, path)
+    bad = 0
+    skipped = 0
+    for block in blocks_of_lines(path):
+        lines = [line for line in block if line and not line.isspace()]
+        skip = min(len(lines), at + 1 - skipped)
+        skipped += skip
+        for begin in range(skip, len(lines), ROWS):
+            bad += _take(gathering, names, _cells(lines[begin : begin + ROWS], delimiter))
+    if bad:
+        gathering.notes.append(f"{bad} cells hold no number and count as not logged")
+    return gathering.finish()
+
+
+def _header(lines: Sequence[str]) -> tuple[int, str | None, list[str]]:
+    """Which line names the columns, what stands between them, and the names."""
+    if not lines:
+        raise NothingToRead("it holds nothing but blank lines")
+    if len(lines) == 1:
+        raise NothingToRead("it holds a single line")
+    for delimiter in DELIMITERS:
+        rows = _cells(lines, delimiter)
+        for at, row in enumerate(rows[: min(PREAMBLE, len(rows) - 1)]):
+            below = [cells for cells in rows[at + 1 :] if len(cells) == len(row)]
+            if _names_columns(row, delimiter) and 2 * len(below) >= len(rows) - at - 1 and _numeric(below):
+                return at, delimiter, [cell.strip().strip('"').lstrip("# ") for cell in row]
+    if all(is_number(cell) for cell in re.split(r"[,;\s]+", lines[0])):
+        raise NothingToRead("its first line does not name its columns; put a line such as step,loss_d,loss_g above")
+    raise NothingToRead("it is no table of numbers under a line that names them")
+
+
+def _names_columns(row: Sequence[str], delimiter: str | None) -> bool:
+    """Whether a row may be a header. One column alone is taken for one only where a comma might have stood."""
+    filled = [cell.strip() for cell in row if cell.strip(' "#')]
+    enough = len(filled) > 1 or (len(filled) == 1 and delimiter == ",")
+    return enough and len(set(filled)) == len(filled) and not any(number(cell) is not None for cell in filled)
+
+
+def _numeric(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether most rows hold a number in some column; among them may stand the header, once more."""
+    counts: Counter[int] = Counter()
+    for row in rows:
+        counts.update(column for column, cell in enumerate(row) if is_number(cell))
+    return max(counts.values(), default=0) >= max(1, len(rows) / 2)
+
+
+def _cells(lines: Sequence[str], delimiter: str | None) -> list[list[str]]:
+    if delimiter is None:
+        return [line.lstrip("#").split() for line in lines]
+    if not any('"' in line for line in lines):
+        return [line.split(delimiter) for line in lines]
+    # One by one, so that a stray quotation mark costs its own line and no other.
+    return [next(csv.reader([line], delimiter=delimiter), []) if len(line) < 1 << 17 else [] for line in lines]
+
+
+def _names(header: Sequence[str], path: Path) -> list[str]:
+    if {name.lower() for name in header} == TENSORBOARD:
+        tag = path.stem.rsplit("tag-", 1)[-1]
+        return [tag if name.lower() == "value" else name for name in header]
+    return list(header)
+
+
+def _take(gathering: Gathering, names: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """Hand rows on as columns of numbers; how many cells held something else."""
+    columns: dict[str, tuple[Array, Array]] = {}
+    bad = 0
+    shortest = min(map(len, rows))
+    for column, raw in enumerate(names):
+        extra = raw.endswith(("__MIN", "__MAX"))  # which Weights & Biases adds to its exports
+        if raw and raw not in columns and not extra and (unit_of(raw) or gathering.wants(raw)):
+            columns[raw], wrong = _numbers(
+                [row[column] for row in rows]
+                if column < shortest
+                else [row[column] if column < len(row) else "" for row in rows]
+            )
+            bad += wrong
+    gathering.add_rows(len(rows), columns, names)
+    return bad
+
+
+def _numbers(cells: Sequence[str]) -> tuple[tuple[Array, Array], int]:
+    """The positions and values of what was logged in a column."""
+    try:
+        return (np.arange(len(cells)), np.array(list(map(float, cells)))), 0
+    except ValueError:
+        found: Iterable[float | None] = map(number, cells)
+        logged = [(position, value) for position, value in enumerate(found) if value is not None]
+        bad = sum(not is_number(cell) for cell in cells) if len(logged) < len(cells) else 0
+        pairs = np.array(logged, dtype=float).reshape(-1, 2)
+        return (pairs[:, 0].astype(int), pairs[:, 1]), bad

@@ -1,0 +1,139 @@
+"""How a loop calls its networks, learned from calls that it made: what is a sample, a latent, a condition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .calls import Call
+from .pairs import Pair, made_of, paired
+from .window import Made, Window
+
+ALIKE = 0.5  # standard deviations that a mean may be off, and the logarithm of a standard deviation's ratio
+
+
+class Unlike(ValueError):
+    """D is given other things than G makes."""
+
+
+@dataclass(frozen=True)
+class Conventions:
+    """A call of each network to be repeated with other samples, and the places of these in it.
+
+    `sample` counts the tensors that G returns, `slot` the arguments of D; `shape` is that of one sample as D gets it.
+    """
+
+    made: Call
+    sample: int
+    judged: Call
+    slot: int
+    shape: tuple[int, ...]
+
+    @property
+    def conditions(self) -> tuple[int, ...]:
+        """The arguments of D that have a row for each sample and are not the sample."""
+        return tuple(i for i in self.judged.batched if i != self.slot)
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What a window taught: the conventions, and rows to draw from.
+
+    A row of `made`: G's arguments of one sample, and then D's conditions for it. A row of `real`: a sample that D was
+    given as real, and the conditions with it; none where real and generated cannot be told apart.
+    """
+
+    conventions: Conventions
+    made: list[list[Tensor]]
+    real: list[list[Tensor]]
+
+
+def learn(window: Window) -> Lesson:
+    """The lesson of a window with calls of both networks. Raises Unlike where their samples have nothing in common."""
+    pairs, rest = paired(window)
+    pairs = pairs or made_of(window)
+    conventions = _conventions(window, pairs)
+    once = {pair.made: pair for pair in reversed(pairs)}.values()  # D is given the same samples more than once
+    made = [
+        [pair.made.call.leaves[i] for i in pair.made.call.batched]
+        + [pair.call.leaves[i] for i in conventions.conditions]
+        for pair in once
+        if (pair.made.call.spec, pair.call.spec) == (conventions.made.spec, conventions.judged.spec)
+        and pair.made.call.n == pair.call.n
+    ]
+    if not pairs and not conventions.conditions:
+        made = [[seen.call.leaves[i] for i in seen.call.batched] for seen in window.made]
+    told_apart = any(not pair.tracked for pair in pairs)
+    return Lesson(conventions, [_even(row) for row in made], _real(conventions, rest) if told_apart else [])
+
+
+def _conventions(window: Window, pairs: list[Pair]) -> Conventions:
+    """From the last step of G that was seen, else from what there is."""
+    if pairs:
+        pair = next((p for p in reversed(pairs) if p.tracked), pairs[-1])
+        _check_alike(pair)
+        return _of(pair.made, pair.output, pair.call, pair.slot)
+    made = window.made[-1]
+    for judged in window.judged:
+        for slot in judged.call.batched:
+            given = judged.call.leaves[slot]
+            for i, output in enumerate(made.outputs):
+                same = given.ndim > 1 and output.ndim > 1 and given[0].numel() == output[0].numel()
+                if same and given.is_floating_point():
+                    return _of(made, i, judged.call, slot)
+    given = [tuple(judged.call.leaves[slot].shape[1:]) for judged in window.judged for slot in judged.call.batched]
+    raise Unlike(
+        f"the generator makes samples of shape {[tuple(o.shape[1:]) for o in made.outputs]} and the discriminator is "
+        f"given {sorted(set(given))}: nothing that it is given could be a generated sample"
+    )
+
+
+def _of(made: Made, output: int, judged: Call, slot: int) -> Conventions:
+    return Conventions(made.call, output, judged, slot, tuple(judged.leaves[slot].shape[1:]))
+
+
+def _check_alike(pair: Pair) -> None:
+    """Raises Unlike where D is given something else than what G made, such as another range of values."""
+    made, given = pair.made.outputs[pair.output], pair.call.leaves[pair.slot]
+    if made[0].numel() != given[0].numel():
+        raise Unlike(
+            f"the generator makes samples of shape {tuple(made.shape[1:])} and the discriminator is given "
+            f"{tuple(given.shape[1:])} made of them; hand over a generator that includes that step"
+        )
+    if not alike(made, given):
+        raise Unlike(
+            f"the discriminator is not given what the generator makes, but values with mean {float(given.mean()):.3g} "
+            f"and standard deviation {float(given.std()):.3g} where it makes {float(made.mean()):.3g} and "
+            f"{float(made.std()):.3g}; hand over a generator that includes that step"
+        )
+
+
+def alike(a: Tensor, b: Tensor) -> bool:
+    """Whether two sets of samples may have the same range: mean and standard deviation of all values are near."""
+    a, b = a.detach().double(), b.detach().double()
+    if not (bool(a.isfinite().all()) and bool(b.isfinite().all())):
+        return True  # what is broken is said elsewhere
+    spread_a, spread_b = (float(values.std(correction=0)) for values in (a, b))
+    larger = max(spread_a, spread_b, 1e-12)
+    ratio = abs(torch.tensor(max(spread_a, 1e-12) / max(spread_b, 1e-12)).log().item())
+    return abs(float(a.mean()) - float(b.mean())) < ALIKE * larger and ratio < ALIKE
+
+
+def _real(conventions: Conventions, rest: list[tuple[Call, bool]]) -> list[list[Tensor]]:
+    """Samples that D was given and that are not G's; those that want a gradient may be interpolations."""
+    slot = conventions.slot
+    fitting = [
+        (call, tracked)
+        for call, tracked in rest
+        if call.spec == conventions.judged.spec and tuple(call.leaves[slot].shape[1:]) == conventions.shape
+    ]
+    plain = [call for call, tracked in fitting if not tracked] or [call for call, _ in fitting]
+    return [_even([call.leaves[slot].float(), *(call.leaves[i] for i in conventions.conditions)]) for call in plain]
+
+
+def _even(columns: list[Tensor]) -> list[Tensor]:
+    """Columns cut to the shortest: of what takes more memory fewer rows are kept."""
+    n = min((len(column) for column in columns), default=0)
+    return [column[:n] for column in columns]

@@ -1,0 +1,281 @@
+"""`Monitor`: signals, probes and diagnoses for a loop that somebody else wrote, without a change of its result."""
+
+from __future__ import annotations
+
+import logging
+import math
+import operator
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Self, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .. import catalog as catalogs
+from ..diagnosis import diagnose
+from ..observation import Observer, RunView
+from ..records import ComponentRef, Finding, History
+from ..training.loop import SURE
+from .breakdown import broken, place
+from .calls import Call
+from .conventions import learn
+from .logits import LogitReader
+from .reals import Reals
+from .timetable import LONGEST, NEVER, Timetable
+from .view import LoopView
+from .watch import Watch
+from .wrappers import innermost
+
+PATIENCE = 0.1  # of the budget, in which the loop has to call its networks
+FEWEST_STEPS = 20  # that it has for it in any case
+OF_TRAINING_DATA = ("auc_d_train", "memory_gap", "nearest_training")  # mean nothing without data that is held out
+
+
+class Monitor:
+    """Watches a GAN's training loop and says what fails.
+
+    `real` is what the loop takes real samples from: a loader, a data set or a tensor. `budget` counts the calls of
+    `step()` that are planned. `held_out` is like `real`, of data that the loop does not train on. `average` is the
+    running average of the generator that will be used in the end; `scaler` the loop's GradScaler; `logits` takes them
+    out of what D returns. `diagnoses` names those to make, without it all; `on_finding` is called with each new one.
+
+    Raises ValueError for arguments that make no sense. From then on it never raises: where it cannot go on it warns
+    once, says why in `muted`, and leaves `findings` as they are.
+    """
+
+    def __init__(
+        self,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        *,
+        budget: int,
+        real: Any = None,
+        held_out: Any = None,
+        average: nn.Module | None = None,
+        scaler: Any = None,
+        logits: Callable[[Any], Tensor] | None = None,
+        diagnoses: Sequence[str] | None = None,
+        on_finding: Callable[[Finding], object] | None = None,
+    ) -> None:
+        _check(generator, discriminator, average, budget)
+        self.budget = operator.index(budget)
+        self.muted: str | None = None
+        self.notes: tuple[str, ...] = ()
+        self._warned = 0  # of the notes
+        self._networks = innermost(generator), innermost(discriminator)
+        self._findings: tuple[Finding, ...] = ()
+        self._announced: set[tuple[str, str, str]] = set()
+        self._should_stop = False
+        self._on_finding = on_finding
+        self._scaler = scaler
+        self._watch = Watch(generator, discriminator, self._scale, self._mute)
+        self._reals = Reals(real, held_out, self._say)
+        self._owners = real, held_out
+        self._view = LoopView(
+            generator, discriminator, average, self._reals, LogitReader(logits), steps=self.budget, say=self._say
+        )
+        with self._view.aside():
+            self._diagnoses = _built(diagnoses)
+        # The view offers all that observers ask of a RunView, and shares no code with it.
+        self._observer = Observer(cast(RunView, self._view), self._diagnoses)
+        self._timetable: Timetable | None = None  # until a batch has been seen
+        self._steps = 0
+        self._due = NEVER
+        self._next = 1
+        self._watch.arm()
+
+    def step(self, loss_d: Tensor | float | None = None, loss_g: Tensor | float | None = None) -> None:
+        """A step of the loop is done. Losses are read where they are handed over, and only at an observation."""
+        self._steps += 1
+        if self._steps == self._next:
+            self._attend(loss_d, loss_g)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What the newest observation has found, the surest failures first."""
+        return self._findings
+
+    @property
+    def should_stop(self) -> bool:
+        """Whether a failure is so sure that the rest of the budget is better saved."""
+        return self._should_stop
+
+    def history(self) -> History:
+        """Every observation so far; NaN where a quantity could not be measured."""
+        history = self._observer.history()
+        if self._reals.apart:
+            return history
+        columns = dict(history.columns)
+        for name in columns:
+            if name.removesuffix("_floor") in OF_TRAINING_DATA:
+                columns[name] = np.full_like(columns[name], math.nan)
+        return replace(history, columns=columns)
+
+    def close(self) -> None:
+        """Stop watching; findings and history stay."""
+        self._next = NEVER
+        self._watch.disarm()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _attend(self, loss_d: Tensor | float | None, loss_g: Tensor | float | None) -> None:
+        """Watch, look, or wait: whatever this step is for."""
+        if self.muted is not None:  # by a hook
+            self.close()
+            return
+        self._next = self._steps + 1  # until a later step is planned
+        try:
+            if self._timetable is None:
+                self._begin()
+            elif self._steps == self._due:
+                self._look(self._timetable, loss_d, loss_g)
+            elif not self._watch.armed:
+                self._watch.arm()
+            elif self._watch.window.gradients and not self._reals.wanting:
+                self._watch.disarm()  # all that was waited for
+                self._next = self._due
+        except Exception as error:
+            self._mute(error)
+        for note in self.notes[self._warned :]:
+            _warn(note)
+        self._warned = len(self.notes)
+        if self.muted is not None:
+            self.close()
+
+    def _begin(self) -> None:
+        """Learn from the first steps in which both networks were called."""
+        window = self._watch.window
+        if window.made and window.judged:
+            self._learn()
+            self._timetable = Timetable(self.budget, window.made[-1].call.n)
+            self._plan(self._timetable)
+        elif self._steps >= min(self.budget, max(FEWEST_STEPS, PATIENCE * self.budget)):
+            unseen = "generator" if not window.made else "discriminator"
+            raise RuntimeError(f"after {self._steps} steps the {unseen} has not been called, as far as its hooks tell")
+
+    def _learn(self) -> None:
+        window = self._watch.window
+        if window.made and window.judged:
+            with self._view.aside(*self._owners):
+                self._view.learn(learn(window), window.gradients)
+
+    def _plan(self, timetable: Timetable) -> None:
+        """Stop watching until shortly before the next observation, unless real samples are still wanting."""
+        self._due = timetable.next(self._steps)
+        if self._due == NEVER:
+            self.close()
+            return
+        starts = max(self._steps, self._due - (LONGEST if self._reals.wanting else timetable.lead))
+        self._watch.disarm()
+        self._next = starts
+        if starts == self._steps:
+            self._watch.arm()
+            self._next = self._steps + 1
+
+    def _look(self, timetable: Timetable, loss_d: Tensor | float | None, loss_g: Tensor | float | None) -> None:
+        """One observation, and what diagnoses make of it."""
+        self._watch.disarm()
+        if not self._watch.window.gradients:
+            timetable.watch_longer()
+        self._learn()
+        if self._reals.enough:
+            with torch.no_grad():
+                losses = [_mean(loss, self._view.device) for loss in (loss_d, loss_g)]
+            row = self._observer.observe(self._steps, *losses, probe=timetable.probed(self._steps))
+            if broken(row):
+                self._observer.breakdown = place(self._steps, *self._networks)
+            with self._view.aside():
+                self._findings = diagnose(self._diagnoses, self.history())
+            self._should_stop = any(f.severity == "failure" and f.confidence >= SURE for f in self._findings)
+        elif timetable.next(self._steps) == NEVER:
+            raise RuntimeError("no real samples were found: hand over real=, a loader, a data set or a tensor")
+        self._plan(timetable)
+        if self._observer.breakdown is not None:  # nothing that follows can be read
+            self.close()
+        self._announce()
+
+    def _announce(self) -> None:
+        """Tell of what was not found before. A callback that raises is not called again."""
+        for finding in self._findings:
+            key = (finding.diagnosis, finding.horizon, finding.severity)
+            if key in self._announced or self._on_finding is None:
+                continue
+            self._announced.add(key)
+            try:
+                self._on_finding(finding)
+            except Exception as error:
+                self._on_finding = None
+                _warn(f"on_finding raised {_told(error)}; it is not called again")
+
+    def _scale(self, call: Call) -> Tensor | float:
+        """What the loop multiplies its losses by; NaN where it may and does not say by how much."""
+        if self._scaler is None:
+            _, enabled, dtype = call.autocast
+            return math.nan if enabled and dtype == torch.float16 else 1.0
+        known = getattr(self._scaler, "_scale", None)  # on its device: to ask for a number would wait for it
+        return known.clone() if isinstance(known, Tensor) else float(self._scaler.get_scale())
+
+    def _say(self, note: str) -> None:
+        """Something about the loop that its owner should know; each once, in a warning when the look is over."""
+        if note not in self.notes:
+            self.notes = (*self.notes, note)
+
+    def _mute(self, error: Exception) -> None:
+        if self.muted is None:
+            self.muted = _told(error)
+            _warn(f"no longer watching, since {self.muted}; the training goes on as it was")
+
+
+def _check(generator: object, discriminator: object, average: object, budget: object) -> None:
+    """Raises ValueError for what can only be a mistake in the call itself."""
+    named = {"generator": generator, "discriminator": discriminator, "average": average}
+    for name, module in named.items():
+        if not isinstance(module, nn.Module) and not (name == "average" and module is None):
+            raise ValueError(f"Monitor: {name} is a {type(module).__name__}; hand over the torch.nn.Module")
+    assert isinstance(generator, nn.Module) and isinstance(discriminator, nn.Module)
+    if innermost(generator) is innermost(discriminator):
+        raise ValueError("Monitor: generator and discriminator are the same module; hand over one of each")
+    if isinstance(average, nn.Module) and innermost(average) in (innermost(generator), innermost(discriminator)):
+        raise ValueError(
+            "Monitor: average is a network that is trained; hand over the copy that is averaged, or nothing"
+        )
+    whole = hasattr(budget, "__index__") and not isinstance(budget, bool)
+    if not whole or operator.index(cast(int, budget)) < 1:
+        raise ValueError(f"Monitor: budget is {budget!r}; give the number of steps that the loop will take, 1 or more")
+
+
+def _built(names: Sequence[str] | None) -> dict[str, Any]:
+    """The diagnoses, with their defaults. Raises RequestError for a name that is none."""
+    catalog = catalogs.load()
+    wanted = [entry.name for entry in catalog.entries("diagnosis")] if names is None else names
+    return {name: catalog.build("diagnosis", ComponentRef(name)) for name in wanted}
+
+
+def _mean(loss: Tensor | float | None, device: torch.device) -> Tensor:
+    if isinstance(loss, Tensor):
+        return loss.detach().float().mean().to(device)
+    return torch.tensor(math.nan if loss is None else float(loss), device=device)
+
+
+def _told(error: Exception) -> str:
+    """An error in one line."""
+    message = " ".join(str(error).split())[:500]
+    return message if isinstance(error, ValueError | RuntimeError) and message else f"{type(error).__name__}: {message}"
+
+
+def _warn(line: str) -> None:
+    """A warning that stays one where warnings are made errors: the training must not end."""
+    try:
+        warnings.warn(f"ganbench.Monitor: {line}", RuntimeWarning, stacklevel=2)
+    except Warning:
+        logging.getLogger("ganbench").warning("ganbench.Monitor: %s", line)

@@ -1,0 +1,124 @@
+"""The real samples that a monitor judges by: a bounded pool, in the form in which the discriminator is given them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .conventions import Conventions, Lesson, alike
+from .rows import Rows
+from .sources import Unreadable, read
+
+ENOUGH = 1024  # samples met in the loop, from which on no more are looked for
+FEWEST = 128  # met in the loop, without which nothing can be said
+TELLING = 32  # samples that tell whether a source is what D is given
+SEED = 0
+
+
+class Reals:
+    """Read from `source` once; or, where that cannot be or is not what D is given, met in the loop, a few at a time.
+
+    Without a `held_out` source the pool is halved: the two parts are disjoint and measure floors, but D trains on
+    both, so that nothing that D has memorized can be seen.
+    """
+
+    def __init__(self, source: Any, held_out: Any, say: Callable[[str], None]) -> None:
+        self._sources = {"real": source, "held_out": held_out}
+        self._say = say
+        self._read: dict[str, Rows] | None = None
+        self._met = Rows()
+        self.seen, self.held_out = Rows(), Rows()
+
+    @property
+    def apart(self) -> bool:
+        """Whether the held-out part is one that the loop does not train on."""
+        return bool(self._read and "held_out" in self._read)
+
+    @property
+    def wanting(self) -> bool:
+        """Whether more samples have to be met in the loop."""
+        return self._read is None or ("real" not in self._read and len(self._met) < ENOUGH)
+
+    @property
+    def enough(self) -> bool:
+        return len(self.seen) + len(self.held_out) >= (2 if self._read and "real" in self._read else FEWEST)
+
+    def meet(self, lesson: Lesson) -> None:
+        """Take in what a lesson shows."""
+        for columns in lesson.real:
+            self._met.add(columns)
+        if self._read is None:
+            self._read = {}
+            for name, source in self._sources.items():
+                self._open(name, source, lesson.conventions)
+        reals = self._read.get("real", self._met)
+        if self.apart:
+            self.seen, self.held_out = reals, self._read["held_out"]
+        else:
+            self.seen, self.held_out = reals.every_other(0), reals.every_other(1)
+
+    def data_std(self) -> float:
+        """The standard deviation of all values of the pool; 1 where there is none."""
+        values = torch.cat([part.columns[0].flatten() for part in (self.seen, self.held_out) if len(part)])
+        std = float(values.std(correction=0))
+        return std if std > 0 else 1.0
+
+    def _open(self, name: str, source: Any, conventions: Conventions) -> None:
+        """Read a source, or say why its samples come from the loop instead."""
+        assert self._read is not None
+        if source is None:
+            return
+        try:
+            self._read[name] = Rows(self._as_given(source, conventions))
+        except Unreadable as why:
+            instead = "real samples are those that the discriminator is given" if name == "real" else "it is not used"
+            self._say(f"`{name}`: {why}; {instead}")
+
+    def _as_given(self, source: Any, conventions: Conventions) -> list[Tensor]:
+        """The samples, and D's conditions for them, as the loop hands them to D."""
+        given = conventions.judged.leaves[conventions.slot]
+        try:
+            columns = read(source, given[0].numel(), torch.Generator().manual_seed(SEED))
+        except Unreadable:
+            raise
+        except Exception as error:  # the user's data set, in a way that the loop may never use
+            raise Unreadable(f"reading it raised {type(error).__name__}: {error}") from error
+        x = columns[0].reshape(-1, *conventions.shape).float().to(given.device)
+        if len(self._met) >= TELLING and not alike(x, self._met.columns[0]):
+            met = self._met.columns[0]
+            raise Unreadable(
+                f"its samples (mean {float(x.mean()):.3g}, standard deviation {float(x.std()):.3g}) are not those that "
+                f"the discriminator is given (mean {float(met.mean()):.3g}, standard deviation {float(met.std()):.3g})"
+            )
+        conditions = [conventions.judged.leaves[i] for i in conventions.conditions]
+        seen = self._met.columns[1:] if len(self._met) else conditions
+        return [x, *(_condition(columns[1:], like, kind) for like, kind in zip(conditions, seen, strict=True))]
+
+
+def _condition(labels: list[Tensor], like: Tensor, seen: Tensor) -> Tensor:
+    """One of D's conditions from the labels that came with samples: as they are, or one-hot. Raises Unreadable."""
+    for column in labels:
+        shaped = column.reshape(len(column), -1)
+        if column[0].numel() == like[0].numel() and column.is_floating_point() == like.is_floating_point():
+            made = column.reshape(-1, *like.shape[1:])
+        elif shaped.shape[1] == 1 and not column.is_floating_point() and _one_hot(like):
+            made = torch.nn.functional.one_hot(
+                column.flatten().long().clamp_min(0), max(like.shape[1], int(column.max()) + 1)
+            )
+        else:
+            continue
+        if made.shape[1:] == like.shape[1:] and (made.is_floating_point() or _among(seen, made)):
+            return made.to(like.device, like.dtype)
+    raise Unreadable("the conditions that the discriminator is given are not among what comes with its samples")
+
+
+def _one_hot(column: Tensor) -> bool:
+    return column.ndim == 2 and bool(((column == 0) | (column == 1)).all()) and bool((column.sum(1) == 1).all())
+
+
+def _among(some: Tensor, every: Tensor) -> bool:
+    """Whether all values of `some` occur in `every`: labels that the loop does not shift or rename."""
+    return bool(torch.isin(some.detach().cpu().double().unique(), every.cpu().double().unique()).all())

@@ -1,0 +1,131 @@
+"""What the loop shows: the calls of its networks and the gradient that comes back, seen while armed."""
+
+from __future__ import annotations
+
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_flatten
+
+from .calls import Call, copy_of, len_of, rows_kept, tensors_in
+from .hooks import Hook
+from .window import CALLS, Gradient, Judged, Link, Made, Window
+from .wrappers import innermost, seen_at
+
+NODES = 512  # of an autograd graph that are looked at on the way from D's input back to G
+
+
+class Watch:
+    """Hooks on the two networks. Armed, they fill `window`; not armed, they are not there."""
+
+    def __init__(
+        self,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        scale: Callable[[Call], Tensor | float],
+        fail: Callable[[Exception], None],
+    ) -> None:
+        self.window = Window()
+        self._generator, self._discriminator = generator, discriminator
+        self._networks = innermost(generator), innermost(discriminator)
+        self._scale, self._fail = scale, fail
+        self._handles: list[Any] = []
+        self._alive: deque[tuple[Made, list[Tensor], set[Any]]] = deque(maxlen=CALLS)
+        self._hooked: list[weakref.ref[Tensor]] = []
+
+    @property
+    def armed(self) -> bool:
+        return bool(self._handles)
+
+    def arm(self) -> None:
+        """Look from now on, into a new window."""
+        self.disarm()
+        self.window = Window()
+        see_made, see_judged = Hook(self._see_made, self._fail), Hook(self._see_judged, self._fail)
+        self._handles = [
+            seen_at(self._generator).register_forward_hook(see_made, with_kwargs=True),
+            seen_at(self._discriminator).register_forward_pre_hook(see_judged, with_kwargs=True),
+        ]
+
+    def disarm(self) -> None:
+        """Take the hooks off; what was seen stays in the window."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
+        self._alive.clear()
+        self._hooked = []
+
+    def _see_made(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
+        tensors = tensors_in(output)
+        if module is not seen_at(self._generator) or not tensors:  # a shallow copy shares its hooks
+            return
+        n = len_of(next((tensor for tensor in tensors if tensor.ndim > 1), tensors[0]))
+        kept = rows_kept([tensor for tensor in tensors if len_of(tensor) == n], n)
+        made = Made(
+            Call.of(self._networks[0], args, kwargs, n),
+            tuple(copy_of(tensor, kept if len_of(tensor) == n else None) for tensor in tensors),
+            sum(weight._version for weight in self._networks[0].parameters()),
+        )
+        self.window.made.append(made)
+        nodes = {tensor.grad_fn for tensor in tensors} - {None}
+        self._alive.append((made, [tensor.detach() for tensor in tensors], nodes))
+
+    def _see_judged(self, module: nn.Module, args: Any, kwargs: Any) -> None:
+        tensors = tensors_in((args, kwargs))
+        if module is not seen_at(self._discriminator) or not tensors:
+            return
+        n = len_of(next((tensor for tensor in tensors if tensor.ndim > 1 and tensor.is_floating_point()), tensors[0]))
+        call = Call.of(self._networks[1], args, kwargs, n)
+        leaves = tree_flatten((args, kwargs))[0]
+        made, link, slot, output = self._linked(leaves)
+        judged = Judged(call, made, link, slot, output, any(tensor.requires_grad for tensor in tensors))
+        self.window.judged.append(judged)
+        if slot is not None:
+            self._follow(leaves[slot], judged)
+
+    def _linked(self, leaves: Iterable[Any]) -> tuple[Made | None, Link | None, int | None, int]:
+        """Which of G's samples are among the arguments, the newest first: the same memory, or a graph that leads to G."""
+        places = [(slot, leaf) for slot, leaf in enumerate(leaves) if isinstance(leaf, Tensor)]
+        for made, outputs, _ in reversed(self._alive):
+            for slot, leaf in places:
+                for i, output in enumerate(outputs):
+                    if leaf.data_ptr() == output.data_ptr() and leaf.numel() == output.numel() > 0:
+                        return made, "same", slot, i
+        for slot, leaf in places:
+            if leaf.grad_fn is not None:
+                for made, _, nodes in reversed(self._alive):
+                    if _leads_to(leaf.grad_fn, nodes):
+                        return made, "through", slot, 0
+        return None, None, None, 0
+
+    def _follow(self, samples: Tensor, judged: Judged) -> None:
+        """Have the gradient shown that comes back to `samples`, once for each tensor."""
+        if samples.grad_fn is None or not torch.is_grad_enabled() or any(ref() is samples for ref in self._hooked):
+            return
+        window = self.window
+
+        def see_gradient(gradient: Tensor) -> None:
+            if window is self.window:
+                flat = gradient.detach().flatten(1).float()
+                rows = flat[: judged.call.kept].clone()
+                window.gradients.append(Gradient(judged, flat.norm(dim=1).sum(), rows, self._scale(judged.call)))
+
+        self._hooked.append(weakref.ref(samples))
+        self._handles.append(samples.register_hook(Hook(see_gradient, self._fail)))
+
+
+def _leads_to(node: Any, targets: set[Any]) -> bool:
+    seen, waiting = {node}, [node]
+    while waiting and len(seen) < NODES:
+        node = waiting.pop()
+        if node in targets:
+            return True
+        for following, _ in node.next_functions:
+            if following is not None and following not in seen:
+                seen.add(following)
+                waiting.append(following)
+    return False

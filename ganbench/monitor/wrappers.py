@@ -1,0 +1,42 @@
+"""What stands between a loop and its network: on which module calls are seen, and which one is called to look."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from torch import nn
+
+PARALLEL = (nn.DataParallel, nn.parallel.DistributedDataParallel)
+
+
+def seen_at(module: nn.Module) -> nn.Module:
+    """Where hooks see a call as the network gets it: inside of Fabric, which converts inputs, outside of a compiler."""
+    while (inside := _fabric(module)) is not None:
+        module = inside
+    return module
+
+
+def innermost(module: nn.Module) -> nn.Module:
+    """The network itself: to call it asks no other process for anything, and compiles nothing."""
+    while True:
+        inside = _fabric(module) or _compiled(module) or (module.module if isinstance(module, PARALLEL) else None)
+        if inside is None:
+            return module
+        module = inside
+
+
+def _fabric(module: nn.Module) -> nn.Module | None:
+    parts = module._modules
+    return parts["_forward_module"] if {"_forward_module", "_original_module"} <= parts.keys() else None
+
+
+def _compiled(module: nn.Module) -> nn.Module | None:
+    return module._modules.get("_orig_mod")
+
+
+def uncompiled(*modules: nn.Module) -> Iterator[tuple[nn.Module, object]]:
+    """Those parts that `module.compile()` was called on, with what it made of them."""
+    for module in modules:
+        for part in module.modules():
+            if part._compiled_call_impl is not None:
+                yield part, part._compiled_call_impl

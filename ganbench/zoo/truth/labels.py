@@ -1,0 +1,104 @@
+"""From the ground truth of a run to what may be said of it: which failures are there, at which step, and at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+PREFIX = "ground-truth."
+FRACTIONS = (0.1, 0.25, 0.5, 0.75, 1.0)  # of the budget at which a run is labelled
+FAILURES = (
+    "overpowering-discriminator",
+    "weak-discriminator",
+    "mode-collapse",
+    "oscillation",
+    "divergence",
+    "memorization",
+)
+
+MISSING, MISSING_OF_MANY = 0.1, 0.5  # share of kinds from which modes are missing; of a thousand kinds few reach all
+SHRUNK = 0.25  # variance within a kind, over that of real samples, under which a kind is a point
+UNSEEN = 0.2  # AUC that a strong classifier has and D has not
+STRONG = 0.9  # AUC of a D that may be holding G back
+FREED = 0.5  # the distance, or the share of missing kinds, that is left when a gentler D has set G free
+MEMORIZED = 0.2  # AUC that D has on training data and not on held-out data
+MOVING, CIRCLING = 0.4, 0.4  # of the distance of two real samples in a twentieth of the budget, and of the way gone
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What is true of a run: the failures present at each fraction of its budget, and those that it ended with."""
+
+    state: Mapping[float, frozenset[str]]
+    end: frozenset[str]
+    onset: Mapping[str, int]  # the first labelled step from which a failure that it ended with was there to the end
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the run ended well."""
+        return not self.end
+
+
+def labels(scores: pd.DataFrame, steps: int, status: str, kinds: int, broke_at: int | None = None) -> Labels:
+    """Labels of one trial from its rows of scores.csv.
+
+    `steps` is its budget, `kinds` how many kinds its data has, `broke_at` the step at which its numbers broke.
+    Raises ValueError where the trial has no ground truth.
+    """
+    truth = scores[scores["metric"].str.startswith(PREFIX)]
+    if truth.empty and status != "diverged":
+        raise ValueError("the trial has no scores of the metric 'ground-truth'")
+    table = truth.pivot(index="step", columns="metric", values="value")
+    table.columns = [name.removeprefix(PREFIX) for name in table.columns]
+    state = {}
+    for fraction in FRACTIONS:
+        step = round(fraction * steps)
+        if broke_at is not None and step >= broke_at:
+            state[fraction] = frozenset({"divergence"})
+        elif step in table.index:
+            state[fraction] = _present(table, step, steps, kinds)
+    end = frozenset({"divergence"}) if status == "diverged" else state.get(1.0, frozenset())
+    return Labels(state, end, _onsets(state, end, steps, broke_at))
+
+
+def _present(table: pd.DataFrame, step: int, steps: int, kinds: int) -> frozenset[str]:
+    now = table.loc[step]
+    behind = now["missing"] >= (MISSING if kinds <= 100 else MISSING_OF_MANY)
+    shrunk = now.get("spread", np.nan) < SHRUNK
+    unseen = now["strong_auc"] - max(0.5, now["d_auc"])
+    found = {
+        "mode-collapse": behind or shrunk,
+        "weak-discriminator": behind and unseen >= UNSEEN,
+        "overpowering-discriminator": behind and now["d_auc"] >= STRONG and _held_back(table, step, steps),
+        "memorization": now["gap"] >= MEMORIZED,
+        "oscillation": behind and step == steps and now["moved"] >= MOVING and now["circled"] >= CIRCLING,
+    }
+    return frozenset(name for name, there in found.items() if there)
+
+
+def _held_back(table: pd.DataFrame, step: int, steps: int) -> bool:
+    """Whether a gentler D sets G free: soon after `step` or, of a run that has ended, from its middle on."""
+    later = table.loc[step:, "distance"]
+    alone = later.iloc[min(1, len(later) - 1)]  # where the run itself was by then
+    freed = table.loc[step].get("rescued", np.nan) < FREED * alone
+    if step == steps and "rescued_end" in table:
+        from_middle = table["rescued_end"].dropna()
+        freed = freed or bool((from_middle < FREED * table.loc[step, "distance"]).any())
+    return bool(freed)
+
+
+def _onsets(
+    state: Mapping[float, frozenset[str]], end: frozenset[str], steps: int, broke_at: int | None
+) -> dict[str, int]:
+    onsets = {}
+    for failure in end:
+        first = 1.0
+        for fraction in sorted(state, reverse=True):
+            if failure not in state[fraction]:
+                break
+            first = fraction
+        onsets[failure] = broke_at if failure == "divergence" and broke_at else round(first * steps)
+    return onsets
