@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -13,7 +14,7 @@ import msgspec
 from .catalog import Catalog
 from .errors import RequestError, did_you_mean
 from .records import ComponentRef, Components, DataSpec, Evaluation, Training, Trial
-from .suite import Suite
+from .suite import MethodEntry, Suite
 
 TIMEOUT = 900.0  # seconds a trial may take unless the suite says otherwise
 _ADAM = ComponentRef("adam", {"lr": 2e-4, "betas": [0.5, 0.999], "eps": 1e-8, "weight_decay": 0.0})
@@ -44,45 +45,49 @@ def unfold(
         for method, entry in suite.methods.items():
             if not any(fnmatchcase(method, pattern) for pattern in dataset.methods):
                 continue
-            own = {"points": entry.points, "images": entry.images, UNKNOWN.kind: {**entry.images, **entry.points}}[
-                spec.kind
-            ]
-            settings = {**DEFAULTS, **suite.training, **dataset.settings, **entry.settings, **own}
+            settings = {**DEFAULTS, **suite.training, **dataset.settings, **_settings_on(spec, entry)}
             timeout = settings.pop("timeout", TIMEOUT)
             where = f"{suite.source}: method {method!r}"
             components = _components(settings, dataset.ref, catalog, where)
             training = Training(**settings)
             _check_stops(training, metrics, diagnoses, where)
             for seed in suite.seeds:
-                content = (
-                    label,
-                    method,
-                    components,
-                    training,
-                    evaluation,
-                    diagnoses,
-                    spec,
-                    seed,
-                    device.partition(":")[0],
-                )
                 trials.append(
-                    Trial(
-                        id=_trial_id(label, method, seed, content),
-                        suite=suite.name,
-                        dataset=label,
-                        method=method,
-                        seed=seed,
-                        data=spec,
-                        components=components,
-                        training=training,
-                        evaluation=evaluation,
-                        diagnoses=diagnoses,
-                        device=device,
-                        timeout=timeout,
-                        plugin_files=tuple(plugin_files),
+                    _identified(
+                        Trial(
+                            id="",
+                            suite=suite.name,
+                            dataset=label,
+                            method=method,
+                            seed=seed,
+                            data=spec,
+                            components=components,
+                            training=training,
+                            evaluation=evaluation,
+                            diagnoses=diagnoses,
+                            device=device,
+                            timeout=timeout,
+                            plugin_files=tuple(plugin_files),
+                        )
                     )
                 )
     return trials
+
+
+def amended(trial: Trial, method: str, entry: MethodEntry, catalog: Catalog, where: str) -> Trial:
+    """The trial of another method: its own, under the label `method`, with the settings of `entry` in their place.
+
+    Raises RequestError, its line beginning with `where`, for a component, option or target that there is not.
+    """
+    parts, training = trial.components, trial.training
+    settings = {name: getattr(parts, name) for name in (*NETWORKS, "regularizers")}
+    settings |= {f.name: getattr(training, f.name) for f in fields(training)}
+    settings |= _settings_on(trial.data, entry)
+    timeout = settings.pop("timeout", trial.timeout)
+    components = _components(settings, parts.dataset, catalog, where)
+    training = Training(**settings)
+    _check_stops(training, trial.evaluation.metrics, trial.diagnoses, where)
+    return _identified(replace(trial, method=method, components=components, training=training, timeout=timeout))
 
 
 def select(trials: Iterable[Trial], only: Sequence[str]) -> list[Trial]:
@@ -119,6 +124,12 @@ _KEYS: dict[str, Callable[[Trial], str]] = {
     "regularizers": regularizer_names,
     "trial": lambda t: t.id,
 }
+
+
+def _settings_on(spec: DataSpec, entry: MethodEntry) -> dict[str, Any]:
+    """The settings of a method on data of a kind."""
+    own = {"points": entry.points, "images": entry.images, UNKNOWN.kind: {**entry.images, **entry.points}}[spec.kind]
+    return {**entry.settings, **own}
 
 
 def _components(settings: dict[str, Any], dataset: ComponentRef, catalog: Catalog, where: str) -> Components:
@@ -174,8 +185,19 @@ def _check_stops(
         )
 
 
-def _trial_id(dataset: str, method: str, seed: int, content: Any) -> str:
-    """Readable first, then a digest of everything that decides the result."""
+def _identified(trial: Trial) -> Trial:
+    """The trial under its id: readable first, then a digest of everything that decides the result."""
+    content = (
+        trial.dataset,
+        trial.method,
+        trial.components,
+        trial.training,
+        trial.evaluation,
+        trial.diagnoses,
+        trial.data,
+        trial.seed,
+        trial.device.partition(":")[0],
+    )
     digest = hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()[:10]
-    words = re.sub(r"[^A-Za-z0-9.]+", "-", f"{dataset}-{method}").strip("-")
-    return f"{words[:80]}-{seed}-{digest}"
+    words = re.sub(r"[^A-Za-z0-9.]+", "-", f"{trial.dataset}-{trial.method}").strip("-")
+    return replace(trial, id=f"{words[:80]}-{trial.seed}-{digest}")

@@ -157,7 +157,9 @@ class Diagnosis(Protocol):
 
     May declare `probes`, the names of those it needs, which cost more and are taken a few times a run; and offer
     `observe(view) -> Mapping[str, float]` and `probe(view) -> Mapping[str, float]`, whose values become columns
-    `<name of the diagnosis>.<key>`.
+    `<name of the diagnosis>.<key>`. `follows` may name failures that this one can be a consequence of, and
+    `detects` the failure that it is scored for, where it is not named after it; `suspicion(history, horizon) -> float`
+    says how suspect a history is, below the threshold of a finding too.
     """
 
     def diagnose(self, history: History) -> Iterable[Finding]: ...

@@ -138,6 +138,8 @@ class LiveTrial:
             average=gan.average,
         )
         view.game = game = Game(gan, view)
+        if diagnoses:
+            view.set_budget(trial.training.steps * trial.training.batch_size)
         return cls(
             gan=gan,
             game=game,

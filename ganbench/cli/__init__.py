@@ -14,7 +14,9 @@ from ..errors import RequestError
 COMMANDS = {
     "run": "Train, diagnose and compare the methods of a suite.",
     "report": "Rebuild the reports of finished runs; nothing is trained.",
-    "diagnose": "The findings of a stored run, made again from its histories.",
+    "diagnose": "The findings of a stored run, or of another program's log.",
+    "score": "Diagnoses scored against the ground truth of a run of `failures`.",
+    "treat": "Remedies tried on the failed trials of a run.",
     "list": "Components: what a suite can name, with options and defaults.",
     "check": "Contract checks of components, a plugin file or a distribution.",
     "plugins": "Where components come from, and plugins that failed to load.",

@@ -97,7 +97,9 @@ def _of_logs(path: Path, patterns: tuple[str, ...]) -> tuple[Rows, int, list[str
         rows += _rows(recording.name, place, diagnose(diagnoses, recording.history))
     for log in found.logs:
         notes += [f"{log.name}: {note}" for note in (what_was_read(log), *log.notes)]
-        rows += _rows(log.name, NOWHERE, weighed([*diagnose(diagnoses, to_history(log)), *verdicts(log)]))
+        rows += _rows(
+            log.name, {**NOWHERE, **log.place}, weighed([*diagnose(diagnoses, to_history(log)), *verdicts(log)])
+        )
     return rows, len(found.recordings) + len(found.logs), list(dict.fromkeys(notes))
 
 

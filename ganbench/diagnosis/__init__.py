@@ -13,7 +13,21 @@ from ..records import Evidence, Finding, History
 def diagnose(diagnoses: Mapping[str, Any], history: History) -> tuple[Finding, ...]:
     """The findings of every diagnosis, the surest failures first."""
     findings = [_plain(finding) for diagnosis in diagnoses.values() for finding in diagnosis.diagnose(history)]
+    follows = {name: getattr(diagnosis, "follows", ()) for name, diagnosis in diagnoses.items()}
+    findings = [replace(finding, cause=finding.cause or _cause(finding, findings, follows)) for finding in findings]
     return tuple(sorted(findings, key=lambda f: (f.severity != "failure", -f.confidence, f.diagnosis)))
+
+
+def _cause(finding: Finding, others: Sequence[Finding], follows: Mapping[str, Sequence[str]]) -> str:
+    """The surest failure found beside this one that it may follow from, and that was there no later."""
+    causes = [
+        other
+        for other in others
+        if other.diagnosis in follows.get(finding.diagnosis, ())
+        and (other.severity, other.horizon) == ("failure", finding.horizon)
+        and other.onset_step <= finding.onset_step
+    ]
+    return max(causes, key=lambda other: other.confidence).diagnosis if causes else ""
 
 
 def _plain(finding: Finding) -> Finding:

@@ -30,10 +30,15 @@ def broken_from(series: Series) -> int | None:
 
 
 def breaks(log: Log) -> list[tuple[float, str, int]]:
-    """The vital series that end in values that are not finite: since which step, which, and for how many values."""
+    """The vital series that end in values that are not finite: since which step, which, and for how many values.
+
+    Losses that are NaN throughout have broken before they were first logged, where nothing vital was ever finite.
+    """
+    vital = {name: log.series[name] for name in VITAL if name in log.series}
+    never = not any(np.isfinite(series.values).any() for series in vital.values())
     found = []
-    for name in VITAL:
-        if name in log.series and (first := broken_from(log.series[name])) is not None:
-            series = log.series[name]
+    for name, series in vital.items():
+        first = 0 if never and name in LOSSES else broken_from(series)
+        if first is not None:
             found.append((float(series.steps[first]), name, len(series) - first))
     return sorted(found)

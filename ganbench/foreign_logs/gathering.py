@@ -27,6 +27,8 @@ class Gathering:
         self.sources = sources
         self.rows = 0
         self.notes: list[str] = []
+        self.no_numbers = 0  # cells of columns of numbers that hold something else
+        self.place: Mapping[str, object] = {}
         self.unit = ""
         self._counter: StepCounter | None = None
         self._series: dict[str, Gathered] = {}
@@ -70,15 +72,17 @@ class Gathering:
         if not series:
             raise NothingToRead(self._nothing(unplaced))
         series |= {raw: gathered[raw].series() for raw in unplaced if raw not in series}
+        wrong = [f"{self.no_numbers} cells hold no number and count as not logged"] if self.no_numbers else []
         notes = [
             *self.notes,
+            *wrong,
             *self._of_order(gathered),
             *_of_gaps(series, self.unit),
             *_of_names(series, placed, spare),
         ]
         recognised = tuple(name for name in series if name in KNOWN)
         unknown = tuple(map(printable, [*unplaced, *sorted(self._beyond)]))
-        return Log(self.name, self.sources, self.unit, self.rows, series, recognised, unknown, tuple(notes))
+        return Log(self.name, self.sources, self.unit, self.rows, series, recognised, unknown, tuple(notes), self.place)
 
     def _nothing(self, unplaced: list[str]) -> str:
         seen = f"of its columns ({listed([*map(printable, unplaced)])}) " if unplaced else "of its rows "

@@ -17,6 +17,7 @@ from .numbers_in_text import number
 from .row_by_row import RowByRow
 from .steps import unit_of
 
+LONGEST_NAME = 200  # characters
 DEPTH = 4  # of nested objects that names are made of
 SNAPSHOT = re.compile(r"(\d+)\.\w+$")  # network-snapshot-000200.pkl was taken at 200 kimg; the file is never opened
 
@@ -72,6 +73,8 @@ def _row(entry: Mapping[str, Any], gathering: Gathering) -> dict[str, float]:
 def _numbers(entry: Mapping[str, Any], gathering: Gathering, above: str = "") -> Iterator[tuple[str, float]]:
     for key, value in entry.items():
         raw = above + key
+        if len(raw) > LONGEST_NAME:
+            continue
         if isinstance(value, dict):
             if "mean" not in value:
                 if raw.count("/") < DEPTH:

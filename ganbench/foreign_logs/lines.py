@@ -63,11 +63,13 @@ def _encoding(head: bytes) -> str:
     for magic, what in KNOWN_BINARIES:
         if head.startswith(magic):
             raise NothingToRead(f"it is {what}")
+    if head.count(0) > 0.9 * len(head):
+        raise NothingToRead("it is a binary file")
     if head[1::2].count(0) > 0.4 * len(head):  # half of the bytes of plain text in UTF-16
         return "utf-16-le"
     # A log that a crash has cut off may end in zeros, so they alone are no sign of a binary file.
     odd = sum(byte < 32 and byte not in b"\t\n\r\x0b\x0c\x08\x1b\0" for byte in head)
-    if odd > 0.02 * len(head) or head.count(0) > 0.9 * len(head):
+    if odd > 0.02 * len(head):
         raise NothingToRead("it is a binary file")
     try:
         codecs.getincrementaldecoder("utf-8")().decode(head)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,7 @@ class Log:
     recognised: tuple[str, ...]  # which of the series go by our names
     unplaced: tuple[str, ...]  # names in the log that stayed as they are
     notes: tuple[str, ...]  # what a reader of findings should know of the log
+    place: Mapping[str, object] = field(default_factory=dict)  # suite, dataset, method and seed, as far as it says
 
     def get(self, name: str, at_least: int = 1) -> Series | None:
         """The finite values of a series; None where there are fewer than `at_least`."""

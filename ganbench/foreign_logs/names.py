@@ -93,5 +93,6 @@ def _quality(words: list[str]) -> str | None:
     kinds = set(said) - COUNTS
     if len(kinds) == 1 and (name := QUALITY.get(next(iter(kinds)))):
         return name
-    inception = said[-1:] == ["is"] or "inceptionscore" in said or ("inception" in said and "score" in said)
-    return "inception_score" if inception and len(set(said) - COUNTS - {"is", "inceptionscore"}) == 0 else None
+    core = [word for word in words if word not in ("k", "mean", "full") and not word.isdigit()]
+    inception = core[-1:] == ["is"] and not kinds - {"is"}
+    return "inception_score" if inception or (not kinds and {"inception", "score"} <= set(said)) else None

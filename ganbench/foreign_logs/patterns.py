@@ -40,7 +40,7 @@ def read_with_patterns(path: Path, name: str, patterns: Sequence[re.Pattern[str]
     """A row for each line that a pattern is found in. Raises NothingToRead where it is found in none."""
     gathering = Gathering(name, path)
     rows = RowByRow(gathering)
-    found = bad = 0
+    found = 0
     for lines in blocks_of_lines(path):
         for line in lines:
             for pattern in patterns:
@@ -48,11 +48,11 @@ def read_with_patterns(path: Path, name: str, patterns: Sequence[re.Pattern[str]
                     found += 1
                     texts = {group: text for group, text in match.groupdict().items() if text is not None}
                     row = {group: value for group, text in texts.items() if (value := number(text)) is not None}
-                    bad += sum(group not in row for group in texts if unit_of(group) or our_name(group))
+                    gathering.no_numbers += sum(
+                        group not in row for group in texts if unit_of(group) or our_name(group)
+                    )
                     rows.add(row)
     if not found:
         raise NothingToRead(f"the pattern is found in none of its lines; as in {EXAMPLE}")
     rows.flush()
-    if bad:
-        gathering.notes.append(f"{bad} matches hold no number and count as not logged")
     return gathering.finish()

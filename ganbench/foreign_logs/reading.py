@@ -21,7 +21,8 @@ MOST_FILES = 20_000  # looked at in a folder
 FORMATS = "CSV, JSON lines, TensorBoard event files, history.parquet, or text with --pattern"
 TABLES, TEXTS = frozenset({".csv", ".tsv"}), frozenset({".log", ".txt", ".out"})
 Patterns = Sequence[re.Pattern[str]]
-Reader = Callable[[], Log | Recording]
+Read = Log | list[Log] | Recording
+Reader = Callable[[], Read]
 
 
 @dataclass
@@ -32,11 +33,11 @@ class Found:
     recordings: list[Recording] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
 
-    def add(self, read: Log | Recording) -> None:
-        if isinstance(read, Log):
-            self.logs.append(read)
-        else:
+    def add(self, read: Read) -> None:
+        if isinstance(read, Recording):
             self.recordings.append(read)
+        else:
+            self.logs += [read] if isinstance(read, Log) else read
 
 
 def read(path: Path, patterns: Patterns = ()) -> Found:
@@ -51,13 +52,14 @@ def read(path: Path, patterns: Patterns = ()) -> Found:
         elif path.is_file():
             found.add(_of_file(path, path.stem, patterns))
         else:
-            raise RequestError(f"there is no file or folder {path}")
+            what = "is neither a file nor a folder" if path.exists() else "is not there"
+            raise RequestError(f"{path} {what}; give a run's folder, or a log ({FORMATS})")
     except (NothingToRead, OSError) as error:
         raise RequestError(f"{path}: {_reason(error)}") from None
     return found
 
 
-def _of_file(path: Path, name: str, patterns: Patterns) -> Log | Recording:
+def _of_file(path: Path, name: str, patterns: Patterns) -> Read:
     if is_event_file(path):
         return read_event_files([path], name)
     if is_parquet(path):
@@ -66,22 +68,21 @@ def _of_file(path: Path, name: str, patterns: Patterns) -> Log | Recording:
         return read_with_patterns(path, name, patterns)
     if is_json_lines(path):
         return read_json_lines([path], name)
+    if path.suffix.lower() == ".json":
+        raise NothingToRead("it is not one JSON object a line, which is what ganbench reads of JSON")
     if is_table(path) or path.suffix.lower() in TABLES:
         return read_table(path, name)
     raise NothingToRead(f"neither a table nor JSON lines; a plain text is read with a pattern, as in {EXAMPLE}")
 
 
 def _read_folder(root: Path, patterns: Patterns, found: Found) -> None:
-    files = list(_files(root, found))
-    readers = [
-        reader
-        for folder in dict.fromkeys(file.parent for file in files)
-        for reader in _readers(root, [file for file in files if file.parent == folder], patterns, found)
-    ]
-    for place, reader in readers:
+    folders: dict[Path, list[Path]] = {}
+    for file in _files(root, found):
+        folders.setdefault(file.parent, []).append(file)
+    for place, reader in [reader for files in folders.values() for reader in _readers(root, files, patterns, found)]:
         try:
             found.add(reader())
-        except (NothingToRead, OSError) as error:  # one file costs no other
+        except (NothingToRead, RequestError, OSError) as error:  # one file costs no other
             found.left_out.append(f"{place}: {_reason(error)}")
     if not found.logs and not found.recordings:
         why = f": {'; '.join(found.left_out[:3])}" if found.left_out else f" ({FORMATS})"
@@ -96,10 +97,11 @@ def _readers(root: Path, files: list[Path], patterns: Patterns, found: Found) ->
     events = [file for file in files if is_event_file(file)]
     if stylegan:
         yield folder, partial(read_json_lines, sorted(stylegan, key=lambda file: file.name[0] != "t"), name)
-        if events:
+    if events:
+        if folder / "training_stats.jsonl" in stylegan:
             found.left_out.append(f"{folder}: {len(events)} event files say what training_stats.jsonl says")
-    elif events:
-        yield folder, partial(read_event_files, events, name)
+        else:
+            yield folder, partial(read_event_files, events, name)
     readable = {*TABLES, ".jsonl", *(TEXTS if patterns else ())}
     for file in files:
         if file in stylegan or file in events:
@@ -121,8 +123,11 @@ def _files(root: Path, found: Found) -> Iterator[Path]:
             if n > MOST_FILES:
                 found.left_out.append(f"{root}: more than {MOST_FILES} files; give a folder further down")
                 return
-            yield Path(folder, name)
+            if (file := Path(folder, name)).is_file():  # a pipe would be waited on for ever
+                yield file
 
 
 def _reason(error: Exception) -> str:
-    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+    """In one line, whatever a library has to say."""
+    text = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+    return " ".join(text.split())

@@ -51,10 +51,6 @@ class StepCounter:
         self._reached = -np.inf  # the last step, and the epoch that it belongs to
         self._epoch = np.nan
 
-    @property
-    def columns(self) -> set[str]:
-        return {name for name in (self.column, self.epoch) if name is not None}
-
     def steps(self, n: int, columns: Mapping[str, tuple[Array, Array]]) -> Array:
         """The steps (n,) of the next n rows; `columns` holds the positions and values of what was logged in them.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from .gathering import Gathering
 from .lines import blocks_of_lines, first_lines
 from .log import Array, Log, NothingToRead
 from .numbers_in_text import is_number, number
+from .runs_in_a_table import TELLING, Rows, Runs
 from .steps import unit_of
 
 DELIMITERS = ("\t", ";", ",", "|", None)  # None: any white space
@@ -32,22 +33,33 @@ def is_table(path: Path) -> bool:
     return True
 
 
-def read_table(path: Path, name: str) -> Log:
-    """Raises NothingToRead where there is no table, or none of signals."""
+def read_table(path: Path, name: str) -> list[Log]:
+    """The log of each run in a table. Raises NothingToRead where there is no table, or none of signals."""
     at, delimiter, header = _header(first_lines(path, LOOKED_AT))
-    gathering = Gathering(name, path)
     names = _names(header, path)
-    bad = 0
-    skipped = 0
+    runs = Runs(path, name)
+    to_skip = at + 1
     for block in blocks_of_lines(path):
         lines = [line for line in block if line and not line.isspace()]
-        skip = min(len(lines), at + 1 - skipped)
-        skipped += skip
+        skip = min(len(lines), to_skip)
+        to_skip -= skip
         for begin in range(skip, len(lines), ROWS):
-            bad += _take(gathering, names, _cells(lines[begin : begin + ROWS], delimiter))
-    if bad:
-        gathering.notes.append(f"{bad} cells hold no number and count as not logged")
-    return gathering.finish()
+            for row_names, rows in _under_headers(names, _cells(lines[begin : begin + ROWS], delimiter)):
+                names = row_names
+                for gathering, mine in runs.deal(names, rows):
+                    _take(gathering, names, mine)
+    return runs.finish()
+
+
+def _under_headers(names: list[str], rows: list[list[str]]) -> Iterator[tuple[list[str], list[list[str]]]]:
+    """Stretches of rows and what names their columns: a run that is taken up again may write a header of its own."""
+    known, begin = {*names} - {""}, 0
+    for at in [at for at, row in enumerate(rows) if row and row[0] in known]:
+        header = [cell.strip() for cell in rows[at]]
+        if len(known.intersection(header)) > 1 or header == names:
+            yield names, rows[begin:at]
+            names, begin = header, at + 1
+    yield names, rows[begin:]
 
 
 def _header(lines: Sequence[str]) -> tuple[int, str | None, list[str]]:
@@ -98,28 +110,32 @@ def _names(header: Sequence[str], path: Path) -> list[str]:
     return list(header)
 
 
-def _take(gathering: Gathering, names: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
-    """Hand rows on as columns of numbers; how many cells held something else."""
+def _take(gathering: Gathering, names: Sequence[str], rows: Rows) -> None:
+    """Hand rows on as columns of numbers."""
     columns: dict[str, tuple[Array, Array]] = {}
-    bad = 0
     shortest = min(map(len, rows))
     for column, raw in enumerate(names):
         extra = raw.endswith(("__MIN", "__MAX"))  # which Weights & Biases adds to its exports
-        if raw and raw not in columns and not extra and (unit_of(raw) or gathering.wants(raw)):
+        if (
+            raw
+            and raw not in columns
+            and not extra
+            and raw.lower() not in TELLING
+            and (unit_of(raw) or gathering.wants(raw))
+        ):
             columns[raw], wrong = _numbers(
                 [row[column] for row in rows]
                 if column < shortest
                 else [row[column] if column < len(row) else "" for row in rows]
             )
-            bad += wrong
+            gathering.no_numbers += wrong
     gathering.add_rows(len(rows), columns, names)
-    return bad
 
 
 def _numbers(cells: Sequence[str]) -> tuple[tuple[Array, Array], int]:
     """The positions and values of what was logged in a column."""
     try:
-        return (np.arange(len(cells)), np.array(list(map(float, cells)))), 0
+        return (np.arange(len(cells)), np.fromiter(map(float, cells), float, len(cells))), 0
     except ValueError:
         found: Iterable[float | None] = map(number, cells)
         logged = [(position, value) for position, value in enumerate(found) if value is not None]

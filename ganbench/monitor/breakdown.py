@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from torch import nn
-
 from ..records import Breakdown
+from .networks import Networks
 
 VITAL = ("d_real", "d_fake", "logit_max", "weight_norm_d", "weight_norm_g")
 
@@ -17,9 +16,9 @@ def broken(row: Mapping[str, float]) -> bool:
     return any(not math.isfinite(row[name]) for name in VITAL)
 
 
-def place(step: int, generator: nn.Module, discriminator: nn.Module) -> Breakdown:
+def place(step: int, networks: Networks) -> Breakdown:
     """The first weight that is not finite, of D before G; where all are, it is D's output that is not."""
-    for player, network in (("discriminator", discriminator), ("generator", generator)):
+    for player, network in (("discriminator", networks.discriminator), ("generator", networks.generator)):
         for name, weight in network.named_parameters():
             if not bool(weight.detach().isfinite().all()):
                 return Breakdown(step, player, name, "weight")  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ from torch.func import functional_call
 from torch.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
 
 KEPT_ROWS = 512  # samples of one call
-KEPT_BYTES = 8 * 2**20  # of one tensor
+KEPT_BYTES = 4 * 2**20  # of one tensor
 
 
 @dataclass(frozen=True)

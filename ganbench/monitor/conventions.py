@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from .calls import Call
 from .pairs import Pair, made_of, paired
 from .window import Made, Window
 
-ALIKE = 0.5  # standard deviations that a mean may be off, and the logarithm of a standard deviation's ratio
+ALIKE = 0.5  # of many samples: standard deviations that a mean may be off, and the logarithm of their ratio
 
 
 class Unlike(ValueError):
@@ -65,14 +65,14 @@ def learn(window: Window) -> Lesson:
     ]
     if not pairs and not conventions.conditions:
         made = [[seen.call.leaves[i] for i in seen.call.batched] for seen in window.made]
-    told_apart = any(not pair.tracked for pair in pairs)
+    told_apart = any(not pair.learns for pair in pairs)
     return Lesson(conventions, [_even(row) for row in made], _real(conventions, rest) if told_apart else [])
 
 
 def _conventions(window: Window, pairs: list[Pair]) -> Conventions:
     """From the last step of G that was seen, else from what there is."""
     if pairs:
-        pair = next((p for p in reversed(pairs) if p.tracked), pairs[-1])
+        pair = next((p for p in reversed(pairs) if p.learns), pairs[-1])
         _check_alike(pair)
         return _of(pair.made, pair.output, pair.call, pair.slot)
     made = window.made[-1]
@@ -115,10 +115,10 @@ def alike(a: Tensor, b: Tensor) -> bool:
     a, b = a.detach().double(), b.detach().double()
     if not (bool(a.isfinite().all()) and bool(b.isfinite().all())):
         return True  # what is broken is said elsewhere
-    spread_a, spread_b = (float(values.std(correction=0)) for values in (a, b))
-    larger = max(spread_a, spread_b, 1e-12)
-    ratio = abs(torch.tensor(max(spread_a, 1e-12) / max(spread_b, 1e-12)).log().item())
-    return abs(float(a.mean()) - float(b.mean())) < ALIKE * larger and ratio < ALIKE
+    spread_a, spread_b = (max(float(values.std(correction=0)), 1e-12) for values in (a, b))
+    allowed = ALIKE * (1 + 4 / math.sqrt(min(len(a), len(b))))
+    far = abs(float(a.mean()) - float(b.mean())) / max(spread_a, spread_b)
+    return far < allowed and abs(math.log(spread_a / spread_b)) < allowed
 
 
 def _real(conventions: Conventions, rest: list[tuple[Call, bool]]) -> list[list[Tensor]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from .calls import Call
 from .window import Gradient
 
-Judge = Callable[[Call, int, Tensor], Tensor]  # logits of samples put into an argument of a call
+Judge = Callable[[Call, Mapping[int, Tensor], int], Tensor]  # logits of a call with other samples put in place
 AGREED = 0.5  # mean cosine from which a direction counts; a loss of D's logits alone has 1 or -1
 
 
@@ -49,7 +49,7 @@ def agreement(gradient: Gradient, judge: Judge) -> float:
     assert slot is not None
     x = call.leaves[slot].detach().clone().requires_grad_()
     with torch.enable_grad():
-        (slope,) = torch.autograd.grad(judge(call, slot, x).sum(), x)
+        (slope,) = torch.autograd.grad(judge(call, {slot: x}, len(x)).sum(), x)
     n = min(len(x), len(gradient.rows))
     cosines = nn.functional.cosine_similarity(slope.flatten(1).float()[:n], gradient.rows[:n].to(slope.device), dim=1)
     return float(cosines.nan_to_num(0.0).mean())

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import operator
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from types import TracebackType
@@ -15,20 +13,21 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .. import catalog as catalogs
 from ..diagnosis import diagnose
 from ..observation import Observer, RunView
-from ..records import ComponentRef, Finding, History
+from ..records import Finding, History
 from ..training.loop import SURE
+from .arguments import built, check
 from .breakdown import broken, place
 from .calls import Call
 from .conventions import learn
 from .logits import LogitReader
+from .networks import Networks
+from .notices import Unseen, told, warn
 from .reals import Reals
 from .timetable import LONGEST, NEVER, Timetable
 from .view import LoopView
 from .watch import Watch
-from .wrappers import innermost
 
 PATIENCE = 0.1  # of the budget, in which the loop has to call its networks
 FEWEST_STEPS = 20  # that it has for it in any case
@@ -61,12 +60,12 @@ class Monitor:
         diagnoses: Sequence[str] | None = None,
         on_finding: Callable[[Finding], object] | None = None,
     ) -> None:
-        _check(generator, discriminator, average, budget)
+        check(generator, discriminator, average, budget)
         self.budget = operator.index(budget)
         self.muted: str | None = None
         self.notes: tuple[str, ...] = ()
         self._warned = 0  # of the notes
-        self._networks = innermost(generator), innermost(discriminator)
+        self._networks = Networks(generator, discriminator, average)
         self._findings: tuple[Finding, ...] = ()
         self._announced: set[tuple[str, str, str]] = set()
         self._should_stop = False
@@ -75,18 +74,20 @@ class Monitor:
         self._watch = Watch(generator, discriminator, self._scale, self._mute)
         self._reals = Reals(real, held_out, self._say)
         self._owners = real, held_out
-        self._view = LoopView(
-            generator, discriminator, average, self._reals, LogitReader(logits), steps=self.budget, say=self._say
-        )
+        self._view = LoopView(self._networks, self._reals, LogitReader(logits), steps=self.budget, say=self._say)
         with self._view.aside():
-            self._diagnoses = _built(diagnoses)
+            self._diagnoses = built(diagnoses)
         # The view offers all that observers ask of a RunView, and shares no code with it.
         self._observer = Observer(cast(RunView, self._view), self._diagnoses)
         self._timetable: Timetable | None = None  # until a batch has been seen
+        self._unmeasured = True  # what a probe may cost
         self._steps = 0
         self._due = NEVER
         self._next = 1
-        self._watch.arm()
+        try:
+            self._watch.arm()
+        except Exception as error:  # a module that takes no hooks
+            self._mute(error)
 
     def step(self, loss_d: Tensor | float | None = None, loss_g: Tensor | float | None = None) -> None:
         """A step of the loop is done. Losses are read where they are handed over, and only at an observation."""
@@ -136,7 +137,7 @@ class Monitor:
         self._next = self._steps + 1  # until a later step is planned
         try:
             if self._timetable is None:
-                self._begin()
+                self._begin(loss_d, loss_g)
             elif self._steps == self._due:
                 self._look(self._timetable, loss_d, loss_g)
             elif not self._watch.armed:
@@ -146,28 +147,34 @@ class Monitor:
                 self._next = self._due
         except Exception as error:
             self._mute(error)
+        except BaseException:  # somebody wants to stop
+            self.close()
+            raise
         for note in self.notes[self._warned :]:
-            _warn(note)
+            warn(note)
         self._warned = len(self.notes)
         if self.muted is not None:
             self.close()
 
-    def _begin(self) -> None:
+    def _begin(self, loss_d: Tensor | float | None, loss_g: Tensor | float | None) -> None:
         """Learn from the first steps in which both networks were called."""
         window = self._watch.window
         if window.made and window.judged:
-            self._learn()
             self._timetable = Timetable(self.budget, window.made[-1].call.n)
-            self._plan(self._timetable)
+            if self._timetable.next(self._steps - 1) == self._steps:
+                self._look(self._timetable, loss_d, loss_g)
+            else:
+                with self._view.aside(*self._owners):
+                    self._learn()
+                self._plan(self._timetable)
         elif self._steps >= min(self.budget, max(FEWEST_STEPS, PATIENCE * self.budget)):
             unseen = "generator" if not window.made else "discriminator"
-            raise RuntimeError(f"after {self._steps} steps the {unseen} has not been called, as far as its hooks tell")
+            raise Unseen(f"after {self._steps} steps the {unseen} has not been called, as far as its hooks tell")
 
     def _learn(self) -> None:
         window = self._watch.window
-        if window.made and window.judged:
-            with self._view.aside(*self._owners):
-                self._view.learn(learn(window), window.gradients)
+        lesson = learn(window) if window.made and window.judged else None
+        self._view.learn(lesson, window.gradients)
 
     def _plan(self, timetable: Timetable) -> None:
         """Stop watching until shortly before the next observation, unless real samples are still wanting."""
@@ -187,19 +194,21 @@ class Monitor:
         self._watch.disarm()
         if not self._watch.window.gradients:
             timetable.watch_longer()
-        self._learn()
-        if self._reals.enough:
-            with torch.no_grad():
+        with self._view.aside(*([] if self._reals.settled else self._owners)):
+            self._learn()
+            if self._reals.enough:
+                if self._unmeasured:
+                    self._view.set_budget(self.budget * timetable.batch_size)
+                    self._unmeasured = False
                 losses = [_mean(loss, self._view.device) for loss in (loss_d, loss_g)]
-            row = self._observer.observe(self._steps, *losses, probe=timetable.probed(self._steps))
-            if broken(row):
-                self._observer.breakdown = place(self._steps, *self._networks)
-            with self._view.aside():
+                row = self._observer.observe(self._steps, *losses, probe=timetable.probed(self._steps))
+                if broken(row):
+                    self._observer.breakdown = place(self._steps, self._networks)
                 self._findings = diagnose(self._diagnoses, self.history())
-            self._should_stop = any(f.severity == "failure" and f.confidence >= SURE for f in self._findings)
-        elif timetable.next(self._steps) == NEVER:
-            raise RuntimeError("no real samples were found: hand over real=, a loader, a data set or a tensor")
+                self._should_stop = any(f.severity == "failure" and f.confidence >= SURE for f in self._findings)
         self._plan(timetable)
+        if self._due == NEVER and not self._reals.enough:
+            raise Unseen("too few real samples were found; hand over real=, a loader, a data set or a tensor")
         if self._observer.breakdown is not None:  # nothing that follows can be read
             self.close()
         self._announce()
@@ -215,7 +224,7 @@ class Monitor:
                 self._on_finding(finding)
             except Exception as error:
                 self._on_finding = None
-                _warn(f"on_finding raised {_told(error)}; it is not called again")
+                warn(f"on_finding raised {told(error)}; it is not called again")
 
     def _scale(self, call: Call) -> Tensor | float:
         """What the loop multiplies its losses by; NaN where it may and does not say by how much."""
@@ -232,50 +241,11 @@ class Monitor:
 
     def _mute(self, error: Exception) -> None:
         if self.muted is None:
-            self.muted = _told(error)
-            _warn(f"no longer watching, since {self.muted}; the training goes on as it was")
-
-
-def _check(generator: object, discriminator: object, average: object, budget: object) -> None:
-    """Raises ValueError for what can only be a mistake in the call itself."""
-    named = {"generator": generator, "discriminator": discriminator, "average": average}
-    for name, module in named.items():
-        if not isinstance(module, nn.Module) and not (name == "average" and module is None):
-            raise ValueError(f"Monitor: {name} is a {type(module).__name__}; hand over the torch.nn.Module")
-    assert isinstance(generator, nn.Module) and isinstance(discriminator, nn.Module)
-    if innermost(generator) is innermost(discriminator):
-        raise ValueError("Monitor: generator and discriminator are the same module; hand over one of each")
-    if isinstance(average, nn.Module) and innermost(average) in (innermost(generator), innermost(discriminator)):
-        raise ValueError(
-            "Monitor: average is a network that is trained; hand over the copy that is averaged, or nothing"
-        )
-    whole = hasattr(budget, "__index__") and not isinstance(budget, bool)
-    if not whole or operator.index(cast(int, budget)) < 1:
-        raise ValueError(f"Monitor: budget is {budget!r}; give the number of steps that the loop will take, 1 or more")
-
-
-def _built(names: Sequence[str] | None) -> dict[str, Any]:
-    """The diagnoses, with their defaults. Raises RequestError for a name that is none."""
-    catalog = catalogs.load()
-    wanted = [entry.name for entry in catalog.entries("diagnosis")] if names is None else names
-    return {name: catalog.build("diagnosis", ComponentRef(name)) for name in wanted}
+            self.muted = told(error)
+            warn(f"no longer watching, since {self.muted}; the training goes on as it was")
 
 
 def _mean(loss: Tensor | float | None, device: torch.device) -> Tensor:
     if isinstance(loss, Tensor):
         return loss.detach().float().mean().to(device)
     return torch.tensor(math.nan if loss is None else float(loss), device=device)
-
-
-def _told(error: Exception) -> str:
-    """An error in one line."""
-    message = " ".join(str(error).split())[:500]
-    return message if isinstance(error, ValueError | RuntimeError) and message else f"{type(error).__name__}: {message}"
-
-
-def _warn(line: str) -> None:
-    """A warning that stays one where warnings are made errors: the training must not end."""
-    try:
-        warnings.warn(f"ganbench.Monitor: {line}", RuntimeWarning, stacklevel=2)
-    except Warning:
-        logging.getLogger("ganbench").warning("ganbench.Monitor: %s", line)

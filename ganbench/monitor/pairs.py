@@ -18,7 +18,7 @@ class Pair:
     call: Call
     slot: int
     output: int
-    tracked: bool
+    learns: bool
 
 
 def paired(window: Window) -> tuple[list[Pair], list[tuple[Call, bool]]]:
@@ -26,10 +26,10 @@ def paired(window: Window) -> tuple[list[Pair], list[tuple[Call, bool]]]:
     pairs, rest = [], []
     for judged in window.judged:
         if judged.link == "same" and judged.made is not None and judged.slot is not None:
-            pairs.append(Pair(judged.made, judged.call, judged.slot, judged.output, judged.tracked))
+            pairs.append(Pair(judged.made, judged.call, judged.slot, judged.output, judged.learns))
         elif judged.link is None:
             for call in _parts(judged, window):
-                pair = _equal(call, window, judged.tracked)
+                pair = _equal(call, window)
                 if pair is None:
                     rest.append((call, judged.tracked))
                 else:
@@ -40,7 +40,7 @@ def paired(window: Window) -> tuple[list[Pair], list[tuple[Call, bool]]]:
 def made_of(window: Window) -> list[Pair]:
     """What D was given that was made of G's samples, as the autograd graph tells."""
     return [
-        Pair(j.made, j.call, j.slot, _output(j.made, j.call, j.slot), j.tracked)
+        Pair(j.made, j.call, j.slot, _output(j.made, j.call, j.slot), j.learns)
         for j in window.judged
         if j.link == "through" and j.made is not None and j.slot is not None
     ]
@@ -55,7 +55,7 @@ def _parts(judged: Judged, window: Window) -> list[Call]:
     return [part for part in (call.cut(slice(0, half)), call.cut(slice(half, None))) if part.kept]
 
 
-def _equal(call: Call, window: Window, tracked: bool) -> Pair | None:
+def _equal(call: Call, window: Window) -> Pair | None:
     """The pair that a call makes with a call of G that returned its samples."""
     for made in reversed(window.made):
         for slot in call.batched:
@@ -66,7 +66,7 @@ def _equal(call: Call, window: Window, tracked: bool) -> Pair | None:
                     continue
                 a, b = given[:rows].flatten(1).float(), output[:rows].flatten(1).float()
                 if a.shape == b.shape and torch.equal(a, b.to(a.device)):
-                    return Pair(made, call, slot, i, tracked)
+                    return Pair(made, call, slot, i, learns=False)
     return None
 
 

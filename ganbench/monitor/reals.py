@@ -13,7 +13,7 @@ from .rows import Rows
 from .sources import Unreadable, read
 
 ENOUGH = 1024  # samples met in the loop, from which on no more are looked for
-FEWEST = 128  # met in the loop, without which nothing can be said
+FEWEST_MET, FEWEST_READ = 128, 16  # samples without which nothing can be said
 TELLING = 32  # samples that tell whether a source is what D is given
 SEED = 0
 
@@ -38,13 +38,20 @@ class Reals:
         return bool(self._read and "held_out" in self._read)
 
     @property
+    def settled(self) -> bool:
+        """Whether the sources have been read, or found to be unreadable: nobody asks them again."""
+        return self._read is not None
+
+    @property
     def wanting(self) -> bool:
         """Whether more samples have to be met in the loop."""
         return self._read is None or ("real" not in self._read and len(self._met) < ENOUGH)
 
     @property
     def enough(self) -> bool:
-        return len(self.seen) + len(self.held_out) >= (2 if self._read and "real" in self._read else FEWEST)
+        """Whether there are enough to say anything."""
+        fewest = FEWEST_READ if self._read and "real" in self._read else FEWEST_MET
+        return min(len(self.seen), len(self.held_out)) >= fewest // 2
 
     def meet(self, lesson: Lesson) -> None:
         """Take in what a lesson shows."""
@@ -61,7 +68,7 @@ class Reals:
             self.seen, self.held_out = reals.every_other(0), reals.every_other(1)
 
     def data_std(self) -> float:
-        """The standard deviation of all values of the pool; 1 where there is none."""
+        """The standard deviation of all values of the pool; 1 where they are all the same."""
         values = torch.cat([part.columns[0].flatten() for part in (self.seen, self.held_out) if len(part)])
         std = float(values.std(correction=0))
         return std if std > 0 else 1.0

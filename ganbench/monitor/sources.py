@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, IterableDataset, SequentialSampler, default_collate
+from torch.utils.data import DataLoader, IterableDataset, SequentialSampler, default_collate
 
 from .calls import len_of, tensors_in
-from .rows import MOST, Rows
+from .rows import MOST, rows_that_fit
 
 BATCH = 64  # items that are collated at a time
 SECONDS = 10.0  # of reading, at most
@@ -30,14 +30,16 @@ def read(source: Any, size: int, stream: torch.Generator) -> list[Tensor]:
     `collate_fn`, but it is not iterated: to start a new pass can end the one that the loop is in.
     Raises Unreadable.
     """
-    rows, until = Rows(), time.monotonic() + SECONDS
+    read: list[list[Tensor]] = []
+    rows, until = 0, time.monotonic() + SECONDS
     for batch in _batches(source, stream):
-        rows.add(_columns(batch, size))
-        if len(rows) >= MOST or time.monotonic() > until:
+        read.append(_columns(batch, size))
+        rows += len(read[-1][0])
+        if rows >= rows_that_fit(read[-1]) or time.monotonic() > until:
             break
-    if not len(rows):
+    if not rows:
         raise Unreadable("it is empty")
-    return rows.columns
+    return [torch.cat(parts)[: rows_that_fit(read[0])] for parts in zip(*read, strict=True)]
 
 
 def _batches(source: Any, stream: torch.Generator) -> Iterator[Any]:
@@ -47,7 +49,7 @@ def _batches(source: Any, stream: torch.Generator) -> Iterator[Any]:
         yield _picked(source, stream)
     elif isinstance(source, list):
         yield from source
-    elif isinstance(source, Dataset) and not isinstance(source, IterableDataset):
+    elif _indexed(source):
         yield from _collated(source, _shuffled(source, stream), default_collate)
     elif _indexed(getattr(source, "dataset", None)):
         yield from _collated(source.dataset, _sampled(source, stream), getattr(source, "collate_fn", default_collate))

@@ -22,6 +22,7 @@ class Timetable:
         schedule = Schedule.of(Training(budget, batch_size, unnamed, unnamed), Evaluation((), at=()))
         self._observe = sorted(schedule.observe)
         self._probe = schedule.probe
+        self.batch_size = batch_size
         self.lead = 1
 
     def next(self, step: int) -> int:

@@ -8,26 +8,27 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from ..observation.budget import FEWEST, affordable, operations
 from ..observation.schedule import OBSERVED
 from ..observation.signals import auc
 from ..protocols import Game, Judge
 from ..records import Batch, DataSpec
-from . import gradients, priors
+from . import gradients
 from .aside import aside
-from .calls import Call, tensors_in
-from .conventions import Conventions, Lesson, Unlike
+from .calls import Call
+from .conventions import Conventions, Lesson
+from .inputs import Inputs
 from .logits import LogitReader
+from .networks import Networks
 from .reals import SEED, Reals
 from .rows import Rows
 from .window import Gradient
-from .wrappers import innermost
 
 BELIEVED = 0.4  # AUC below which a D whose logits G makes fall is one that finds lower more real
-PIECE = 16  # samples in a forward pass, at least; else as many as in the loop's own
+NOTICED = 16  # samples that tell whether D ends in a sigmoid
 KINDS: dict[int, str] = {1: "points", 3: "images"}
-State = dict[str, Tensor]
 
 
 class LoopView:
@@ -37,72 +38,65 @@ class LoopView:
     """
 
     def __init__(
-        self,
-        generator: nn.Module,
-        discriminator: nn.Module,
-        average: nn.Module | None,
-        reals: Reals,
-        logits: LogitReader,
-        *,
-        steps: int,
-        say: Callable[[str], None],
+        self, networks: Networks, reals: Reals, logits: LogitReader, *, steps: int, say: Callable[[str], None]
     ) -> None:
         self.steps, self.step = steps, 0
         self.data = DataSpec("unknown", ())
         self.data_std = 1.0
-        self.game: Game | None = None
-        self._generator, self._discriminator = innermost(generator), innermost(discriminator)
-        self._average = None if average is None else innermost(average)
-        self._networks = [n for n in (self._generator, self._discriminator, self._average) if n is not None]
-        self._reals, self._logits, self._say = reals, logits, say
-        self._made = Rows()  # what G was given, and D's conditions for it
-        self._priors: dict[int, priors.Prior | None] = {}
+        self.affordable = FEWEST  # samples that a probe may take
+        self.game: Game | None = None  # nobody knows how to play on
+        self._networks, self._reals, self._logits, self._say = networks, reals, logits, say
+        self._inputs = Inputs()
+        self._conditions: list[Tensor] = []
+        self._fixed: dict[int, Tensor] | None = None
         self._gradients: list[Gradient] = []
         self._agreements: list[float] = []
         self._sign = 1.0
-        self._fixed: dict[int, Tensor] | None = None
-        self._states: dict[nn.Module, State] = {}
-        self._conditions: list[Tensor] = []
+        self._aside = False
         self._conventions: Conventions
 
-    def learn(self, lesson: Lesson, seen: Sequence[Gradient]) -> None:
-        """Take in how the loop calls its networks, and the gradients that came back to G."""
-        self._conventions = lesson.conventions
-        for columns in lesson.made:
-            self._made.add(columns)
-        batched = lesson.conventions.made.batched
-        if batched and not len(self._made):
-            raise Unlike(
-                "it cannot be told which of the generator's samples the discriminator is given with which condition"
-            )
-        self._reals.meet(lesson)
-        self._priors = {i: priors.prior_of(column) for i, column in zip(batched, self._made.columns, strict=False)}
+    def learn(self, lesson: Lesson | None, seen: Sequence[Gradient]) -> None:
+        """Take in how the loop calls its networks, if it has called both, and the gradients that came back to G."""
         self._gradients = gradients.of_g(seen)
+        if lesson is None:
+            return
+        self._inputs.learn(lesson)
+        self._reals.meet(lesson)
+        self._conventions = lesson.conventions
         self.device = lesson.conventions.judged.leaves[lesson.conventions.slot].device
         self._random = torch.Generator(self.device)
         shape = lesson.conventions.shape
         self.data = DataSpec(KINDS.get(len(shape), "unknown"), shape)  # type: ignore[arg-type]
+
+    def set_budget(self, trained_on: int) -> None:
+        """Let probes take what is a small share of training on `trained_on` samples."""
+        with self.at(0):
+            self.affordable = affordable(trained_on, operations(lambda: self.judge(self.fake(8)), 8))
 
     @contextmanager
     def at(self, step: int) -> Iterator[LoopView]:
         """Look at the run as it is now; streams, modes and settings are as before when it is over."""
         self.step = step
         self._random.manual_seed(SEED + step)
-        with self.aside():
+        with self.aside(), self._networks.still():
             self.data_std = self._reals.data_std()
-            self._states = {network: _state(network) for network in self._networks}
-            self._conditions = self._condition_columns()
-            try:
-                self._notice()
-                yield self
-            finally:
-                self._states = {}
+            parts = [part.columns[1:] for part in (self._reals.seen, self._reals.held_out)]
+            self._conditions = [torch.cat(columns) for columns in zip(*parts, self._inputs.conditions, strict=True)]
+            self._notice()
+            yield self
 
     @contextmanager
     def aside(self, *owners: Any) -> Iterator[None]:
         """Whatever is done inside, the loop notices nothing; nor do the random streams that `owners` hold."""
-        with aside(self._networks, owners):
+        if self._aside and not owners:
             yield
+            return
+        before, self._aside = self._aside, True
+        try:
+            with aside(self._networks.every, owners):
+                yield
+        finally:
+            self._aside = before
 
     def real(self, n: int) -> Batch:
         """`n` real samples, drawn anew from the part of the pool that stands for training data."""
@@ -119,25 +113,22 @@ class LoopView:
 
     def fake(self, n: int) -> Batch:
         """`n` samples of the generator, in the modes that the loop calls it in, without a graph."""
-        put, rows = self._drawn(n, self._random)
-        return Batch(self._generate(self._generator, put, n), rows)
+        return self._make(n, evaluated=False)
 
     def evaluated(self, n: int) -> Batch:
         """`n` samples of the generator as it is judged: in evaluation mode, of the average where there is one."""
-        judged = self._generator if self._average is None else self._average
-        put, rows = self._drawn(n, self._random)
-        return Batch(self._generate(judged, put, n, training=False), rows)
+        return self._make(n, evaluated=True)
 
     def fixed(self, n: int) -> Tensor:
         """What G makes now of the same latents and conditions at every look."""
         if self._fixed is None:
-            self._fixed, _ = self._drawn(n, torch.Generator(self.device).manual_seed(SEED))
-        return self._generate(self._generator, self._fixed, n)
+            self._fixed, _ = self._inputs.draw(n, torch.Generator(self.device).manual_seed(SEED))
+        return self._as_given(self._networks.make(self._conventions.made, self._fixed, n, self._conventions.sample))
 
     def judge(self, batch: Batch) -> Tensor:
         """The discriminator's logits, higher for real; differentiable in `batch.x` alone."""
-        call, places = self._conventions.judged, self._conventions.conditions
-        put: dict[int, Tensor] = {self._conventions.slot: batch.x.to(call.leaves[self._conventions.slot].dtype)}
+        call, slot, places = self._conventions.judged, self._conventions.slot, self._conventions.conditions
+        put = {slot: batch.x.to(call.leaves[slot].dtype)}
         if places:
             assert batch.labels is not None
             put |= {i: column[batch.labels] for i, column in zip(places, self._conditions, strict=True)}
@@ -157,8 +148,8 @@ class LoopView:
 
     def norms(self) -> dict[str, Tensor]:
         """Norms of each player's weights. Of gradients none: whose step they are of, and in what scale, is not known."""
-        players = (("d", self._discriminator), ("g", self._generator))
-        return {f"weight_norm_{player}": _norm(network).to(self.device) for player, network in players}
+        d, g = self._networks.weight_norms()
+        return {"weight_norm_d": d.to(self.device), "weight_norm_g": g.to(self.device)}
 
     def whole_packs(self, n: int) -> int:
         """Samples are judged one by one."""
@@ -169,10 +160,12 @@ class LoopView:
         before = self._logits.probabilities
         call, slot = self._conventions.judged, self._conventions.slot
         x = call.leaves[slot].detach().clone().requires_grad_()
-        self._logits.notice(call.repeat(self._discriminator, self._states[self._discriminator], {slot: x}), call.kept)
+        self._logits.notice(
+            *next(self._networks.judge(call.cut(slice(NOTICED)), {slot: x[:NOTICED]}, len(x[:NOTICED])))
+        )
         if self._logits.probabilities and not before:
             self._say("the discriminator returns probabilities, not logits: they are read as such")
-        self._agreements = [gradients.agreement(g, self._judged_at) for g in self._gradients]
+        self._agreements = [gradients.agreement(g, self._judged) for g in self._gradients]
         rising = bool(self._agreements) and min(self._agreements) >= gradients.AGREED  # G's loss rises with the logits
         if rising and self._sign > 0 and self._reals.enough:
             real, fake = (self.judge(batch).detach() for batch in (self.real(OBSERVED), self.fake(OBSERVED)))
@@ -180,39 +173,20 @@ class LoopView:
                 self._sign = -1.0
                 self._say("the discriminator has the wrong sign (lower means more real): its logits are turned round")
 
-    def _judged_at(self, call: Call, slot: int, x: Tensor) -> Tensor:
-        output = call.repeat(self._discriminator, self._states[self._discriminator], {slot: x})
-        return self._logits(output, len(x))
-
     def _judged(self, call: Call, put: Mapping[int, Tensor], n: int) -> Tensor:
-        state = self._states[self._discriminator]
-        logits = [
-            self._logits(call.repeat(self._discriminator, state, piece), size)
-            for piece, size in _pieces(put, n, call.n)
-        ]
-        return torch.cat(logits).to(self.device)
+        """The logits as D means them."""
+        pieces = self._networks.judge(call, put, n)
+        return torch.cat([self._logits(output, size) for output, size in pieces]).to(self.device)
 
-    def _drawn(self, n: int, stream: torch.Generator) -> tuple[dict[int, Tensor], Tensor | None]:
-        """G's arguments for `n` samples: latents of the prior, everything else as the loop has given it."""
-        call = self._conventions.made
-        rows = torch.randint(max(len(self._made), 1), (n,), generator=stream, device=stream.device)
-        put = {}
-        for i, column in zip(call.batched, self._made.columns, strict=False):
-            prior = self._priors.get(i)
-            put[i] = column[rows.to(column.device)] if prior is None else priors.draw(prior, column, n, stream)
-        pool = len(self._reals.seen) + len(self._reals.held_out)
-        return put, rows + pool if self._conventions.conditions else None
+    def _make(self, n: int, *, evaluated: bool) -> Batch:
+        put, rows = self._inputs.draw(n, self._random)
+        made = self._networks.make(self._conventions.made, put, n, self._conventions.sample, evaluated)
+        reals = len(self._reals.seen) + len(self._reals.held_out)
+        return Batch(self._as_given(made), rows + reals if self._conventions.conditions else None)
 
-    @torch.no_grad()
-    def _generate(self, network: nn.Module, put: Mapping[int, Tensor], n: int, training: bool | None = None) -> Tensor:
-        call, state, samples = self._conventions.made, self._states[network], []
-        for piece, size in _pieces(put, n, call.n):
-            given: dict[int, Any] = dict(piece)
-            if not call.batched:  # a generator that is told how many samples to make
-                given |= {i: size for i, leaf in enumerate(call.leaves) if type(leaf) is int and leaf == call.n}
-            output = tensors_in(call.repeat(network, state, given, training))
-            samples.append(output[self._conventions.sample])
-        return torch.cat(samples).float().reshape(-1, *self._conventions.shape).to(self.device)
+    def _as_given(self, samples: Tensor) -> Tensor:
+        """Samples of G in the shape in which D is given them."""
+        return samples.float().reshape(-1, *self._conventions.shape).to(self.device)
 
     def _real(self, part: Rows, n: int, offset: int) -> Batch:
         size = len(part)
@@ -221,28 +195,3 @@ class LoopView:
         else:
             rows = torch.randint(size, (n,), generator=self._random, device=self.device)
         return Batch(part.columns[0][rows], rows + offset if self._conventions.conditions else None)
-
-    def _condition_columns(self) -> list[Tensor]:
-        """D's conditions: of the real samples, of both parts, and then of what G was given."""
-        own = self._made.columns[len(self._conventions.made.batched) :]
-        parts = [part.columns[1:] for part in (self._reals.seen, self._reals.held_out)]
-        return [torch.cat(columns) for columns in zip(*parts, own, strict=True)]
-
-
-def _pieces(put: Mapping[int, Tensor], n: int, batch: int) -> Iterator[tuple[dict[int, Tensor], int]]:
-    """The arguments in equal pieces of about the loop's batch: as batch statistics and memory expect them."""
-    count = math.ceil(n / max(batch, PIECE))
-    split = {i: column.tensor_split(count) for i, column in put.items()}
-    sizes = [len(rows) for rows in torch.empty(n).tensor_split(count)]
-    for k, size in enumerate(sizes):
-        yield {i: parts[k] for i, parts in split.items()}, size
-
-
-def _state(network: nn.Module) -> State:
-    weights = {name: weight.detach() for name, weight in network.named_parameters()}
-    return weights | {name: buffer.clone() for name, buffer in network.named_buffers()}
-
-
-def _norm(network: nn.Module) -> Tensor:
-    weights = [weight.detach() for weight in network.parameters()]
-    return torch.stack(torch._foreach_norm(weights)).float().norm() if weights else torch.zeros(())

@@ -34,7 +34,8 @@ class Watch:
         self._networks = innermost(generator), innermost(discriminator)
         self._scale, self._fail = scale, fail
         self._handles: list[Any] = []
-        self._alive: deque[tuple[Made, list[Tensor], set[Any]]] = deque(maxlen=CALLS)
+        self._alive: deque[tuple[Made, list[Tensor]]] = deque(maxlen=CALLS)
+        self._mark = f"ganbench.Monitor {id(self)}"
         self._hooked: list[weakref.ref[Tensor]] = []
 
     @property
@@ -71,8 +72,11 @@ class Watch:
             sum(weight._version for weight in self._networks[0].parameters()),
         )
         self.window.made.append(made)
-        nodes = {tensor.grad_fn for tensor in tensors} - {None}
-        self._alive.append((made, [tensor.detach() for tensor in tensors], nodes))
+        self._alive.append((made, [tensor.detach() for tensor in tensors]))
+        for tensor in tensors:
+            node: Any = tensor.grad_fn
+            if node is not None:  # marked and not held: to hold a node is to hold all that G computed
+                node.metadata[self._mark] = made
 
     def _see_judged(self, module: nn.Module, args: Any, kwargs: Any) -> None:
         tensors = tensors_in((args, kwargs))
@@ -82,29 +86,29 @@ class Watch:
         call = Call.of(self._networks[1], args, kwargs, n)
         leaves = tree_flatten((args, kwargs))[0]
         made, link, slot, output = self._linked(leaves)
-        judged = Judged(call, made, link, slot, output, any(tensor.requires_grad for tensor in tensors))
+        learns = slot is not None and leaves[slot].grad_fn is not None and torch.is_grad_enabled()
+        tracked = any(tensor.requires_grad for tensor in tensors)
+        judged = Judged(call, made, link, slot, output, learns, tracked)
         self.window.judged.append(judged)
-        if slot is not None:
+        if learns and slot is not None:
             self._follow(leaves[slot], judged)
 
     def _linked(self, leaves: Iterable[Any]) -> tuple[Made | None, Link | None, int | None, int]:
         """Which of G's samples are among the arguments, the newest first: the same memory, or a graph that leads to G."""
         places = [(slot, leaf) for slot, leaf in enumerate(leaves) if isinstance(leaf, Tensor)]
-        for made, outputs, _ in reversed(self._alive):
+        for made, outputs in reversed(self._alive):
             for slot, leaf in places:
                 for i, output in enumerate(outputs):
                     if leaf.data_ptr() == output.data_ptr() and leaf.numel() == output.numel() > 0:
                         return made, "same", slot, i
         for slot, leaf in places:
-            if leaf.grad_fn is not None:
-                for made, _, nodes in reversed(self._alive):
-                    if _leads_to(leaf.grad_fn, nodes):
-                        return made, "through", slot, 0
+            if leaf.grad_fn is not None and (found := self._led_to(leaf.grad_fn)):
+                return found, "through", slot, 0
         return None, None, None, 0
 
     def _follow(self, samples: Tensor, judged: Judged) -> None:
         """Have the gradient shown that comes back to `samples`, once for each tensor."""
-        if samples.grad_fn is None or not torch.is_grad_enabled() or any(ref() is samples for ref in self._hooked):
+        if any(ref() is samples for ref in self._hooked):
             return
         window = self.window
 
@@ -117,15 +121,16 @@ class Watch:
         self._hooked.append(weakref.ref(samples))
         self._handles.append(samples.register_hook(Hook(see_gradient, self._fail)))
 
-
-def _leads_to(node: Any, targets: set[Any]) -> bool:
-    seen, waiting = {node}, [node]
-    while waiting and len(seen) < NODES:
-        node = waiting.pop()
-        if node in targets:
-            return True
-        for following, _ in node.next_functions:
-            if following is not None and following not in seen:
-                seen.add(following)
-                waiting.append(following)
-    return False
+    def _led_to(self, node: Any) -> Made | None:
+        """The call of G that an autograd graph comes from."""
+        seen, waiting = {node}, [node]
+        while waiting and len(seen) < NODES:
+            node = waiting.pop()
+            made: Made | None = node.metadata.get(self._mark)
+            if made is not None and made in self.window.made:
+                return made
+            for following, _ in node.next_functions:
+                if following is not None and following not in seen:
+                    seen.add(following)
+                    waiting.append(following)
+        return None

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from .calls import Call
 
-CALLS = 64  # of each network that a window remembers, the newest
+CALLS = 32  # of each network that a window remembers, the newest
 Link = Literal["same", "through"]  # D was given G's samples as they are, or something made of them
 
 
@@ -32,7 +32,8 @@ class Judged:
     link: Link | None
     slot: int | None
     output: int  # which of the tensors that G returned
-    tracked: bool  # an argument wants a gradient: a step of G, or a penalty
+    learns: bool  # a gradient of its logits would reach G
+    tracked: bool  # a gradient was asked for: by G, or by a penalty
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,17 +26,17 @@ def innermost(module: nn.Module) -> nn.Module:
 
 
 def _fabric(module: nn.Module) -> nn.Module | None:
-    parts = module._modules
-    return parts["_forward_module"] if {"_forward_module", "_original_module"} <= parts.keys() else None
+    parts = dict(module.named_children())
+    return parts["_forward_module"] if "_forward_module" in parts and hasattr(module, "_original_module") else None
 
 
 def _compiled(module: nn.Module) -> nn.Module | None:
-    return module._modules.get("_orig_mod")
+    return dict(module.named_children()).get("_orig_mod")
 
 
 def uncompiled(*modules: nn.Module) -> Iterator[tuple[nn.Module, object]]:
     """Those parts that `module.compile()` was called on, with what it made of them."""
     for module in modules:
         for part in module.modules():
-            if part._compiled_call_impl is not None:
-                yield part, part._compiled_call_impl
+            if (made := getattr(part, "_compiled_call_impl", None)) is not None:
+                yield part, made

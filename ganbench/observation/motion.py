@@ -10,7 +10,7 @@ from torch import Tensor
 
 from .view import RunView
 
-FOLLOWED = 128  # fixed latents
+FOLLOWED = 64  # fixed latents
 WINDOW = 10  # observations that the path is looked at over
 
 

@@ -6,17 +6,17 @@ from collections.abc import Callable
 from functools import cached_property
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..records import Batch
 from .signals import auc
 from .view import RunView
 
-PROBED = 512  # held-out samples of each kind
-TIMES = 4  # generated samples for each real one where reaching a place is the question
+PROBED = 512  # held-out samples of each kind, at most
+TIMES = 2  # generated samples for each real one where reaching a place is the question
 BINS = 32
 BALL = 0.03  # share of the real samples inside a real sample's ball: about as wide as a mode, whatever the scale
-CRITIC_STEPS, CRITIC_BATCH, CRITIC_WIDTH, CRITIC_LR = 75, 128, 64, 7e-3
+FEATURES, SCALES, RIDGE = 256, (0.25, 1.0), 1e-2  # of the fresh critic: waves, their lengths, and the penalty
 
 
 class Probing:
@@ -27,7 +27,7 @@ class Probing:
 
     def __init__(self, view: RunView, floor: bool) -> None:
         self.view = view
-        self.n = view.whole_packs(min(PROBED, view.held_out_size // 2))
+        self.n = view.whole_packs(min(PROBED, view.affordable, view.held_out_size // 2))
         held_out = view.held_out(2 * self.n)
         self.real, self.more_real = _split(held_out, self.n)
         made = view.real(TIMES * self.n) if floor else view.evaluated(TIMES * self.n)
@@ -37,8 +37,19 @@ class Probing:
 
     @cached_property
     def seen(self) -> Batch:
-        """Training samples; of a small training set all."""
-        return self.view.real(2 * self.n)
+        """Training samples; of a small training set nearly all."""
+        return self.view.real(self.n)
+
+    @cached_property
+    def logits(self) -> tuple[Tensor, Tensor]:
+        """D's own, of held-out and of generated samples."""
+        with torch.no_grad():
+            return self.view.judge(self.more_real), self.view.judge(self.more_fake)
+
+    @cached_property
+    def apart(self) -> Tensor:
+        """Distances of real samples to generated ones, (n, TIMES * n)."""
+        return torch.cdist(self.real.x.flatten(1), self.all_fake.x.flatten(1))
 
     @cached_property
     def radius(self) -> Tensor:
@@ -51,24 +62,28 @@ class Probing:
 def fresh_critic_auc(probing: Probing) -> Tensor:
     """How well a critic that the generator never met tells real from generated: 1/2 not at all, 1 always.
 
-    A classifier two-sample test (Lopez-Paz and Oquab 2017): a small network learns on one half of the samples
-    and is tried on the other.
+    A classifier two-sample test (Lopez-Paz and Oquab 2017): the critic learns on one half of the samples and is tried
+    on the other. It is fitted in closed form, by ridge regression on random waves (Rahimi and Recht 2007): stronger
+    than a small network after a hundred steps, at a tenth of its cost.
     """
     real, fake, more_real, more_fake = (
         batch.x.flatten(1) for batch in (probing.real, probing.fake, probing.more_real, probing.more_fake)
     )
     centre, spread = real.mean(0), real.std(0).clamp_min(1e-3 * real.std())
-    x = (torch.cat([real, fake]) - centre) / spread
-    is_real = torch.cat([torch.ones(len(real)), torch.zeros(len(fake))]).to(x.device)
-    critic = _fit_critic(x, is_real)
-    with torch.no_grad():
-        return auc(critic((more_real - centre) / spread).squeeze(1), critic((more_fake - centre) / spread).squeeze(1))
+    seen, tried = (
+        ((torch.cat(parts) - centre) / spread).clamp(-10, 10) for parts in ((real, fake), (more_real, more_fake))
+    )
+    waves = _random_waves(seen.shape[1], seen.device)
+    x = waves(seen)
+    is_real = torch.cat([torch.ones(len(real)), -torch.ones(len(fake))]).to(x.device)
+    weights = torch.linalg.solve(x.T @ x + RIDGE * torch.eye(x.shape[1], device=x.device), x.T @ is_real)
+    logits = waves(tried) @ weights
+    return auc(logits[: len(more_real)], logits[len(more_real) :])
 
 
 def known_critic_auc(probing: Probing) -> Tensor:
     """How well D itself tells the same samples from the same real ones."""
-    with torch.no_grad():
-        return auc(probing.view.judge(probing.more_real), probing.view.judge(probing.more_fake))
+    return auc(*probing.logits)
 
 
 def coverage(probing: Probing) -> Tensor:
@@ -77,14 +92,12 @@ def coverage(probing: Probing) -> Tensor:
     Balls as wide as a mode, and more generated samples than real ones, make it ask whether a region is reached at
     all, not whether it is reached well.
     """
-    nearest = torch.cdist(probing.real.x.flatten(1), probing.all_fake.x.flatten(1)).min(dim=1).values
-    return (nearest <= probing.radius).float().mean()
+    return (probing.apart.min(dim=1).values <= probing.radius).float().mean()
 
 
 def precision(probing: Probing) -> Tensor:
     """Share of generated samples inside the ball of some real one (Kynkäänniemi et al. 2019, with wide balls)."""
-    apart = torch.cdist(probing.fake.x.flatten(1), probing.real.x.flatten(1))
-    return (apart <= probing.radius).any(dim=1).float().mean()
+    return (probing.apart <= probing.radius[:, None]).any(dim=0).float().mean()
 
 
 def empty_bins(probing: Probing) -> Tensor:
@@ -98,7 +111,9 @@ def empty_bins(probing: Probing) -> Tensor:
     shares = []
     for part in (rest, fake):
         nearest = torch.cdist(part, centres).argmin(dim=1)
-        shares.append(torch.zeros(BINS, device=part.device).index_add_(0, nearest, torch.ones_like(nearest) / len(part)))
+        shares.append(
+            torch.zeros(BINS, device=part.device).index_add_(0, nearest, torch.ones_like(nearest) / len(part))
+        )
     real, made = shares
     both = (real * len(rest) + made * len(fake)) / (len(rest) + len(fake))
     error = (both * (1 - both) * (1 / len(rest) + 1 / len(fake))).sqrt()
@@ -114,7 +129,7 @@ def energy_distance(probing: Probing) -> Tensor:
 
 def spread(probing: Probing) -> Tensor:
     """Mean distance between two generated samples over that between two real ones."""
-    real, fake = (torch.pdist(part.x.flatten(1)).mean() for part in (probing.real, probing.fake))
+    real, fake = (torch.pdist(part.x[: PROBED // 2].flatten(1)).mean() for part in (probing.real, probing.fake))
     return fake / real
 
 
@@ -124,17 +139,17 @@ def nearest_training(probing: Probing) -> Tensor:
     The ratio of median nearest-neighbour distances to a sample of the training data.
     """
     seen = probing.seen.x.flatten(1)
-    made, new = (torch.cdist(part.x.flatten(1), seen).min(dim=1).values.median() for part in (probing.fake, probing.real))
+    made, new = (
+        torch.cdist(part.x.flatten(1), seen).min(dim=1).values.median() for part in (probing.fake, probing.real)
+    )
     return made / new.clamp_min(1e-12)
 
 
 def memory_gap(probing: Probing) -> Tensor:
     """D's AUC on training data minus that on held-out data, against the same generated samples: what it memorized."""
+    real, fake = probing.logits
     with torch.no_grad():
-        fake, real, seen = (
-            probing.view.judge(batch) for batch in (probing.more_fake, probing.more_real, probing.seen)
-        )
-    return auc(seen, fake) - auc(real, fake)
+        return auc(probing.view.judge(probing.seen), fake) - auc(real, fake)
 
 
 PROBES: dict[str, Callable[[Probing], Tensor]] = {
@@ -157,17 +172,18 @@ def _split(batch: Batch, n: int) -> tuple[Batch, Batch]:
     return Batch(batch.x[:n], labels[:n]), Batch(batch.x[n:], labels[n:])
 
 
-@torch.enable_grad()
-def _fit_critic(x: Tensor, is_real: Tensor) -> nn.Module:
-    """A fresh network fitted to `x`. It draws from torch's global stream, which the view puts back."""
-    width = CRITIC_WIDTH
-    critic = nn.Sequential(
-        nn.Linear(x.shape[1], width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 1)
-    ).to(x.device)
-    optimizer = torch.optim.Adam(critic.parameters(), lr=CRITIC_LR, fused=True)
-    batches = torch.randint(len(x), (CRITIC_STEPS, min(CRITIC_BATCH, len(x))), device=x.device)
-    for rows in batches:
-        optimizer.zero_grad()
-        nn.functional.binary_cross_entropy_with_logits(critic(x[rows]).squeeze(1), is_real[rows]).backward()
-        optimizer.step()
-    return critic
+def _random_waves(dimensions: int, device: torch.device) -> Callable[[Tensor], Tensor]:
+    """Features of standardized samples: cosines in random directions, the samples, and their squares.
+
+    It draws from torch's global stream, which the view puts back.
+    """
+    lengths = torch.tensor(SCALES, device=device).repeat_interleave(FEATURES // len(SCALES)) * dimensions**0.5
+    directions = torch.randn(dimensions, FEATURES, device=device) / lengths
+    phases = 2 * torch.pi * torch.rand(FEATURES, device=device)
+
+    def features(x: Tensor) -> Tensor:
+        waves = torch.cos(x @ directions + phases) * (2 / FEATURES) ** 0.5
+        plain = x / dimensions**0.5
+        return torch.cat([waves, plain, plain * x / 3, torch.ones(len(x), 1, device=device)], dim=1)
+
+    return features

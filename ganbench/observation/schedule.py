@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from ..records import Evaluation, Training
 
 PROBED = (0.05, 0.1, 0.25, 0.5, 0.75, 1.0)  # fractions of the budget
-OBSERVED = 128  # samples behind each signal
-SHARE = 0.05  # of the samples that are trained on, how many may be looked at
+OBSERVED, LEAST_OBSERVED = 128, 32  # samples behind each signal, of networks that are costly to run fewer
+SHARE = 0.04  # of the samples that are trained on, how many may be looked at
 FEWEST = 20  # observations that a short run gets in spite of that
 SHORTEST_INTERVAL = 10  # steps between two observations, at least
 

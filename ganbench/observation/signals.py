@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..records import Batch
-from .schedule import OBSERVED
+from .schedule import LEAST_OBSERVED, OBSERVED
 from .view import RunView
 
 
@@ -18,7 +18,7 @@ class Glance:
 
     def __init__(self, view: RunView) -> None:
         self.view = view
-        self.n = view.whole_packs(OBSERVED)
+        self.n = view.whole_packs(min(OBSERVED, max(LEAST_OBSERVED, view.affordable // 5)))
 
     @cached_property
     def real(self) -> Batch:

@@ -16,6 +16,7 @@ from ..pool import Pool
 from ..protocols import Game, Judge
 from ..records import Batch, DataSpec
 from ..seeding import undisturbed
+from .budget import FEWEST, affordable, operations
 
 
 class RunView:
@@ -44,6 +45,7 @@ class RunView:
         self.step = 0
         self.steps = steps
         self.game: Game | None = None
+        self.affordable = FEWEST  # samples that a probe may take
         self._generator, self._discriminator, self._loss = generator, discriminator, loss
         # A copy to run in evaluation mode: its own weights if it is the average, else those of the live generator.
         self._average = average
@@ -83,6 +85,12 @@ class RunView:
     def held_out(self, n: int) -> Batch:
         """`n` samples that training never sees, drawn anew."""
         return self._draw(self._held_out, n)
+
+    def set_budget(self, trained_on: int) -> None:
+        """Let probes take what is a small share of training on `trained_on` samples."""
+        n = self.whole_packs(8)
+        with self.at(0):
+            self.affordable = affordable(trained_on, operations(lambda: self.judge(self.fake(n)), n))
 
     @property
     def held_out_size(self) -> int:

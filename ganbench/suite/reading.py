@@ -104,6 +104,16 @@ def parse(table: Mapping[str, Any], path: Path) -> Suite:
     )
 
 
+def method_entry(table: Mapping[str, Any], where: str) -> MethodEntry:
+    """A method's table, checked. Raises RequestError, its line beginning with `where`."""
+    settings = dict(_settings(tables.MethodTable, table, where))
+    by_kind = {
+        kind: _settings(tables.NetworksTable, settings.pop(kind, {}), f"{where.removesuffix(']')}.{kind}]")
+        for kind in ("points", "images")
+    }
+    return MethodEntry(settings, **by_kind)
+
+
 def override(suite: Suite, *, seeds: int | None = None, steps: int | None = None) -> Suite:
     """The suite with the first `seeds` seeds (counted on past its own) and a budget of `steps` for everything."""
     if seeds is not None:
@@ -163,13 +173,7 @@ def _check_patterns(datasets: Mapping[str, DatasetEntry], methods: Iterable[str]
 def _methods(top: tables.SuiteTable, where: str) -> dict[str, MethodEntry]:
     methods = {}
     for label, table in top.methods.items():
-        place = f"{where}: [methods.{label}]"
-        settings = dict(_settings(tables.MethodTable, table, place))
-        by_kind = {
-            kind: _settings(tables.NetworksTable, settings.pop(kind, {}), f"{place[:-1]}.{kind}]")
-            for kind in ("points", "images")
-        }
-        methods[label] = MethodEntry(settings, **by_kind)
+        methods[label] = method_entry(table, f"{where}: [methods.{label}]")
     if top.grid is not None:
         methods |= _grid_methods(tables.GridTable(**_check(tables.GridTable, top.grid, f"{where}: [grid]")), where)
     return methods

@@ -165,8 +165,9 @@ class GAN:
 
     def branch(self, settings: Training, regularizers: Mapping[str, Any]) -> GAN:
         """A copy of the game as it stands, to go on under other rules. It shares the data and nothing that learns."""
-        players = (copy.deepcopy(self.generator), copy.deepcopy(self.discriminator))
-        other = GAN(*players, self.loss, regularizers, self._data, settings, self.seed)
+        # A loss may keep count of its calls: the copy's are its own. One copy call, for what they share.
+        parts = (self.generator, self.discriminator, self.loss, dict(regularizers))
+        other = GAN(*copy.deepcopy(parts), self._data, settings, self.seed)
         other.restore(self.capture())
         other._set_learning_rates()  # those restored are the old ones
         return other

@@ -57,6 +57,40 @@ def test_numbers_are_read_as_they_are_written(tmp_path, text, values):
     np.testing.assert_array_equal(log_of(path).series["loss_d"].values, values)
 
 
+def test_runs_that_share_a_table_are_told_apart_and_known_by_what_it_says(diagnose, write_csv):
+    steps = list(range(0, 100, 5))
+    broken = [0.7] * 10 + ["nan"] * 10
+    shared = {"dataset": ["ring"] * 60, "seed": [seed for seed in range(3) for _ in steps], "step": steps * 3}
+    path = write_csv(**shared, d_loss=[0.7] * 40 + broken, g_loss=[0.9] * 60)
+    logs = {log.name: log for log in read(path).logs}
+    assert set(logs) == {"log-ring-0", "log-ring-1", "log-ring-2"}
+    assert all(log.rows == 20 and not log.notes for log in logs.values())
+    (row,) = [row for row in json.loads(diagnose(path).out) if row["diagnosis"] == "divergence"]
+    assert (row["trial"], row["dataset"], row["method"], row["seed"]) == ("log-ring-2", "ring", "", 2)
+
+
+def test_a_run_taken_up_again_with_other_columns_is_read_by_its_new_header(tmp_path):
+    path = tmp_path / "log.csv"
+    before = ["step,d_loss,g_loss", *(f"{step},1,2" for step in range(20))]
+    after = ["step,fid,d_loss,g_loss", *(f"{step},50,1,2" for step in range(15, 40))]
+    path.write_text("\n".join(before + after))
+    log = log_of(path)
+    assert set(log.series["loss_d"].values) == {1.0}
+    assert list(log.series["fid"].steps) == list(range(15, 40)) and set(log.series["fid"].values) == {50.0}
+    assert list(log.series["loss_g"].steps) == list(range(40)) and len(log.notes) == 1
+
+
+def test_a_stored_trial_is_known_by_what_is_stored_beside_its_history(diagnose, tmp_path, make_trial):
+    from ganbench.records import Artifacts, TrialResult
+    from ganbench.store import Store, read_history
+
+    trial = make_trial(seed=3)
+    history = read_history(RECORDINGS / "mode-collapse")
+    Store(tmp_path).write(TrialResult(trial, "done", artifacts=Artifacts(history)))
+    row = diagnose(tmp_path).findings["mode-collapse"]
+    assert (row["trial"], row["dataset"], row["method"], row["seed"]) == (trial.id, trial.dataset, "method", 3)
+
+
 def test_what_tensorboards_page_exports_is_named_by_its_file(tmp_path):
     path = tmp_path / "run-a-tag-Loss_D.csv"
     path.write_text("Wall time,Step,Value\n1.5,10,0.5\n2.5,20,0.25\n")
@@ -101,6 +135,12 @@ def test_a_folder_of_stylegan_is_one_run_with_its_scores_at_their_snapshots(styl
     finding = diagnose(stylegan.parent).finding
     assert (finding["diagnosis"], finding["severity"], finding["trial"]) == ("memorization", "failure", stylegan.name)
     assert "best at kimg 200" in finding["summary"] and set(finding["evidence"]) == {"fid", "sign_real"}
+
+
+def test_event_files_beside_stylegans_own_log_are_not_read_twice(stylegan):
+    (stylegan / "events.out.tfevents.0").write_bytes(b"whatever they hold")
+    found = read(stylegan.parent)
+    assert len(found.logs) == 1 and "1 event files say what training_stats.jsonl says" in found.left_out[0]
 
 
 def test_other_json_lines_are_read_too_nested_or_flat(tmp_path):

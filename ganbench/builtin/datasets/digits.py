@@ -44,23 +44,31 @@ class Digits:
 
 
 class StackedDigits:
-    """Three random digits as colour channels: 1,000 modes (stacked MNIST's protocol, on 8x8 digits)."""
+    """Three random digits as colour channels: 1,000 modes (stacked MNIST's protocol, on 8x8 digits).
+
+    With fewer `classes`, of the digits below that number alone: 4 make 64 modes.
+    """
 
     spec = ganbench.DataSpec("images", (3, 8, 8), value_range=(-1.0, 1.0))
 
-    def __init__(self, *, size: int = 50_000, held_out: int = 10_000) -> None:
+    def __init__(self, *, size: int = 50_000, held_out: int = 10_000, classes: int = 10) -> None:
         if size < 1 or held_out < 1:
             raise ValueError(f"size = {size} and held_out = {held_out} must be positive")
+        if not 1 <= classes <= 10:
+            raise ValueError(f"classes = {classes} must be from 1 to 10")
         self._sizes = (size, held_out)
+        self._classes = classes
 
     def training(self) -> ganbench.Batch:
         """(size, 3, 8, 8), made of the training part of the digits."""
-        return self._stack(_parts()[0].x, self._sizes[0], seed=1)
+        return self._stack(_parts()[0], self._sizes[0], seed=1)
 
     def held_out(self) -> ganbench.Batch:
         """(held_out, 3, 8, 8), made of digits that training never sees."""
-        return self._stack(_parts()[1].x, self._sizes[1], seed=2)
+        return self._stack(_parts()[1], self._sizes[1], seed=2)
 
-    def _stack(self, digits: torch.Tensor, n: int, seed: int) -> ganbench.Batch:
-        which = torch.randint(len(digits), (n, 3), generator=torch.Generator().manual_seed(seed))
-        return ganbench.Batch(digits[which, 0])
+    def _stack(self, digits: ganbench.Batch, n: int, seed: int) -> ganbench.Batch:
+        assert digits.labels is not None
+        images = digits.x[digits.labels < self._classes]
+        which = torch.randint(len(images), (n, 3), generator=torch.Generator().manual_seed(seed))
+        return ganbench.Batch(images[which, 0])

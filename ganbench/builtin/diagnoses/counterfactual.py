@@ -30,11 +30,14 @@ class Counterfactual:
         steps = max(1, round(AHEAD * view.steps))
         weight = float(view.data_std) ** 2
         smooth = {"r1": R1(weight=weight), "r2": R2(weight=weight)}
-        ways = {
-            "unchanged": game.play_on(steps),
-            "smooth_d": game.play_on(steps, more_regularizers=smooth),
-            "slow_d": game.play_on(steps, lr_d=0.1, d_steps=1),
-        }
+        try:
+            ways = {
+                "unchanged": game.play_on(steps),
+                "smooth_d": game.play_on(steps, more_regularizers=smooth),
+                "slow_d": game.play_on(steps, lr_d=0.1, d_steps=1),
+            }
+        except (TypeError, RuntimeError):  # a part of somebody's that cannot be copied: the run goes on without it
+            return {}
         distances = {"now": _distance(view)}
         for name, way in ways.items():
             with way.view.at(way.steps_done) as there:

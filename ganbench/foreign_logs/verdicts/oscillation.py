@@ -15,7 +15,7 @@ AGAIN = 0.6  # correlation of a series with itself one period later
 AGAINST = -0.4  # and half a period later
 PERIODS = 4  # that must have been seen
 LARGE = 0.3  # of its size: by so much a loss must swing (standard deviation)
-TURN = 1.3  # times: what a score must go up or down by
+TURN = 1.5  # times: what a score must go up or down by
 TURNS = 4
 
 

@@ -8,7 +8,7 @@ import torch
 
 import ganbench
 
-D_STEPS = 3  # a smooth D is one that may learn fast
+D_STEPS = 2  # a smooth D is one that may learn fast
 
 
 class Smooth:

@@ -1,0 +1,156 @@
+"""Fits the weights of the calibrated diagnoses: `python -m ganbench.builtin.diagnoses.calibrate RECORDINGS`.
+
+RECORDINGS is a folder that `ganbench score` wrote. Only its development part is looked at. What is written,
+`calibration.json` beside this file, is all that the diagnoses use.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import pandas as pd
+from sklearn.linear_model import LogisticRegression
+
+import ganbench
+
+from .calibrated import FILE, Model
+from .reading import read
+
+# What each question is answered from: signals whose meaning says on which side the failure lies.
+NUMBERS = {
+    "overpowering-discriminator": {
+        "now": ("d_ahead", "held", "uncovered", "distance_gain", "speed", "freed"),
+        "end": ("d_ahead", "held", "uncovered", "speed", "freed"),
+    },
+    "weak-discriminator": {
+        "now": ("passing", "auc_d", "speed"),
+        "end": ("passing", "auc_d", "uncovered", "speed"),
+    },
+    "mode-collapse": {
+        "now": ("uncovered", "empty_bins", "distance", "spread"),
+        "end": ("uncovered", "empty_bins", "distance", "spread"),
+    },
+    "oscillation": {
+        "now": ("uncovered", "circling", "turning", "speed"),
+        "end": ("uncovered", "circling", "turning", "speed"),
+    },
+    "memorization": {"now": ("memory_gap", "copied"), "end": ("memory_gap", "copied")},
+}
+LATE = ("oscillation",)  # whose state is known at the end alone
+STRENGTH = 0.3  # of the regularization, C in scikit-learn's words
+MOST_FALSE_ALARMS = 0.02  # of whole healthy runs, from which the threshold of a forecast follows
+FORECAST = (0.6, 0.97)  # bounds of that threshold
+LEAST_STATE, MOST_STATE = 0.2, 0.8  # bounds of that of a state
+
+
+@click.command()
+@click.argument("recordings", type=click.Path(path_type=Path, exists=True, file_okay=False))
+def main(recordings: Path) -> None:
+    """Fit on the development part of RECORDINGS and write calibration.json."""
+    table = numbers_of(recordings)
+    models = {
+        diagnosis: {horizon: fit(table, diagnosis, horizon, names) for horizon, names in by_horizon.items()}
+        for diagnosis, by_horizon in NUMBERS.items()
+    }
+    old = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
+    fitted = {"models": models, "track_records": old.get("track_records", {})}
+    FILE.write_text(json.dumps(fitted, indent=1) + "\n", encoding="utf-8")
+    click.echo(f"{FILE}: fitted on {table['run'].nunique()} runs")
+
+
+def numbers_of(recordings: Path, part: str = "development") -> pd.DataFrame:
+    """A row for each run of `part` and fraction of its budget: what the history says by then, and what is true."""
+    runs = pd.read_parquet(recordings / "runs.parquet").set_index("run")
+    runs = runs[runs["part"] == part]
+    states = pd.read_parquet(recordings / "states.parquet").set_index(["run", "fraction"])
+    histories = pd.read_parquet(recordings / "histories.parquet")
+    rows = []
+    for run, history in histories[histories["run"].isin(runs.index)].groupby("run", sort=False):
+        facts = runs.loc[run]
+        for fraction in states.loc[run].index:
+            past = history[history["step"] <= fraction * facts["steps"]]
+            state, end = states.loc[(run, fraction)], set(facts["ended_with"].split(";"))
+            if past.empty or state["divergence"]:
+                continue
+            told = _told(past, int(facts["steps"]))
+            before = _told(past.iloc[: past["coverage"].dropna().index[-1] - past.index[0]], int(facts["steps"]))
+            truth = {f"now {d}": bool(state[d]) for d in NUMBERS} | {f"end {d}": d in end for d in NUMBERS}
+            about = {"run": run, "recipe": f"{facts['recipe']} on {facts['dataset']}", "healthy": facts["healthy"]}
+            rows.append(about | {"fraction": fraction} | told | truth | _before(before))
+    return pd.DataFrame(rows)
+
+
+def _told(past: pd.DataFrame, steps: int) -> dict[str, float]:
+    return read(ganbench.History({name: past[name].to_numpy() for name in past if name != "run"}, steps))
+
+
+def _before(told: dict[str, float]) -> dict[str, float]:
+    return {f"before {name}": value for name, value in told.items()}
+
+
+def fit(table: pd.DataFrame, diagnosis: str, horizon: str, names: Iterable[str]) -> dict[str, Any]:
+    """A model in the form that `calibrated.Model` reads."""
+    names = list(names)
+    if horizon == "now" and diagnosis in LATE:
+        table = table[table["fraction"] == 1.0]
+    healthy = table[table["healthy"] & (table["fraction"] >= 0.5)][names].median().fillna(0.0)
+    filled = table[names].fillna(healthy)
+    centre, scale = filled.mean(), filled.std().clip(lower=1e-3)
+    standard = ((filled - centre) / scale).clip(-4, 4)
+    true = table[f"{horizon} {diagnosis}"].to_numpy(bool)
+    if not true.any():
+        raise click.ClickException(f"no run of the development part has {diagnosis}: nothing to fit it on")
+    model = LogisticRegression(C=STRENGTH, max_iter=5000).fit(standard, true)
+    weights = pd.Series(model.coef_[0], index=names)
+    fitted = {
+        "weights": _plain(weights),
+        "centre": _plain(centre),
+        "scale": _plain(scale),
+        "healthy": _plain(healthy),
+        "bound": _plain(_bounds(table[table["healthy"] & (table["fraction"] == 1.0)][names], weights)),
+        "intercept": float(model.intercept_[0]),
+        "failure": 0.5,
+    }
+    threshold = _best_at_the_end if horizon == "now" else _quiet_on_healthy
+    return fitted | {"failure": round(threshold(table, Model(**fitted), true), 3)}
+
+
+def _bounds(healthy: pd.DataFrame, weights: pd.Series) -> pd.Series:
+    """What 95 % of healthy runs end within, on the side that the weight calls suspect."""
+    return pd.Series({name: healthy[name].quantile(0.95 if weights[name] > 0 else 0.05) for name in healthy}).fillna(
+        0.0
+    )
+
+
+def _best_at_the_end(table: pd.DataFrame, model: Model, true: np.ndarray) -> float:
+    """The probability that tells the states of finished runs best, by F1; in the middle of those that do."""
+    ended = (table["fraction"] == 1.0).to_numpy()
+    probability = np.array([model.probability(row) for row in table[ended].to_dict("records")])
+    candidates = np.arange(LEAST_STATE, MOST_STATE, 0.01)
+    found = [probability >= candidate for candidate in candidates]
+    f1 = np.array([2 * (f & true[ended]).sum() / max(f.sum() + true[ended].sum(), 1) for f in found])
+    return float(np.median(candidates[f1 == f1.max()]))
+
+
+def _quiet_on_healthy(table: pd.DataFrame, model: Model, true: np.ndarray) -> float:
+    """The probability that few whole healthy runs ever reach at two probes in a row."""
+    going = table[table["healthy"] & (table["fraction"] < 1.0)]
+    steady = [
+        min(model.probability(row), model.probability({name: row[f"before {name}"] for name in model.weights}))
+        for row in going.to_dict("records")
+    ]
+    highest = pd.Series(steady, index=going["run"]).groupby(level=0).max()
+    return float(np.clip(highest.quantile(1 - MOST_FALSE_ALARMS) + 0.01, *FORECAST))
+
+
+def _plain(series: pd.Series) -> dict[str, float]:
+    return {str(name): float(np.round(value, 4)) for name, value in series.items()}
+
+
+if __name__ == "__main__":
+    main()

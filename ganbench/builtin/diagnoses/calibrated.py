@@ -1,0 +1,163 @@
+"""A diagnosis that weighs what a history says, with weights fitted on the development part of the failure zoo."""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+import ganbench
+
+from .reading import read
+
+SURE = 0.5  # probability from which a state or a forecast is spoken of
+FILE = Path(__file__).with_name("calibration.json")
+
+
+@dataclass(frozen=True)
+class Model:
+    """A logistic regression: the probability of a failure from some numbers of `reading`.
+
+    `centre` and `scale` standardize each number; one that was not measured counts as a healthy run's, `healthy`.
+    `failure` is the probability from which a state, or a forecast, is one.
+    """
+
+    weights: Mapping[str, float]
+    centre: Mapping[str, float]
+    scale: Mapping[str, float]
+    healthy: Mapping[str, float]
+    bound: Mapping[str, float]  # what all but a few healthy runs stay within, on the side that is suspect
+    intercept: float
+    failure: float
+
+    def probability(self, numbers: Mapping[str, float]) -> float:
+        """From 0 to 1. NaN where nothing that it looks at was measured."""
+        if not any(math.isfinite(numbers[name]) for name in self.weights):
+            return math.nan
+        logit = self.intercept
+        for name, weight in self.weights.items():
+            value = numbers[name] if math.isfinite(numbers[name]) else self.healthy[name]
+            standard = (value - self.centre[name]) / self.scale[name]
+            logit += weight * max(-4.0, min(4.0, standard))  # what is far out was never seen, and weighs no more
+        return 1 / (1 + math.exp(-logit))
+
+
+@functools.cache
+def models(diagnosis: str) -> Mapping[str, Model]:
+    """The models of a diagnosis by horizon."""
+    fitted = json.loads(FILE.read_text(encoding="utf-8"))["models"][diagnosis]
+    return {horizon: Model(**model) for horizon, model in fitted.items()}
+
+
+class Calibrated:
+    """What the diagnoses that weigh signals have in common.
+
+    Young runs heal: before the end of the budget a state is a `failure` only where it is also forecast to stay, by
+    this probe and by the one before; else it is a `warning`.
+    """
+
+    name: ClassVar[str]
+    words: ClassVar[str]  # the textbook's, with `{reading}`s in between
+    remedy: ClassVar[str]
+
+    def suspicion(self, history: ganbench.History, horizon: ganbench.Horizon) -> float:
+        """The probability of the failure now, or at the end of the budget; 0 where nothing was measured.
+
+        Also 0 of numbers that broke: they tell nothing of what the players were like.
+        """
+        if _says_nothing(history):
+            return 0.0
+        probability = models(self.name)[horizon].probability(read(history))
+        return 0.0 if math.isnan(probability) else probability
+
+    def diagnose(self, history: ganbench.History) -> Iterator[ganbench.Finding]:
+        """A finding of the state, and one of the end while there is budget left."""
+        if _says_nothing(history):
+            return
+        numbers = read(history)
+        over = numbers["age"] >= 1
+        now, end = (models(self.name)[horizon] for horizon in ("now", "end"))
+        present, to_come = now.probability(numbers), self.steady_forecast(history)
+        stays = over or to_come >= end.failure
+        severity: ganbench.Severity = "failure" if stays else "warning"
+        if present >= now.failure:
+            yield self._finding(history, numbers, "now", severity, present)
+        if to_come >= SURE and not over:
+            yield self._finding(history, numbers, "end", severity, to_come)
+
+    def steady_forecast(self, history: ganbench.History) -> float:
+        """The probability that the failure is there at the end, by the last two probes: the lower one."""
+        probes = _probed_rows(history)[-2:]
+        forecasts = [models(self.name)["end"].probability(read(_until(history, row))) for row in probes]
+        return min(forecasts) if len(forecasts) == 2 else 0.0
+
+    def _finding(
+        self,
+        history: ganbench.History,
+        numbers: Mapping[str, float],
+        horizon: ganbench.Horizon,
+        severity: ganbench.Severity,
+        probability: float,
+    ) -> ganbench.Finding:
+        model = models(self.name)[horizon]
+        step = int(history.columns["step"][-1])
+        return ganbench.Finding(
+            diagnosis=self.name,
+            horizon=horizon,
+            severity=severity,
+            confidence=round(probability, 3),
+            onset_step=self._onset(history),
+            summary=self._summary(numbers, horizon),
+            evidence={
+                name: ganbench.Evidence(numbers[name], model.bound[name], step)
+                for name in sorted(model.weights, key=lambda name: -abs(model.weights[name]))
+                if math.isfinite(numbers[name])
+            },
+            remedy=self.remedy,
+            track_record=track_record(self.name),
+        )
+
+    def _summary(self, numbers: Mapping[str, float], horizon: ganbench.Horizon) -> str:
+        said = self.words.format(**{name: _spoken(value) for name, value in numbers.items()})
+        return said if horizon == "now" else f"Expected at the end of the budget: {said[0].lower()}{said[1:]}"
+
+    def _onset(self, history: ganbench.History) -> int:
+        """The first probe since which the state has been there; the present step where it is not."""
+        steps, model = history.columns["step"], models(self.name)["now"]
+        since = int(steps[-1])
+        for row in _probed_rows(history)[::-1]:
+            if not model.probability(read(_until(history, row))) >= SURE:
+                break
+            since = int(steps[row])
+        return since
+
+
+def _says_nothing(history: ganbench.History) -> bool:
+    return history.breakdown is not None or not len(history.columns.get("step", ()))
+
+
+def _probed_rows(history: ganbench.History) -> Any:
+    """Rows at which probes were taken, all at the same; of a history without any, all rows."""
+    probed = [name for name in ("coverage", "memory_gap", "known_critic_auc") if name in history.columns]
+    if not probed:
+        return np.arange(len(history.columns["step"]))
+    return np.flatnonzero(np.isfinite(np.asarray(history.columns[probed[0]], dtype=float)))
+
+
+def track_record(diagnosis: str) -> str:
+    """How the remedy has fared in the zoo, in a sentence; empty where it was not tried."""
+    return str(json.loads(FILE.read_text(encoding="utf-8")).get("track_records", {}).get(diagnosis, ""))
+
+
+def _until(history: ganbench.History, row: Any) -> ganbench.History:
+    return ganbench.History({name: values[: row + 1] for name, values in history.columns.items()}, history.steps)
+
+
+def _spoken(value: float) -> str:
+    return f"{value:.2f}" if math.isfinite(value) else "unknown"

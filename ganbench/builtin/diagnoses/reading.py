@@ -1,0 +1,105 @@
+"""What a history says by its last row: a few numbers without units, the same on every data set and for every loss.
+
+Each is normalized by a floor (real against real) or by the data's own scale, so that thresholds travel. One that
+was not measured is NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+import ganbench
+
+Array = np.ndarray[Any, Any]
+
+RECENT = 3  # observations behind the present value of a signal
+PATH = 8  # observations behind how samples move
+
+MEANING = {
+    "age": "share of the budget that is spent",
+    "auc_d": "AUC of D on held-out data",
+    "d_ahead": "how far D's AUC is from its best possible, as -log10(1 - AUC)",
+    "gradient": "log10 of the gradient that reaches G, per standard deviation of the data",
+    "unseen": "AUC of a fresh critic beyond its floor and beyond that of D",
+    "passing": "what D lets pass of what is wrong: the geometric mean of `unseen` and `uncovered`",
+    "held": "how far ahead D is of a G that is behind: `d_ahead` times `uncovered`",
+    "visible": "AUC of a fresh critic beyond its floor",
+    "uncovered": "share of the real data that G does not reach, beyond the floor",
+    "off": "share of generated samples that are near no real one, beyond the floor",
+    "empty_bins": "share of bins with far too few generated samples",
+    "distance": "log10 of the energy distance to held-out data, over the data's standard deviation",
+    "distance_gain": "decades of energy distance gained since the probe before",
+    "coverage_gain": "coverage gained since the probe before",
+    "spread": "log2 of the spread of generated samples over that of real ones",
+    "speed": "log10 of how far samples of fixed latents move between observations, in standard deviations",
+    "turning": "how often they turn back: minus the cosine of two moves",
+    "circling": "share of their way that leads nowhere",
+    "memory_gap": "AUC of D on training data beyond that on held-out data",
+    "copied": "how much nearer to training data generated samples lie than new ones do: -log2 of the ratio",
+    "freed": "decades of energy distance that a smooth D gains over an unchanged one",
+}
+
+
+def read(history: ganbench.History) -> dict[str, float]:
+    """Every number of `MEANING`."""
+    columns = history.columns
+    steps = columns.get("step", np.empty(0))
+    auc = recent(columns, "auc_d")
+    coverage = _probes(columns, "coverage") / _floor(columns, "coverage")
+    distance = np.log10(np.clip(_probes(columns, "energy_distance"), 1e-3, None))
+    fresh, known = _last(_probes(columns, "fresh_critic_auc")), _last(_probes(columns, "known_critic_auc"))
+    floor = max(0.5, _floor(columns, "fresh_critic_auc")) if np.isfinite(fresh) else np.nan
+    smooth, unchanged = (_probes(columns, f"overpowering-discriminator.{way}") for way in ("smooth_d", "unchanged"))
+    unseen, uncovered = fresh - floor - max(known - 0.5, 0.0), 1 - _last(coverage)
+    d_ahead = -np.log10(max(1 - auc, 1e-3)) if np.isfinite(auc) else np.nan
+    return {
+        "age": float(steps[-1] / history.steps) if len(steps) else np.nan,
+        "auc_d": auc,
+        "d_ahead": d_ahead,
+        "gradient": np.log10(max(recent(columns, "input_gradient"), 1e-8)),
+        "unseen": unseen,
+        "passing": np.sqrt(max(unseen, 0.0) * max(uncovered, 0.0)) if np.isfinite(unseen + uncovered) else np.nan,
+        "held": d_ahead * max(uncovered, 0.0) if np.isfinite(d_ahead + uncovered) else np.nan,
+        "visible": fresh - floor,
+        "uncovered": uncovered,
+        "off": 1 - _last(_probes(columns, "precision")) / _floor(columns, "precision"),
+        "empty_bins": _last(_probes(columns, "empty_bins")),
+        "distance": _last(distance),
+        "distance_gain": _gain(-distance),
+        "coverage_gain": _gain(coverage),
+        "spread": np.log2(np.clip(_last(_probes(columns, "spread")), 1e-3, 1e3)),
+        "speed": np.log10(np.clip(recent(columns, "motion_speed", PATH), 1e-6, 1e6)),
+        "turning": -recent(columns, "motion_turn", PATH),
+        "circling": 1 - recent(columns, "motion_progress"),
+        "memory_gap": _last(_probes(columns, "memory_gap")),
+        "copied": -np.log2(np.clip(_last(_probes(columns, "nearest_training")), 1e-2, 1e2)),
+        "freed": _last(np.log10(np.clip(unchanged, 1e-3, None)) - np.log10(np.clip(smooth, 1e-3, None))),
+    }
+
+
+def recent(columns: Mapping[str, Array], name: str, n: int = RECENT) -> float:
+    """The mean of a signal's last values; NaN without any."""
+    values = _probes(columns, name)[-n:]
+    return float(values.mean()) if len(values) else np.nan
+
+
+def _probes(columns: Mapping[str, Array], name: str) -> Array:
+    """The values that were measured."""
+    values = np.asarray(columns.get(name, np.empty(0)), dtype=float)
+    return values[np.isfinite(values)]
+
+
+def _floor(columns: Mapping[str, Array], name: str) -> float:
+    return _last(_probes(columns, f"{name}_floor"))
+
+
+def _last(values: Array) -> float:
+    return float(values[-1]) if len(values) else np.nan
+
+
+def _gain(values: Array) -> float:
+    """How much the last probe is above the one before; 0 where there is no other."""
+    return float(values[-1] - values[-2]) if len(values) > 1 else (0.0 if len(values) else np.nan)

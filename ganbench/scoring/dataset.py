@@ -1,0 +1,101 @@
+"""Recordings as a data set: three Parquet tables and a datasheet, for anybody's diagnoser, with or without ganbench."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ..errors import RequestError
+from ..records import Breakdown, History
+from ..zoo.truth.labels import FAILURES, Labels
+from .recording import Recording
+
+RUNS, STATES, HISTORIES = "runs.parquet", "states.parquet", "histories.parquet"
+PLACE = ["broke_at", "broke_player", "broke_layer", "broke_what"]
+
+
+def write(recordings: Sequence[Recording], folder: Path) -> None:
+    """Write the tables and the datasheet into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    runs = pd.DataFrame([_run(recording) for recording in recordings])
+    states = pd.DataFrame([row for recording in recordings for row in _states(recording)])
+    histories = pd.concat([_history(recording) for recording in recordings], ignore_index=True)
+    for name, table in ((RUNS, runs), (STATES, states), (HISTORIES, histories)):
+        table.to_parquet(folder / name, index=False, compression="zstd")
+    shutil.copyfile(Path(__file__).with_name("datasheet.md"), folder / "README.md")
+
+
+def read(folder: Path) -> list[Recording]:
+    """The recordings in `folder`. Raises RequestError naming the file that is missing or is not as it was written."""
+    try:
+        runs, states, histories = (pd.read_parquet(folder / name) for name in (RUNS, STATES, HISTORIES))
+        by_run = {run: rows for run, rows in histories.groupby("run", sort=False)}
+        state_of = {run: rows for run, rows in states.groupby("run", sort=False)}
+        return [_recording(row, by_run[row["run"]], state_of[row["run"]]) for _, row in runs.iterrows()]
+    except (OSError, ValueError, KeyError) as error:
+        raise RequestError(f"{folder} holds no recordings that can be read: {error}") from error
+
+
+def _run(recording: Recording) -> dict[str, object]:
+    broken = recording.history.breakdown
+    return {
+        "run": recording.run,
+        "dataset": recording.dataset,
+        "recipe": recording.recipe,
+        "family": recording.family,
+        "loss": recording.loss,
+        "seed": recording.seed,
+        "part": recording.part,
+        "status": recording.status,
+        "kinds": recording.kinds,
+        "steps": recording.history.steps,
+        "seconds": recording.seconds,
+        "healthy": recording.labels.healthy,
+        "ended_with": ";".join(sorted(recording.labels.end)),
+        **{f"onset:{failure}": recording.labels.onset.get(failure) for failure in FAILURES},
+        "broke_at": broken.step if broken else None,
+        "broke_player": broken.player if broken else None,
+        "broke_layer": broken.layer if broken else None,
+        "broke_what": broken.what if broken else None,
+    }
+
+
+def _states(recording: Recording) -> list[dict[str, object]]:
+    return [
+        {"run": recording.run, "fraction": fraction, **{failure: failure in present for failure in FAILURES}}
+        for fraction, present in recording.labels.state.items()
+    ]
+
+
+def _history(recording: Recording) -> pd.DataFrame:
+    columns = {
+        name: np.asarray(values, dtype=np.int64 if name == "step" else np.float32)
+        for name, values in recording.history.columns.items()
+    }
+    return pd.DataFrame({"run": recording.run, **columns})
+
+
+def _recording(run: pd.Series, rows: pd.DataFrame, states: pd.DataFrame) -> Recording:
+    measured = rows.drop(columns="run").dropna(axis="columns", how="all")
+    columns = {name: measured[name].to_numpy(float) for name in measured.columns}
+    columns["step"] = rows["step"].to_numpy(np.int64)
+    broken = None
+    if pd.notna(run["broke_at"]):
+        broken = Breakdown(int(run["broke_at"]), *(run[name] for name in PLACE[1:]))
+    end = frozenset(run["ended_with"].split(";")) - {""}
+    state = {
+        float(row["fraction"]): frozenset(failure for failure in FAILURES if row[failure])
+        for _, row in states.iterrows()
+    }
+    onset = {f: int(run[f"onset:{f}"]) for f in FAILURES if pd.notna(run[f"onset:{f}"])}
+    return Recording(
+        **{name: run[name] for name in ("run", "dataset", "recipe", "loss", "status")},
+        **{name: int(run[name]) for name in ("seed", "kinds")},
+        history=History(columns, int(run["steps"]), broken),
+        labels=Labels(state, end, onset),
+        seconds=float(run["seconds"]),
+    )

@@ -1,0 +1,89 @@
+"""Who is scored: the built-in diagnoses together, every other distribution's, rules of folklore, and always-fail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ..catalog import Catalog
+from ..records import Finding, History, Horizon
+from ..zoo.truth.labels import FAILURES
+from .folklore import ALWAYS, RULES
+
+HORIZONS: tuple[Horizon, ...] = ("now", "end")
+OWN = "ganbench"
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a diagnoser says of a history as to one failure: how strongly it suspects it, and its finding if any.
+
+    `suspicion` orders runs: higher is more suspect. It is all that AUROC looks at.
+    """
+
+    suspicion: Mapping[Horizon, float]
+    finding: Finding | None  # the gravest of severity `failure`, of either horizon
+
+
+class Diagnoser(Protocol):
+    """Judges histories as to the failures that it `detects`."""
+
+    name: str
+    detects: Sequence[str]
+
+    def judge(self, history: History, failure: str) -> Judgement: ...
+
+
+class OfDiagnoses:
+    """A distribution's diagnoses, each for the failure that it is named after or declares in `detects`."""
+
+    def __init__(self, name: str, diagnoses: Mapping[str, Any]) -> None:
+        self.name = name
+        self._of = diagnoses
+        self.detects = [failure for failure in FAILURES if failure in diagnoses]
+
+    def judge(self, history: History, failure: str) -> Judgement:
+        """The diagnosis's own suspicion where it offers one, else the confidence of its findings."""
+        diagnosis = self._of[failure]
+        findings = list(diagnosis.diagnose(history))
+        found = [f for f in findings if f.severity == "failure"]
+        gravest = max(found, key=lambda f: (f.horizon == "now", f.confidence), default=None)
+        if hasattr(diagnosis, "suspicion"):
+            own = {horizon: float(diagnosis.suspicion(history, horizon)) for horizon in HORIZONS}
+            return Judgement(own, gravest)
+        return Judgement({horizon: _surest(findings, horizon) for horizon in HORIZONS}, gravest)
+
+
+def _surest(findings: Sequence[Finding], horizon: Horizon) -> float:
+    """The surest finding's confidence; a state stands in for a forecast that was not made."""
+    mine = [f for f in findings if f.horizon == horizon] or findings
+    return max((f.confidence * (1.0 if f.severity == "failure" else 0.5) for f in mine), default=0.0)
+
+
+def diagnosers(catalog: Catalog) -> tuple[list[Diagnoser], list[str]]:
+    """Everyone to be scored, and a note for each diagnosis that says of no failure of the zoo that it detects it."""
+    by_origin: dict[str, dict[str, Any]] = {}
+    notes = []
+    for entry in catalog.entries("diagnosis"):
+        try:
+            diagnosis = entry.build()
+        except (Exception, SystemExit) as error:
+            notes.append(f"diagnosis {entry.name!r} is left out: {type(error).__name__}: {error}")
+            continue
+        failure = getattr(diagnosis, "detects", entry.name)
+        if failure not in FAILURES:
+            notes.append(
+                f"diagnosis {entry.name!r} is left out: it is named after no failure, and `detects` names none"
+            )
+            continue
+        whose = entry.origin.distribution
+        if failure in by_origin.get(whose, {}):
+            whose = f"{whose}:{entry.name}"
+        by_origin.setdefault(whose, {})[failure] = diagnosis
+    theirs: list[Diagnoser] = [OfDiagnoses(name, made) for name, made in sorted(by_origin.items(), key=_own_first)]
+    return [*theirs, *RULES, ALWAYS], notes
+
+
+def _own_first(item: tuple[str, Any]) -> tuple[bool, str]:
+    return item[0] != OWN, item[0]

@@ -1,0 +1,132 @@
+"""A request checked whole and unfolded into what is to be trained. Nothing is written."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import mode
+from typing import Any
+
+from .. import catalog as catalogs
+from ..catalog import Catalog, refs_of
+from ..errors import RequestError
+from ..plan import select
+from ..plugins import local_files
+from ..records import ComponentRef
+from ..run import resolve_device
+from ..store import Store
+from .arms import Treatment, of_failed, of_healthy
+from .cases import Case, Cases, cases_of
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a user asks of `ganbench treat`: `limit` failed and `healthy` healthy trials at most, all where None."""
+
+    folder: Path
+    output: Path | None = None
+    only: Sequence[str] = ()
+    limit: int | None = None
+    healthy: int | None = None
+    verify: int = 3  # failed trials that are made again unchanged
+    executor: str = "processes"
+    workers: int | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What may be tried on the trials of a run, and which of them this command is about."""
+
+    source: Store
+    store: Store
+    suite: str  # that the treated trials go by
+    cases: Cases
+    treatments: Sequence[Treatment]
+    chosen: frozenset[str]  # ids of the run's trials
+    verify: int
+    catalog: Catalog
+    executor: Any
+
+
+def prepare(request: Request) -> Plan:
+    """Raises RequestError, one line, for whatever is wrong with a request."""
+    source = Store(request.folder)
+    suite = f"{source.facts().get('suite', 'run')}-treated"
+    store = Store(request.output or request.folder / "treat")
+    if store.folder.resolve() == source.folder.resolve():
+        raise RequestError(f"--output {store.folder} is the run itself; give a folder of its own")
+    store.check(suite)
+    cases = cases_of(source)
+    chosen = _chosen(cases, request)
+    everything = [*cases.failed, *cases.healthy]
+    files = tuple(dict.fromkeys([*local_files(Path.cwd()), *_plugin_files(everything)]))
+    catalog = catalogs.load(files)
+    for case in everything:
+        if case.trial.id in chosen:
+            _check(case, catalog, source)
+    executor = _executor(request, catalog, mode(case.result.threads for case in cases.failed))
+    failed, healthy = (
+        [_moved(case, suite, files) for case in part if _missing(case, catalog) is None]
+        for part in (cases.failed, cases.healthy)
+    )
+    treatments = [treatment for case in failed for treatment in of_failed(case, catalog)]
+    treatments += of_healthy(healthy, treatments, catalog)
+    return Plan(source, store, suite, cases, treatments, chosen, request.verify, catalog, executor)
+
+
+def in_a_drawn_order(cases: Sequence[Case]) -> list[Case]:
+    """An order that has nothing to do with the suite's: the first few are a sample, and more of them a larger one."""
+    return sorted(cases, key=lambda case: hashlib.sha256(case.trial.id.encode()).digest())
+
+
+def _chosen(cases: Cases, request: Request) -> frozenset[str]:
+    matching = {t.id for t in select([case.trial for case in (*cases.failed, *cases.healthy)], request.only)}
+    failed, healthy = ([case for case in part if case.trial.id in matching] for part in (cases.failed, cases.healthy))
+    if not failed:
+        raise RequestError(f"--only {' '.join(request.only)}: none of the {len(healthy)} trials that match failed")
+    sampled = in_a_drawn_order(failed)[: request.limit] + in_a_drawn_order(healthy)[: request.healthy]
+    return frozenset(case.trial.id for case in sampled)
+
+
+def _plugin_files(cases: Sequence[Case]) -> list[str]:
+    return [file for case in cases for file in case.trial.plugin_files if Path(file).is_file()]
+
+
+def _check(case: Case, catalog: Catalog, source: Store) -> None:
+    """Raises RequestError where a trial cannot be made again here."""
+    if why := _missing(case, catalog):
+        raise RequestError(why)
+    device = case.trial.device
+    try:
+        resolve_device(device)
+    except RequestError:
+        raise RequestError(f"{source.folder} was made on {device}, and this machine has no such device") from None
+
+
+def _missing(case: Case, catalog: Catalog) -> str | None:
+    """What a trial is made of and that is not there, as a line; None where all is."""
+    try:
+        for kind, refs in refs_of(case.trial).items():
+            for ref in refs:
+                origin = case.result.origins.get(f"{kind} {ref.name}")
+                made = f", made with {origin}," if origin else ""
+                catalog.check(kind, ref, f"trial {case.trial.id}{made} cannot be made again")
+    except RequestError as error:
+        return str(error)
+    return None
+
+
+def _moved(case: Case, suite: str, files: tuple[str, ...]) -> Case:
+    """The case with its trial as a part of another run."""
+    return replace(case, result=replace(case.result, trial=replace(case.trial, suite=suite, plugin_files=files)))
+
+
+def _executor(request: Request, catalog: Catalog, threads: int) -> Any:
+    """The executor, with as many threads a trial as the run had: results depend on it in their last bits."""
+    name = request.executor
+    options = {"workers": request.workers} if request.workers is not None else {}
+    if "threads" in catalog.find("executor", name, "--executor").options and threads:
+        options["threads"] = threads
+    return catalog.build("executor", catalog.check("executor", ComponentRef(name, options), "--executor"))

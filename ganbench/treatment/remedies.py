@@ -1,0 +1,71 @@
+"""From a finding to what to do about it, and from a remedy's words to the trial that tries it."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from .. import plan
+from ..catalog import Catalog
+from ..errors import RequestError
+from ..records import Finding, Trial
+from ..suite import MethodEntry, method_entry
+
+NO_SETTINGS, NO_CHANGE = "remedy is no settings", "remedy changes nothing"
+
+
+def recommended(findings: Sequence[Finding]) -> Finding | None:
+    """The surest finding of a failure or, where that one names a cause, the finding of the cause."""
+    failures = [finding for finding in findings if finding.severity == "failure"]
+    if not failures:
+        return None
+    chosen = _surest(failures)
+    followed = {chosen.diagnosis}
+    while chosen.cause not in followed and (causes := [f for f in findings if f.diagnosis == chosen.cause]):
+        chosen = _surest(causes)
+        followed.add(chosen.diagnosis)
+    return chosen
+
+
+def treated(trial: Trial, remedy: str, catalog: Catalog) -> Trial:
+    """The trial with the settings of a remedy in place of its own, as the method "<its method> + <remedy>".
+
+    A remedy is what a method's table in a suite may hold, `points` and `images` included, with commas between. What it
+    names is replaced whole: a component with its options, the list of regularizers, an optimizer with its defaults.
+    Raises RequestError for a remedy that is no settings, names what there is not, changes nothing, or does not serve.
+    """
+    entry = method_entry(_table(remedy), "[remedy]")
+    made = plan.amended(trial, f"{trial.method} + {remedy.strip()}", entry, catalog, "[remedy]")
+    if settings_of(made) == settings_of(trial):
+        raise RequestError(NO_CHANGE)
+    if why := catalog.why_skipped(made):
+        raise RequestError(f"remedy does not serve: {why}")
+    return made
+
+
+def unchanged(trial: Trial, catalog: Catalog) -> Trial:
+    """The trial as it is, under a name of its own."""
+    return plan.amended(trial, f"{trial.method} + unchanged", MethodEntry({}, {}, {}), catalog, trial.id)
+
+
+def settings_of(trial: Trial) -> bytes:
+    """What a remedy may change, as bytes that are equal where the settings are."""
+    return msgspec.json.encode((trial.components, trial.training), order="deterministic")
+
+
+def _surest(findings: Sequence[Finding]) -> Finding:
+    return max(findings, key=lambda finding: finding.confidence)
+
+
+def _table(remedy: str) -> dict[str, Any]:
+    try:
+        document = tomllib.loads(f"remedy = {{ {remedy.strip()} }}")
+    except tomllib.TOMLDecodeError:
+        raise RequestError(NO_SETTINGS) from None
+    table: dict[str, Any] = document.pop("remedy")
+    if document or not table:  # empty, or a text that closes the table and goes on
+        raise RequestError(NO_SETTINGS)
+    return table

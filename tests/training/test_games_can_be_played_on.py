@@ -1,0 +1,84 @@
+"""A run in the middle of its training can be played on under other rules, and is itself as if nothing had been."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+
+from ganbench import catalog as catalogs
+from ganbench.seeding import isolated
+from ganbench.trial import LiveTrial
+
+CPU = torch.device("cpu")
+
+COUNTING = '''
+class Counting:
+    """Non-saturating, and weaker with each call."""
+    def __init__(self):
+        self.calls = 0
+    def discriminator(self, d, real, fake):
+        self.calls += 1
+        logits = nn.functional.softplus(-d(real)).mean() + nn.functional.softplus(d(fake)).mean()
+        return logits / self.calls
+    def generator(self, d, real, fake):
+        return nn.functional.softplus(-d(fake)).mean()
+
+@ganbench.hookimpl
+def ganbench_losses():
+    yield ganbench.Component("counting", Counting)
+'''
+
+
+@pytest.fixture
+def live(make_trial, plugin_file):
+    """A run with a stateful loss, a penalty and a running average, 20 of its steps done."""
+    files = plugin_file(COUNTING)
+    trial = make_trial({"loss": "counting", "regularizers": ["r1"]}, files=files, ema=0.9, optimizer="adam")
+    catalog = catalogs.load(files)
+    with isolated(CPU, 1):
+        run = LiveTrial.build(trial, catalog.build("dataset", trial.components.dataset), catalog, CPU)
+        for _ in range(20):
+            run.gan.step()
+        yield run
+
+
+def _weights(gan):
+    return {name: weight.clone() for name, weight in gan.weights().items()}
+
+
+def _same(some, others):
+    return all(torch.equal(some[name], others[name]) for name in others)
+
+
+def test_played_on_unchanged_it_becomes_what_the_run_itself_will_be(live):
+    ahead = live.game.play_on(15)
+    for _ in range(15):
+        live.gan.step()
+    assert ahead.steps_done == live.gan.steps_done == 35
+    assert _same(_weights(ahead._gan), _weights(live.gan))
+
+
+def test_the_run_goes_on_as_if_it_had_not_been_played_on(live):
+    untouched = copy.deepcopy(live.gan)
+    random = torch.get_rng_state()
+    live.game.play_on(5, lr_d=0.1, d_steps=3, more_regularizers={"r2": live.gan.regularizers["r1"]})
+    assert torch.equal(random, torch.get_rng_state())
+    for _ in range(5):
+        live.gan.step()
+        untouched.step()
+    assert live.gan.loss.calls == untouched.loss.calls == 25
+    assert _same(_weights(live.gan), _weights(untouched))
+
+
+def test_other_rules_hold_from_there_on(live):
+    slow = live.game.play_on(1, lr_d=0.0 + 1e-9)
+    before = live.gan.discriminator.state_dict()
+    moved = max((before[n] - w).abs().max() for n, w in slow._gan.discriminator.state_dict().items())
+    assert (
+        moved
+        < 1e-6
+        < max((before[n] - w).abs().max() for n, w in live.game.play_on(1)._gan.discriminator.state_dict().items())
+    )
+    assert live.game.play_on(2, d_steps=3)._gan.d_updates == live.gan.d_updates + 6

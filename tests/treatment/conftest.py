@@ -1,0 +1,123 @@
+"""A small run of which half the trials break down, and `ganbench treat` called in a folder of its own."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from ganbench.cli import main
+
+PLUGINS = '''
+import math
+import ganbench
+
+CALM = 'optimizer = { name = "adam", lr = 1e-3 }, regularizers = ["r1"]'
+WILD = 'optimizer = { name = "sgd", lr = 50.0, momentum = 0.9 }'
+
+def finding(name, horizon, remedy):
+    return ganbench.Finding(name, horizon, "failure", 0.9, 1, "said", {}, remedy)
+
+def broken(history):
+    return not math.isfinite(history.columns["loss_d"][-1])
+
+class BrokenDown:
+    """The numbers are no longer finite."""
+    def diagnose(self, history):
+        if broken(history):
+            yield finding("broken-down", "now", CALM)
+
+class FalseAlarm:
+    """Says of every run that is well that it will not stay so."""
+    def diagnose(self, history):
+        if not broken(history):
+            yield finding("false-alarm", "end", WILD)
+
+@ganbench.hookimpl
+def ganbench_diagnoses():
+    yield ganbench.Component("broken-down", BrokenDown)
+    yield ganbench.Component("false-alarm", FalseAlarm)
+'''
+
+SUITE = """
+name = "small"
+metrics = ["modes"]
+seeds = 2
+diagnoses = ["broken-down", "false-alarm"]
+[datasets.ring]
+dataset = { name = "ring", sigma = 0.05, size = 1000, held_out = 500 }
+[training]
+steps = 20
+batch_size = 16
+[evaluation]
+at = [1.0]
+samples = 100
+[methods.wild]
+loss = "least-squares"
+generator = { name = "mlp", width = 8 }
+discriminator = { name = "mlp", width = 8 }
+optimizer = { name = "sgd", lr = 50.0, momentum = 0.9 }
+[methods.calm]
+loss = "hinge"
+generator = { name = "mlp", width = 8 }
+discriminator = { name = "mlp", width = 8 }
+"""
+
+
+@dataclass
+class Said:
+    """What a command said and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def first_line(self) -> str:
+        return self.err.splitlines()[0]
+
+
+def command(monkeypatch, *arguments: str) -> int:
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+    monkeypatch.setattr(sys, "argv", ["ganbench", *arguments])
+    with pytest.raises(SystemExit) as end:
+        main()
+    return int(end.value.code or 0)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    """The folder of the run, `out`, beside its suite and its plugins."""
+    folder = tmp_path_factory.mktemp("made")
+    (folder / "ganbench_plugins.py").write_text(PLUGINS)
+    (folder / "mine.toml").write_text(SUITE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert command(patch, "run", "--suite", "mine.toml", "--output", "out", "--executor", "inline") == 0
+    return folder
+
+
+@pytest.fixture
+def run(made, tmp_path) -> Path:
+    """A copy of the run that a test may do with as it likes."""
+    return Path(shutil.copytree(made / "out", tmp_path / "run"))
+
+
+@pytest.fixture
+def treat(monkeypatch, capsys, tmp_path) -> Callable[..., Said]:
+    """Call `ganbench treat ARGUMENTS` in `tmp_path`, trials one after the other."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: object) -> Said:
+        capsys.readouterr()
+        words = [str(word) for word in arguments]
+        code = command(monkeypatch, "treat", *words, *([] if "--executor" in words else ["--executor", "inline"]))
+        said = capsys.readouterr()
+        return Said(code, said.out, said.err)
+
+    return call

@@ -1,0 +1,145 @@
+"""`ganbench treat`: cures and harm counted on a real run, results verified, work never done twice."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+
+def table(folder, name="treatments"):
+    return pd.read_csv(folder / f"{name}.csv", keep_default_na=True)
+
+
+def stamps(folder):
+    return {path.parent.name: path.stat().st_mtime_ns for path in folder.glob("trials/*/result.json")}
+
+
+def test_cures_and_harm_are_counted_by_arm(run, treat):
+    said = treat(run)
+    assert said.code == 0, said.err
+    assert "judged by verdicts (4 trials): 2 failed, 2 ended well" in said.out
+    assert "NOT THE SAME" not in said.err
+    rows = table(run / "treat")
+    assert list(rows.columns[:12]) == [
+        *("trial", "dataset", "method", "seed", "arm", "diagnosis", "remedy", "cured", "harmed"),
+        *("failures_before", "failures_after", "status"),
+    ]
+    arms = {arm: mine.reset_index() for arm, mine in rows.groupby("arm")}
+    assert {arm: len(mine) for arm, mine in arms.items()} == {
+        "recommended": 2, "random": 2, "unchanged": 2, "healthy": 2
+    }  # fmt: skip
+    first = arms["recommended"]
+    assert first.cured.all() and set(first.diagnosis) == {"broken-down"} and set(first.seed) == {0, 1}
+    assert set(first.failures_before) == {"broken-down"} and first.failures_after.isna().all()
+    assert first.remedy.str.contains("adam").all() and (arms["random"].remedy != first.remedy).all()
+    assert not arms["unchanged"].cured.any() and set(arms["unchanged"].failures_after) == {"broken-down"}
+    harmed = arms["healthy"]
+    assert harmed.harmed.all() and set(harmed.diagnosis) == {"false-alarm"} and set(harmed.status) == {"diverged"}
+
+    summary = table(run / "treat", "summary").set_index(["arm", "diagnosis"])
+    told = summary.loc["recommended", "broken-down"]
+    assert (told.n, told.cured, told.rate, told.high) == (2, 2, 1.0, 1.0) and told.low == pytest.approx(0.342, abs=1e-3)
+    gain = 1 - arms["random"].cured.mean()
+    assert told.n_pairs == 2 and told.difference == pytest.approx(gain)
+    assert summary.loc[("healthy", "all"), "harmed"] == 2 and summary.loc[("unchanged", "all"), "rate"] == 0
+    treated = pd.read_json(run / "treat" / "suite.json", typ="series")
+    assert treated.suite == "small-treated"
+
+
+def test_a_second_command_does_the_rest_and_nothing_twice(run, treat):
+    treat(run, "--limit", 1, "--healthy", 0, "--verify", 0)
+    first = stamps(run / "treat")
+    assert len(first) == 2 and len(table(run / "treat")) == 3
+    treat(run)
+    second = stamps(run / "treat")
+    assert first.items() <= second.items() and len(table(run / "treat")) == 8
+    treat(run, "--only", "method=wild", "--limit", 1)
+    assert stamps(run / "treat") == second and len(table(run / "treat")) == 8
+
+
+def test_stored_results_that_do_not_repeat_are_said_aloud_and_made_again(run, treat):
+    for path in run.glob("trials/*wild-0*/history.parquet"):
+        history = pq.read_table(path)
+        moved = pa.array(np.nan_to_num(history["loss_g"].to_numpy()) + 1e-12)
+        index = history.column_names.index("loss_g")
+        pq.write_table(history.set_column(index, "loss_g", moved), path)
+    said = treat(run, "--healthy", 0, "--verify", 2, "--output", "elsewhere")
+    assert said.code == 0
+    assert "NOT THE SAME: ring-wild-0" in said.err and "'loss_g' from step" in said.err
+    assert "NOT THE SAME: ring-wild-1" not in said.err
+    rows = table(run.parent / "elsewhere")
+    assert rows[rows.arm == "unchanged"].treated.notna().all()
+    assert not (run / "treat").exists()
+
+
+def test_a_healthy_trial_without_a_finding_gets_a_remedy_of_a_failed_one(run, treat):
+    for path in run.glob("trials/*calm*/findings.json"):
+        path.write_text("[]")
+    treat(run, "--verify", 0)
+    rows = table(run / "treat")
+    healthy = rows[rows.arm == "healthy"]
+    assert len(healthy) == 2 and not healthy.harmed.any()
+    assert set(healthy.remedy) == set(rows[rows.arm == "recommended"].remedy)
+    assert healthy.note.str.contains("remedy of a failed trial").all()
+
+
+def test_trials_are_made_with_as_many_threads_as_the_run_had(run, treat):
+    for path in run.glob("trials/*/result.json"):
+        path.write_text(path.read_text().replace('"threads": 1', '"threads": 2'))
+    treat(run, "--limit", 1, "--healthy", 0, "--verify", 0)
+    made = [json.loads(path.read_text()) for path in (run / "treat").glob("trials/*/result.json")]
+    assert len(made) == 2 and {facts["threads"] for facts in made} == {2}
+
+
+def test_damaged_trials_are_left_out_and_named(run, treat):
+    (damaged,) = run.glob("trials/*wild-0*")
+    (damaged / "result.json").write_text("{")
+    said = treat(run, "--healthy", 0)
+    assert said.code == 0
+    assert "left out" in said.first_line and damaged.name in said.first_line
+    assert damaged.name not in set(table(run / "treat").trial)
+
+
+@pytest.mark.parametrize(
+    "arguments, line",
+    [
+        (["gone"], "gone holds no run: there is no suite.json in it"),
+        (["run", "--output", "run"], "--output run is the run itself"),
+        (["run", "--output", "other"], "output other is not empty and holds no run"),
+        (["run", "--only", "method=calm"], "--only method=calm: none of the 2 trials that match failed"),
+        (["run", "--only", "methd=calm"], "did you mean 'method'?"),
+        (["run", "--executor", "inlin"], "no executor is called 'inlin'; did you mean 'inline'?"),
+        (["run", "--limit", "0"], "0 is not in the range x>=1"),
+    ],
+)
+def test_what_is_wrong_with_a_request_is_said_before_anything_happens(run, treat, tmp_path, arguments, line):
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.tex").write_text("years of work")
+    before = set(tmp_path.rglob("*"))
+    said = treat(*arguments)
+    assert said.code == 2 and line in said.first_line
+    assert set(tmp_path.rglob("*")) == before
+
+
+def test_a_run_without_a_failed_trial_is_none_to_treat(run, treat):
+    for path in run.glob("trials/*wild*/result.json"):
+        path.write_text(path.read_text().replace('"diverged"', '"error"'))
+    said = treat(run)
+    assert said.code == 2
+    assert "nothing to treat: none of 2 trials failed; left out: 2 trials that ended in error" in said.first_line
+
+
+@pytest.mark.filterwarnings("always")
+def test_a_run_whose_plugins_are_gone_names_what_is_missing(run, treat):
+    for path in run.glob("trials/*/trial.json"):
+        path.write_text(path.read_text().replace("ganbench_plugins.py", "moved_away.py"))
+    said = treat(run)
+    assert said.code == 2
+    assert "made with ganbench_plugins.py" in said.first_line
+    assert "cannot be made again: no diagnosis is called 'broken-down'" in said.first_line
+    assert not (run / "treat").exists()
