@@ -27,21 +27,21 @@ from .errors import RequestError, did_you_mean
 from .events import Event, RunStarted
 
 LOCAL_FILE = "ganbench_plugins.py"
-BUILTINS = tuple(
-    f"ganbench.builtin.{kind}"
-    for kind in (
-        "generators",
-        "discriminators",
-        "losses",
-        "regularizers",
-        "datasets",
-        "metrics",
-        "diagnoses",
-        "reports",
-        "executors",
-        "suites",
-    )
-) + ("ganbench.zoo.sabotage", "ganbench.zoo.truth", "ganbench.zoo.suites")
+BUILTINS = (
+    "ganbench.builtin.generators",
+    "ganbench.builtin.discriminators",
+    "ganbench.builtin.losses",
+    "ganbench.builtin.regularizers",
+    "ganbench.builtin.datasets",
+    "ganbench.builtin.metrics",
+    "ganbench.builtin.diagnoses",
+    "ganbench.builtin.reports",
+    "ganbench.builtin.executors",
+    "ganbench.builtin.suites",
+    "ganbench.zoo.sabotage",
+    "ganbench.zoo.truth",
+    "ganbench.zoo.suites",
+)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ that trial. A metric or diagnosis that cannot is left out; without any other par
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -108,8 +109,11 @@ class Game(Protocol):
     run's own; `settings` stand in for those of its training, whose learning rates are multiplied by `lr_d` and `lr_g`.
     """
 
-    steps_done: int
-    steps: int
+    @property
+    def steps_done(self) -> int: ...
+
+    @property
+    def steps(self) -> int: ...
 
     @property
     def view(self) -> View: ...
@@ -134,8 +138,14 @@ class View(Protocol):
     step: int
     steps: int
     data: DataSpec
-    data_std: float
-    game: Game | None
+
+    @property
+    def data_std(self) -> float | Tensor: ...
+
+    @property
+    def game(self) -> Game | None: ...
+
+    def at(self, step: int) -> AbstractContextManager[View]: ...
 
     def real(self, n: int) -> Batch: ...
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -33,8 +34,7 @@ def read(folder: Path) -> list[Recording]:
     """The recordings in `folder`. Raises RequestError naming the file that is missing or is not as it was written."""
     try:
         runs, states, histories = (pd.read_parquet(folder / name) for name in (RUNS, STATES, HISTORIES))
-        by_run = {run: rows for run, rows in histories.groupby("run", sort=False)}
-        state_of = {run: rows for run, rows in states.groupby("run", sort=False)}
+        by_run, state_of = (dict(iter(table.groupby("run", sort=False))) for table in (histories, states))
         return [_recording(row, by_run[row["run"]], state_of[row["run"]]) for _, row in runs.iterrows()]
     except (OSError, ValueError, KeyError) as error:
         raise RequestError(f"{folder} holds no recordings that can be read: {error}") from error
@@ -79,7 +79,7 @@ def _history(recording: Recording) -> pd.DataFrame:
     return pd.DataFrame({"run": recording.run, **columns})
 
 
-def _recording(run: pd.Series, rows: pd.DataFrame, states: pd.DataFrame) -> Recording:
+def _recording(run: Any, rows: pd.DataFrame, states: pd.DataFrame) -> Recording:
     measured = rows.drop(columns="run").dropna(axis="columns", how="all")
     columns = {name: measured[name].to_numpy(float) for name in measured.columns}
     columns["step"] = rows["step"].to_numpy(np.int64)
@@ -93,8 +93,13 @@ def _recording(run: pd.Series, rows: pd.DataFrame, states: pd.DataFrame) -> Reco
     }
     onset = {f: int(run[f"onset:{f}"]) for f in FAILURES if pd.notna(run[f"onset:{f}"])}
     return Recording(
-        **{name: run[name] for name in ("run", "dataset", "recipe", "loss", "status")},
-        **{name: int(run[name]) for name in ("seed", "kinds")},
+        run=run["run"],
+        dataset=run["dataset"],
+        recipe=run["recipe"],
+        loss=run["loss"],
+        seed=int(run["seed"]),
+        status=run["status"],
+        kinds=int(run["kinds"]),
         history=History(columns, int(run["steps"]), broken),
         labels=Labels(state, end, onset),
         seconds=float(run["seconds"]),

@@ -29,8 +29,11 @@ class Judgement:
 class Diagnoser(Protocol):
     """Judges histories as to the failures that it `detects`."""
 
-    name: str
-    detects: Sequence[str]
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def detects(self) -> Sequence[str]: ...
 
     def judge(self, history: History, failure: str) -> Judgement: ...
 

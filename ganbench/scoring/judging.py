@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from ..records import History
 from ..zoo.truth.labels import FRACTIONS
 from .diagnosers import HORIZONS, Diagnoser
 from .recording import Recording, step_at, until
@@ -27,11 +28,11 @@ def judge(recordings: Sequence[Recording], diagnosers: Sequence[Diagnoser]) -> p
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _rows(recording: Recording, fraction: float, past: object, diagnoser: Diagnoser) -> list[tuple[object, ...]]:
-    rows = []
+def _rows(recording: Recording, fraction: float, past: History, diagnoser: Diagnoser) -> list[tuple[object, ...]]:
+    rows: list[tuple[object, ...]] = []
     state = recording.labels.state.get(fraction, frozenset())
     for failure in diagnoser.detects:
-        judged = diagnoser.judge(past, failure)  # type: ignore[arg-type]
+        judged = diagnoser.judge(past, failure)
         found = judged.finding
         for horizon in HORIZONS:
             truth = state if horizon == "now" else recording.labels.end

@@ -34,9 +34,9 @@ def write_page(
     return path
 
 
-def _aurocs(score: pd.DataFrame) -> dict[tuple[str, str], list[dict[str, Any]]]:
+def _aurocs(score: pd.DataFrame) -> dict[Any, list[dict[str, Any]]]:
     """By part and horizon: a line for each failure and diagnoser, its AUROC at each fraction, the best one marked."""
-    lines: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    lines: dict[Any, list[dict[str, Any]]] = {}
     for (part, horizon, diagnosis), rows in score.groupby(["part", "horizon", "diagnosis"], sort=False):
         best = rows.groupby("fraction")["auroc"].transform("max")
         for diagnoser, mine in rows.assign(best=rows["auroc"] >= best).groupby("diagnoser", sort=False):
@@ -50,13 +50,13 @@ def _aurocs(score: pd.DataFrame) -> dict[tuple[str, str], list[dict[str, Any]]]:
     return lines
 
 
-def _final(score: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
+def _final(score: pd.DataFrame) -> dict[Any, Any]:
     """By part: what findings at the end are worth."""
     rows = score[(score["fraction"] == 1.0) & (score["horizon"] == "now")]
     return {part: mine.to_dict("records") for part, mine in rows.groupby("part", sort=False)}
 
 
-def _wide(verdicts: pd.DataFrame) -> list[dict[str, Any]]:
+def _wide(verdicts: pd.DataFrame) -> list[dict[Any, Any]]:
     """A line for each diagnoser and part, its F1 by verdict."""
     wide = verdicts.pivot_table(index=["diagnoser", "part"], columns="verdict", values="f1", sort=False, dropna=False)
     return wide.reset_index().to_dict("records")

@@ -12,7 +12,7 @@ from ..zoo.truth.labels import labels
 from .recording import Recording
 
 TRIED = ("done", "stopped", "diverged")
-OF_UNSTATED = {(1, 8, 8): 10, (3, 8, 8): 1000}  # kinds of images, by the shape of a sample
+OF_UNSTATED: dict[tuple[int, ...], int] = {(1, 8, 8): 10, (3, 8, 8): 1000}  # kinds of images, by the shape of a sample
 
 
 def recordings_of(store: Store) -> tuple[list[Recording], list[str]]:

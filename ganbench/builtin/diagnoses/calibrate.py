@@ -22,7 +22,7 @@ from .calibrated import FILE, Model
 from .reading import read
 
 # What each question is answered from: signals whose meaning says on which side the failure lies.
-NUMBERS = {
+NUMBERS: dict[str, dict[str, tuple[str, ...]]] = {
     "overpowering-discriminator": {
         "now": ("d_ahead", "held", "uncovered", "distance_gain", "speed", "freed"),
         "end": ("d_ahead", "held", "uncovered", "speed", "freed"),
@@ -69,11 +69,13 @@ def numbers_of(recordings: Path, part: str = "development") -> pd.DataFrame:
     runs = runs[runs["part"] == part]
     states = pd.read_parquet(recordings / "states.parquet").set_index(["run", "fraction"])
     histories = pd.read_parquet(recordings / "histories.parquet")
-    rows = []
+    rows: list[dict[str, Any]] = []
+    run: Any
     for run, history in histories[histories["run"].isin(runs.index)].groupby("run", sort=False):
-        facts = runs.loc[run]
+        facts: Any = runs.loc[run]
         for fraction in states.loc[run].index:
             past = history[history["step"] <= fraction * facts["steps"]]
+            state: Any
             state, end = states.loc[(run, fraction)], set(facts["ended_with"].split(";"))
             if past.empty or state["divergence"]:
                 continue
@@ -85,7 +87,7 @@ def numbers_of(recordings: Path, part: str = "development") -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _told(past: pd.DataFrame, steps: int) -> dict[str, float]:
+def _told(past: Any, steps: int) -> dict[str, float]:
     return read(ganbench.History({name: past[name].to_numpy() for name in past if name != "run"}, steps))
 
 
@@ -107,7 +109,7 @@ def fit(table: pd.DataFrame, diagnosis: str, horizon: str, names: Iterable[str])
         raise click.ClickException(f"no run of the development part has {diagnosis}: nothing to fit it on")
     model = LogisticRegression(C=STRENGTH, max_iter=5000).fit(standard, true)
     weights = pd.Series(model.coef_[0], index=names)
-    fitted = {
+    fitted: dict[str, Any] = {
         "weights": _plain(weights),
         "centre": _plain(centre),
         "scale": _plain(scale),
@@ -120,9 +122,9 @@ def fit(table: pd.DataFrame, diagnosis: str, horizon: str, names: Iterable[str])
     return fitted | {"failure": round(threshold(table, Model(**fitted), true), 3)}
 
 
-def _bounds(healthy: pd.DataFrame, weights: pd.Series) -> pd.Series:
+def _bounds(healthy: pd.DataFrame, weights: Any) -> Any:
     """What 95 % of healthy runs end within, on the side that the weight calls suspect."""
-    return pd.Series({name: healthy[name].quantile(0.95 if weights[name] > 0 else 0.05) for name in healthy}).fillna(
+    return pd.Series({str(name): healthy[name].quantile(0.95 if weights[name] > 0 else 0.05) for name in healthy}).fillna(
         0.0
     )
 
@@ -130,7 +132,7 @@ def _bounds(healthy: pd.DataFrame, weights: pd.Series) -> pd.Series:
 def _best_at_the_end(table: pd.DataFrame, model: Model, true: np.ndarray) -> float:
     """The probability that tells the states of finished runs best, by F1; in the middle of those that do."""
     ended = (table["fraction"] == 1.0).to_numpy()
-    probability = np.array([model.probability(row) for row in table[ended].to_dict("records")])
+    probability = np.array([model.probability(row) for row in _rows(table[ended])])
     candidates = np.arange(LEAST_STATE, MOST_STATE, 0.01)
     found = [probability >= candidate for candidate in candidates]
     f1 = np.array([2 * (f & true[ended]).sum() / max(f.sum() + true[ended].sum(), 1) for f in found])
@@ -142,13 +144,17 @@ def _quiet_on_healthy(table: pd.DataFrame, model: Model, true: np.ndarray) -> fl
     going = table[table["healthy"] & (table["fraction"] < 1.0)]
     steady = [
         min(model.probability(row), model.probability({name: row[f"before {name}"] for name in model.weights}))
-        for row in going.to_dict("records")
+        for row in _rows(going)
     ]
     highest = pd.Series(steady, index=going["run"]).groupby(level=0).max()
     return float(np.clip(highest.quantile(1 - MOST_FALSE_ALARMS) + 0.01, *FORECAST))
 
 
-def _plain(series: pd.Series) -> dict[str, float]:
+def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+
+
+def _plain(series: Any) -> dict[str, float]:
     return {str(name): float(np.round(value, 4)) for name, value in series.items()}
 
 

@@ -22,6 +22,7 @@ class Codebook(nn.Module):
             raise ValueError(f"size = {size} must be at least 1")
         self.network = inner(data)
         self.latent_dim = self.network.latent_dim
+        self.codes: torch.Tensor
         self.register_buffer("codes", torch.randn(size, self.latent_dim))
 
     def forward(self, z: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:

@@ -104,10 +104,9 @@ class GroundTruth:
 def missing(real: Sorted, fake: Sorted) -> float:
     """The share of kinds that are not reached, of those that as many real samples would reach."""
     n = len(fake.kind)
-    if real.kinds <= MANY:
-        counts = fake.counts
-    else:  # of stacked digits, as on stacked MNIST (Metz et al. 2017), whatever the quality
-        counts = fake.kind.bincount(minlength=fake.kinds).double()
+    of_any_quality = fake.kind.bincount(minlength=fake.kinds).double()
+    # Stacked digits are counted as on stacked MNIST (Metz et al. 2017), whatever the quality.
+    counts = fake.counts if real.kinds <= MANY else of_any_quality
     due = real.kind.bincount(minlength=real.kinds).double() * n / len(real.kind)
     enough = due >= ENOUGH
     if enough.any():
