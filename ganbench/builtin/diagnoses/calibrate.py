@@ -124,9 +124,9 @@ def fit(table: pd.DataFrame, diagnosis: str, horizon: str, names: Iterable[str])
 
 def _bounds(healthy: pd.DataFrame, weights: Any) -> Any:
     """What 95 % of healthy runs end within, on the side that the weight calls suspect."""
-    return pd.Series({str(name): healthy[name].quantile(0.95 if weights[name] > 0 else 0.05) for name in healthy}).fillna(
-        0.0
-    )
+    return pd.Series(
+        {str(name): healthy[name].quantile(0.95 if weights[name] > 0 else 0.05) for name in healthy}
+    ).fillna(0.0)
 
 
 def _best_at_the_end(table: pd.DataFrame, model: Model, true: np.ndarray) -> float:

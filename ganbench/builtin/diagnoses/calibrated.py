@@ -65,6 +65,7 @@ class Calibrated:
     name: ClassVar[str]
     words: ClassVar[str]  # the textbook's, with `{reading}`s in between
     remedy: ClassVar[str]
+    shown: ClassVar[Mapping[str, str]] = {}  # columns of the history that speak for themselves -> what to hold against
 
     def suspicion(self, history: ganbench.History, horizon: ganbench.Horizon) -> float:
         """The probability of the failure now, or at the end of the budget; 0 where nothing was measured.
@@ -115,9 +116,16 @@ class Calibrated:
             onset_step=self._onset(history),
             summary=self._summary(numbers, horizon),
             evidence={
-                name: ganbench.Evidence(numbers[name], model.bound[name], step)
-                for name in sorted(model.weights, key=lambda name: -abs(model.weights[name]))
-                if math.isfinite(numbers[name])
+                **{
+                    name: ganbench.Evidence(numbers[name], model.bound[name], step)
+                    for name in sorted(model.weights, key=lambda name: -abs(model.weights[name]))
+                    if math.isfinite(numbers[name])
+                },
+                **{
+                    column: ganbench.Evidence(latest(history, column), latest(history, other) if other else None, step)
+                    for column, other in self.shown.items()
+                    if latest(history, column) is not None
+                },
             },
             remedy=self.remedy,
             track_record=track_record(self.name),
@@ -136,6 +144,13 @@ class Calibrated:
                 break
             since = int(steps[row])
         return since
+
+
+def latest(history: ganbench.History, column: str) -> float | None:
+    """The last finite value of a column; None without one."""
+    values = np.asarray(history.columns.get(column, ()), dtype=float)
+    finite = values[np.isfinite(values)]
+    return float(finite[-1]) if len(finite) else None
 
 
 def _says_nothing(history: ganbench.History) -> bool:

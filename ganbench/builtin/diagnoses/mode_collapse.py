@@ -19,6 +19,7 @@ class ModeCollapse(Calibrated):
         "fresh_critic_auc",
         "known_critic_auc",
     )
+    shown = {"coverage": "coverage_floor"}
     words = "The generator does not reach {uncovered} of the real data: modes are missing."
     remedy = (
         'loss = "relativistic", g_steps = 1, optimizer = { name = "adam", lr = 2e-3, betas = [0.0, 0.9] }, '

@@ -10,6 +10,7 @@ class Oscillation(Calibrated):
 
     name = "oscillation"
     probes = ("coverage", "precision", "energy_distance", "spread", "empty_bins")
+    shown = {"motion_progress": "", "coverage": "coverage_floor"}
     words = (
         "Generated samples keep moving without getting nearer to the data ({circling} of their way leads nowhere): "
         "the players go round in circles."

@@ -17,6 +17,7 @@ class OverpoweringDiscriminator(Calibrated):
 
     name = "overpowering-discriminator"
     probes = ("coverage", "precision", "energy_distance", "fresh_critic_auc", "known_critic_auc")
+    shown = {"auc_d": "", "input_gradient": "", "coverage": "coverage_floor"}
     words = (
         "The discriminator has become too strong (AUC {auc_d}): the generator gets no nearer to the data "
         "and has nothing to learn from."

@@ -10,6 +10,7 @@ class WeakDiscriminator(Calibrated):
 
     name = "weak-discriminator"
     probes = ("fresh_critic_auc", "known_critic_auc", "coverage", "precision", "energy_distance")
+    shown = {"fresh_critic_auc": "fresh_critic_auc_floor", "known_critic_auc": "fresh_critic_auc"}
     words = (
         "A fresh critic tells generated samples from real ones far better than the discriminator does "
         "(AUC {unseen} more): it lets bad samples pass."
