@@ -7,7 +7,7 @@ RECORDINGS is a folder that `ganbench score` wrote. Only its development part is
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,11 @@ import click
 import numpy as np
 import pandas as pd
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GroupKFold
 
 import ganbench
 
-from .calibrated import FILE, Model
+from .calibrated import FILE, OLD_ENOUGH, Model
 from .reading import read
 
 # What each question is answered from: signals whose meaning says on which side the failure lies.
@@ -42,10 +43,14 @@ NUMBERS: dict[str, dict[str, tuple[str, ...]]] = {
     "memorization": {"now": ("memory_gap", "copied"), "end": ("memory_gap", "copied")},
 }
 LATE = ("oscillation",)  # whose state is known at the end alone
+FOLDS = 8
 STRENGTH = 0.3  # of the regularization, C in scikit-learn's words
 MOST_FALSE_ALARMS = 0.02  # of whole healthy runs, from which the threshold of a forecast follows
-FORECAST = (0.6, 0.97)  # bounds of that threshold
+FORECAST = (0.75, 0.98)  # bounds of that threshold
 LEAST_STATE, MOST_STATE = 0.2, 0.8  # bounds of that of a state
+
+
+LeftOut = Sequence[tuple[pd.DataFrame, Model]]  # runs, each part with a model fitted on the others
 
 
 @click.command()
@@ -96,30 +101,37 @@ def _before(told: dict[str, float]) -> dict[str, float]:
 
 
 def fit(table: pd.DataFrame, diagnosis: str, horizon: str, names: Iterable[str]) -> dict[str, Any]:
-    """A model in the form that `calibrated.Model` reads."""
-    names = list(names)
+    """A model in the form that `calibrated.Model` reads; its threshold from recipes that it was not fitted on."""
+    names, truth = list(names), f"{horizon} {diagnosis}"
     if horizon == "now" and diagnosis in LATE:
         table = table[table["fraction"] == 1.0]
+    if not table[truth].any():
+        raise click.ClickException(f"no run of the development part has {diagnosis}: nothing to fit it on")
+    threshold = _best_at_the_end if horizon == "now" else _quiet_on_healthy
+    left_out = [
+        (table.iloc[tried], Model(**_weighed(table.iloc[seen], truth, names), failure=0.5))
+        for seen, tried in GroupKFold(FOLDS).split(table, groups=table["recipe"])
+        if table.iloc[seen][truth].any()
+    ]
+    return _weighed(table, truth, names) | {"failure": round(threshold(left_out, truth), 3)}
+
+
+def _weighed(table: pd.DataFrame, truth: str, names: list[str]) -> dict[str, Any]:
+    """The logistic regression of `truth` on standardized numbers."""
     healthy = table[table["healthy"] & (table["fraction"] >= 0.5)][names].median().fillna(0.0)
     filled = table[names].fillna(healthy)
     centre, scale = filled.mean(), filled.std().clip(lower=1e-3)
     standard = ((filled - centre) / scale).clip(-4, 4)
-    true = table[f"{horizon} {diagnosis}"].to_numpy(bool)
-    if not true.any():
-        raise click.ClickException(f"no run of the development part has {diagnosis}: nothing to fit it on")
-    model = LogisticRegression(C=STRENGTH, max_iter=5000).fit(standard, true)
+    model = LogisticRegression(C=STRENGTH, max_iter=5000).fit(standard, table[truth].to_numpy(bool))
     weights = pd.Series(model.coef_[0], index=names)
-    fitted: dict[str, Any] = {
+    return {
         "weights": _plain(weights),
         "centre": _plain(centre),
         "scale": _plain(scale),
         "healthy": _plain(healthy),
         "bound": _plain(_bounds(table[table["healthy"] & (table["fraction"] == 1.0)][names], weights)),
         "intercept": float(model.intercept_[0]),
-        "failure": 0.5,
     }
-    threshold = _best_at_the_end if horizon == "now" else _quiet_on_healthy
-    return fitted | {"failure": round(threshold(table, Model(**fitted), true), 3)}
 
 
 def _bounds(healthy: pd.DataFrame, weights: Any) -> Any:
@@ -129,25 +141,30 @@ def _bounds(healthy: pd.DataFrame, weights: Any) -> Any:
     ).fillna(0.0)
 
 
-def _best_at_the_end(table: pd.DataFrame, model: Model, true: np.ndarray) -> float:
+def _best_at_the_end(left_out: LeftOut, truth: str) -> float:
     """The probability that tells the states of finished runs best, by F1; in the middle of those that do."""
-    ended = (table["fraction"] == 1.0).to_numpy()
-    probability = np.array([model.probability(row) for row in _rows(table[ended])])
+    probability, true = [], []
+    for table, model in left_out:
+        ended = table[table["fraction"] == 1.0]
+        probability += [model.probability(row) for row in _rows(ended)]
+        true += list(ended[truth])
     candidates = np.arange(LEAST_STATE, MOST_STATE, 0.01)
-    found = [probability >= candidate for candidate in candidates]
-    f1 = np.array([2 * (f & true[ended]).sum() / max(f.sum() + true[ended].sum(), 1) for f in found])
+    found = np.array(probability) >= candidates[:, None]
+    f1 = 2 * (found & np.array(true, bool)).sum(axis=1) / (found.sum(axis=1) + sum(true))
     return float(np.median(candidates[f1 == f1.max()]))
 
 
-def _quiet_on_healthy(table: pd.DataFrame, model: Model, true: np.ndarray) -> float:
-    """The probability that few whole healthy runs ever reach at two probes in a row."""
-    going = table[table["healthy"] & (table["fraction"] < 1.0)]
-    steady = [
-        min(model.probability(row), model.probability({name: row[f"before {name}"] for name in model.weights}))
-        for row in _rows(going)
-    ]
-    highest = pd.Series(steady, index=going["run"]).groupby(level=0).max()
-    return float(np.clip(highest.quantile(1 - MOST_FALSE_ALARMS) + 0.01, *FORECAST))
+def _quiet_on_healthy(left_out: LeftOut, truth: str) -> float:
+    """The probability that few whole healthy runs ever reach at two probes in a row, once they are old enough."""
+    highest = []
+    for table, model in left_out:
+        going = table[table["healthy"] & (table["fraction"] < 1.0) & (table["fraction"] >= OLD_ENOUGH)]
+        steady = [
+            min(model.probability(row), model.probability({name: row[f"before {name}"] for name in model.weights}))
+            for row in _rows(going)
+        ]
+        highest += list(pd.Series(steady, index=going["run"], dtype=float).groupby(level=0).max())
+    return float(np.clip(np.quantile(highest, 1 - MOST_FALSE_ALARMS) + 0.01, *FORECAST))
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ import ganbench
 from .reading import read
 
 SURE = 0.5  # probability from which a state or a forecast is spoken of
+OLD_ENOUGH = 0.2  # of the budget: before, a forecast is no more than a warning
 FILE = Path(__file__).with_name("calibration.json")
 
 
@@ -37,8 +38,9 @@ class Model:
     failure: float
 
     def probability(self, numbers: Mapping[str, float]) -> float:
-        """From 0 to 1. NaN where nothing that it looks at was measured."""
-        if not any(math.isfinite(numbers[name]) for name in self.weights):
+        """From 0 to 1. NaN where less than half of what it weighs was measured: it does not guess."""
+        measured = sum(abs(weight) for name, weight in self.weights.items() if math.isfinite(numbers[name]))
+        if measured < sum(map(abs, self.weights.values())) / 2:
             return math.nan
         logit = self.intercept
         for name, weight in self.weights.items():
@@ -58,8 +60,8 @@ def models(diagnosis: str) -> Mapping[str, Model]:
 class Calibrated:
     """What the diagnoses that weigh signals have in common.
 
-    Young runs heal: before the end of the budget a state is a `failure` only where it is also forecast to stay, by
-    this probe and by the one before; else it is a `warning`.
+    Young runs heal: before the end of the budget a state is a `failure` only where the run is old enough and it is
+    forecast to stay, by this probe and by the one before; else it is a `warning`.
     """
 
     name: ClassVar[str]
@@ -85,7 +87,7 @@ class Calibrated:
         over = numbers["age"] >= 1
         now, end = (models(self.name)[horizon] for horizon in ("now", "end"))
         present, to_come = now.probability(numbers), self.steady_forecast(history)
-        stays = over or to_come >= end.failure
+        stays = over or (numbers["age"] >= OLD_ENOUGH and to_come >= end.failure)
         severity: ganbench.Severity = "failure" if stays else "warning"
         if present >= now.failure:
             yield self._finding(history, numbers, "now", severity, present)

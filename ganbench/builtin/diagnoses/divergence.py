@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 import ganbench
 
+from .calibrated import track_record
 from .sustained import confidence, decades, measured, onset
 
 REMEDY = (
-    'a lower lr in both optimizers; regularizers = ["r1"] or, with loss = "wasserstein", "gradient-penalty"; '
-    'optimizer = "adam" instead of momentum'
+    'loss = "relativistic", optimizer = { name = "adam", lr = 1e-3, betas = [0.0, 0.9] }, '
+    'points = { regularizers = [{ name = "r1", weight = 0.05 }, { name = "r2", weight = 0.05 }] }, '
+    'images = { regularizers = [{ name = "r1", weight = 0.5 }, { name = "r2", weight = 0.5 }] }'
 )
 
 
@@ -38,6 +40,7 @@ class Divergence:
                 summary=f"Logits have grown to {logits[-1]:.3g}: the players drive each other apart.",
                 evidence={"logit_max": ganbench.Evidence(float(logits[-1]), self.logit, int(steps[-1]))},
                 remedy=REMEDY,
+                track_record=track_record("divergence"),
             )
 
     def _broken(self, where: ganbench.Breakdown, history: ganbench.History) -> ganbench.Finding:
@@ -53,4 +56,5 @@ class Divergence:
             summary=f"The {where.what}{layer} of the {where.player} is not finite since step {where.step}.",
             evidence=last,
             remedy=REMEDY,
+            track_record=track_record("divergence"),
         )

@@ -35,16 +35,6 @@ def onset(met: Array, at_least: int) -> int | None:
     return int(np.flatnonzero(met & (held >= KEPT))[0])
 
 
-def graded(measure: Array, failure: float, warning: float, rows: int) -> tuple[ganbench.Severity, float, int] | None:
-    """The gravest of two thresholds that `measure` has stayed above for `rows` rows, and since which row."""
-    grades: tuple[tuple[ganbench.Severity, float], ...] = (("failure", failure), ("warning", warning))
-    for severity, threshold in grades:
-        first = onset(measure >= threshold, rows)
-        if first is not None:
-            return severity, threshold, first
-    return None
-
-
 def confidence(steps: Array, first: int, budget: int, margin: float) -> float:
     """How sure a state is that has held since row `first`: from 1/2 up to 1 when it has lasted and is clear.
 
@@ -52,11 +42,6 @@ def confidence(steps: Array, first: int, budget: int, margin: float) -> float:
     """
     lasted = (steps[-1] - steps[first]) / budget
     return float(round(0.5 + 0.5 * min(1.0, lasted / CERTAIN, max(0.0, margin)), 3))
-
-
-def beyond(value: float, threshold: float) -> float:
-    """The margin of a share above its threshold: 1 at half as much again."""
-    return float(2 * (value / threshold - 1))
 
 
 def decades(larger: float, smaller: float) -> float:

@@ -13,7 +13,14 @@ from ...records import History
 from ...store import read_history
 
 HEALTHY = ("healthy-points", "healthy-images")
-FAILING = ("overpowering-discriminator", "weak-discriminator", "mode-collapse", "divergence")
+FAILING = (
+    "overpowering-discriminator",
+    "weak-discriminator",
+    "mode-collapse",
+    "oscillation",
+    "memorization",
+    "divergence",
+)
 
 
 def recording(name: str) -> History:

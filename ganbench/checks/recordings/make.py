@@ -76,6 +76,23 @@ RECIPES: dict[str, dict[str, Any]] = {
         },
         "training": {"steps": 400},
     },
+    # A critic without a penalty, fast (Mescheder et al. 2018).
+    "oscillation": {
+        "datasets": RING,
+        "method": {"loss": "wasserstein", **MLP, "optimizer": {"name": "rmsprop", "lr": 5e-3}},
+        "training": {"steps": 800},
+    },
+    # So few samples that D knows them all.
+    "memorization": {
+        "datasets": {"few": {"dataset": {"name": "few", "inner": "digits"}}},
+        "method": {
+            "loss": "non-saturating",
+            "generator": "mlp",
+            "discriminator": {"name": "mlp", "width": 192},
+            "optimizer": {"name": "adam", "lr": 2e-3, "betas": [0.0, 0.9]},
+        },
+        "training": {"steps": 800, "batch_size": 64},
+    },
     # Momentum at a huge learning rate.
     "divergence": {
         "datasets": RING,

@@ -1,0 +1,158 @@
+"""The pictures of docs/failures.md: what G makes at a few moments, above the curves that tell why."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+
+import ganbench
+
+BLUE, ORANGE, GREEN, PURPLE, GREY = "#2f74c0", "#d9772b", "#2f9171", "#8a5cc2", "#6d737c"
+REAL, GENERATED, FOUND = "#b4b9c2", "#d1495b", "#c23b2e"
+
+WIDTH, HEIGHT, DPI = 8.0, 4.3, 120
+COLOURS = 64  # of the palette: a picture of a few colours is a small file
+SHOWN = 400  # points in a panel
+SIDE = 6  # digits in a row of a sheet, and rows
+WIDE_RANGE = 1e3  # beyond it a linear axis shows one spike and nothing else
+STYLE = {"font.size": 8.5, "axes.titlesize": 9, "axes.linewidth": 0.6, "axes.edgecolor": GREY, "text.color": "#22262b"}
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What G made after `step` steps, and real samples to hold it against."""
+
+    step: int
+    samples: Array
+    reals: Array
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Columns of the history on one pair of axes: names, colours, and how the vertical axis runs."""
+
+    title: str
+    curves: Mapping[str, tuple[str, str]]
+    scale: Literal["share", "signed", "free", "log"]
+
+
+LOSSES = Chart("losses", {"loss_d": ("of D", BLUE), "loss_g": ("of G", ORANGE)}, "free")
+TELLING = Chart(
+    "telling real from generated (AUC)", {"auc_d": ("D", BLUE), "fresh_critic_auc": ("a fresh critic", PURPLE)}, "share"
+)
+GRADIENT = Chart("gradient that reaches G's samples", {"input_gradient": ("per std of the data", GREEN)}, "log")
+REACHING = Chart(
+    "share of the real data reached",
+    {"coverage": ("coverage", GREEN), "coverage_floor": ("real data's own", GREY)},
+    "share",
+)
+MOVING = Chart(
+    "moves of fixed latents",
+    {"motion_progress": ("net way / way gone", PURPLE), "motion_turn": ("cosine of two moves", ORANGE)},
+    "signed",
+)
+LOGITS = Chart("largest logit of D", {"logit_max": ("absolute value", PURPLE)}, "log")
+GRADIENTS = Chart("gradient norms", {"gradient_norm_d": ("of D", BLUE), "gradient_norm_g": ("of G", ORANGE)}, "log")
+KNOWING = Chart(
+    "AUC of D against generated", {"auc_d_train": ("training data", ORANGE), "auc_d": ("held-out data", BLUE)}, "share"
+)
+
+CHARTS = {
+    "healthy": (LOSSES, TELLING, REACHING),
+    "overpowering-discriminator": (LOSSES, TELLING, GRADIENT),
+    "weak-discriminator": (LOSSES, TELLING, REACHING),
+    "mode-collapse": (LOSSES, TELLING, REACHING),
+    "oscillation": (LOSSES, MOVING, REACHING),
+    "divergence": (LOSSES, LOGITS, GRADIENTS),
+    "memorization": (LOSSES, KNOWING, REACHING),
+}
+
+
+def draw(
+    frames: Sequence[Frame], history: ganbench.History, charts: Sequence[Chart], onset: int | None, path: Path
+) -> None:
+    """Draw `frames` over `charts`, with a line at `onset`, the step since which a failure was found; None without one."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, HEIGHT), dpi=DPI, facecolor="white", layout="constrained")
+        above, below = figure.subfigures(2, 1, height_ratios=(1.12, 1))
+        for place, (axes, frame) in enumerate(zip(above.subplots(1, len(frames)), frames, strict=True)):
+            _frame(axes, frame, named=place == 0)
+        for place, (axes, chart) in enumerate(zip(below.subplots(1, len(charts)), charts, strict=True)):
+            _chart(axes, chart, history, onset, named=place == 0)
+        drawn = io.BytesIO()
+        figure.savefig(drawn, format="png")
+    image = Image.open(drawn).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    image.save(path, optimize=True)
+
+
+def _frame(axes: Any, frame: Frame, named: bool) -> None:
+    axes.set(xticks=[], yticks=[])
+    axes.set_title(f"step {frame.step}")
+    if frame.samples.ndim == 4:
+        axes.imshow(_sheet(frame.samples), cmap="gray", vmin=-1, vmax=1, interpolation="nearest")
+        return
+    reach = 1.6 * float(np.abs(frame.reals).max())
+    axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
+    finite = frame.samples[np.isfinite(frame.samples).all(axis=1)]
+    inside = finite[(np.abs(finite) <= reach).all(axis=1)]
+    axes.scatter(*frame.reals[:SHOWN].T, s=5, c=REAL, linewidths=0, label="real")
+    axes.scatter(*inside[:SHOWN].T, s=5, c=GENERATED, linewidths=0, alpha=0.7, label="generated")
+    if not len(inside):
+        where = "outside of the picture" if len(finite) else "not a number"
+        axes.text(
+            0.5, 0.5, f"generated samples:\n{where}", transform=axes.transAxes, ha="center", va="center", color=FOUND
+        )
+    if named:
+        axes.legend(loc="lower left", markerscale=2, handletextpad=0.1, borderpad=0.2, framealpha=0.9, fontsize=7.5)
+
+
+def _sheet(samples: Array) -> Array:
+    first = np.nan_to_num(samples[: SIDE * SIDE, 0], nan=-1.0)
+    _, height, width = first.shape
+    return first.reshape(SIDE, SIDE, height, width).transpose(0, 2, 1, 3).reshape(SIDE * height, SIDE * width)
+
+
+def _chart(axes: Any, chart: Chart, history: ganbench.History, onset: int | None, named: bool) -> None:
+    seen = [_curve(axes, history, column, *look, chart.scale) for column, look in chart.curves.items()]
+    axes.set_title(chart.title)
+    axes.set_xlabel("step")
+    axes.set_xlim(0, history.columns["step"][-1] * 1.02)
+    _scale(axes, chart.scale, max((float(np.abs(values).max()) for values in seen if len(values)), default=0.0))
+    if onset is not None:
+        axes.axvline(
+            onset, color=FOUND, linewidth=1.2, linestyle=(0, (4, 2)), label=f"found from {onset}" if named else None
+        )
+    axes.grid(True, color=GREY, alpha=0.2, linewidth=0.5)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(fontsize=7.5, framealpha=0.85, borderpad=0.3, labelspacing=0.25, handlelength=1.3, loc="best")
+
+
+def _curve(axes: Any, history: ganbench.History, column: str, name: str, colour: str, scale: str) -> Array:
+    """One column where it was measured; returns the values drawn."""
+    values = np.asarray(history.columns.get(column, np.empty(0)), dtype=float)
+    there = np.isfinite(values) & ((values > 0) | (scale != "log"))
+    few = there.sum() <= 12  # show where they were
+    steps = history.columns["step"][: len(values)][there]
+    axes.plot(steps, values[there], color=colour, linewidth=1.3, marker="o" if few else "", markersize=3, label=name)
+    return values[there]
+
+
+def _scale(axes: Any, scale: str, largest: float) -> None:
+    if scale == "share":
+        axes.set_ylim(-0.04, 1.04)
+    elif scale == "signed":
+        axes.set_ylim(-1.04, 1.04)
+    elif scale == "log":
+        axes.set_yscale("log")
+    elif largest > WIDE_RANGE:
+        axes.set_yscale("symlog", linthresh=1)
