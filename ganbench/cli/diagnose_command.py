@@ -10,9 +10,10 @@ import click
 
 from .. import catalog as catalogs
 from ..diagnosis import diagnose
+from ..diagnosis.again import diagnosed_again
 from ..plugins import local_files
 from ..records import ComponentRef, Finding, History, Trial, TrialResult
-from ..store import Store, Unreadable, read_history
+from ..store import Store, Unreadable
 
 Rows = list[dict[str, object]]
 NOWHERE = {"suite": "", "dataset": "", "method": "", "seed": None}  # a log does not say
@@ -77,12 +78,7 @@ def _of_run(store: Store) -> tuple[Rows, int, list[str]]:
 
 
 def _of_trial(store: Store, result: TrialResult, catalog: catalogs.Catalog) -> Rows:
-    trial = result.trial
-    if not store.has_history(trial.id):
-        return []  # it ended before there was anything to look at
-    history = read_history(store.trials / trial.id)
-    made = {ref.name: catalog.build("diagnosis", ref) for ref in trial.diagnoses}
-    return list(_rows(trial.id, _place(trial), diagnose(made, history)))
+    return list(_rows(result.trial.id, _place(result.trial), diagnosed_again(store, result, catalog)))
 
 
 def _of_logs(path: Path, patterns: tuple[str, ...]) -> tuple[Rows, int, list[str]]:

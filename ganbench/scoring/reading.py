@@ -8,11 +8,10 @@ import pandas as pd
 from ..errors import RequestError
 from ..records import History, TrialResult
 from ..store import Store, Unreadable, read_history
-from ..zoo.truth.labels import labels
+from ..zoo.truth.labels import kinds_of, labels
 from .recording import Recording
 
 TRIED = ("done", "stopped", "diverged")
-OF_UNSTATED: dict[tuple[int, ...], int] = {(1, 8, 8): 10, (3, 8, 8): 1000}  # kinds of images, by the shape of a sample
 
 
 def recordings_of(store: Store) -> tuple[list[Recording], list[str]]:
@@ -43,7 +42,7 @@ def _recording(store: Store, result: TrialResult) -> Recording:
     trial = result.trial
     history = read_history(store.trials / trial.id)
     broke_at = history.breakdown.step if history.breakdown else None
-    kinds = trial.data.modes or OF_UNSTATED.get(trial.data.shape, trial.data.classes)
+    kinds = kinds_of(trial.data)
     scores = pd.DataFrame([vars_of(score) for score in result.scores], columns=["step", "metric", "value"])
     return Recording(
         run=trial.id,

@@ -7,15 +7,11 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ..records import TrialResult
-from ..zoo.truth.labels import PREFIX, labels
+from ..zoo.truth.labels import PREFIX, kinds_of, labels
 
 TRUTH, VERDICTS = "ground truth", "verdicts"
 ENDED = ("done", "stopped", "diverged")
 METRIC = PREFIX.rstrip(".")
-KINDS: dict[tuple[int, ...], int] = {
-    (1, 8, 8): 10,
-    (3, 8, 8): 1000,
-}  # of images whose ground truth is known, by the shape of a sample
 
 
 @dataclass(frozen=True)
@@ -54,9 +50,7 @@ def _truth(result: TrialResult) -> tuple[str, ...] | None:
     if ended not in {step for step, _, _ in rows}:
         return None
     table = pd.DataFrame(rows, columns=["step", "metric", "value"])
-    data = result.trial.data
-    kinds = data.modes or KINDS.get(data.shape, data.classes)
     try:
-        return tuple(sorted(labels(table, ended, result.status, kinds).end))
+        return tuple(sorted(labels(table, ended, result.status, kinds_of(result.trial.data)).end))
     except KeyError:  # a trial stopped before anything but the cheap part was measured
         return None

@@ -11,6 +11,7 @@ from typing import Any
 
 from .. import catalog as catalogs
 from ..catalog import Catalog, refs_of
+from ..diagnosis.again import diagnosed_again
 from ..errors import RequestError
 from ..plan import select
 from ..plugins import local_files
@@ -68,12 +69,21 @@ def prepare(request: Request) -> Plan:
             _check(case, catalog, source)
     executor = _executor(request, catalog, mode(case.result.threads for case in cases.failed))
     failed, healthy = (
-        [_moved(case, suite, files) for case in part if _missing(case, catalog) is None]
+        [_moved(_found_again(case, source, catalog), suite, files) for case in part if _missing(case, catalog) is None]
         for part in (cases.failed, cases.healthy)
     )
     treatments = [treatment for case in failed for treatment in of_failed(case, catalog)]
     treatments += of_healthy(healthy, treatments, catalog)
     return Plan(source, store, suite, cases, treatments, chosen, request.verify, catalog, executor)
+
+
+def _found_again(case: Case, source: Store, catalog: Catalog) -> Case:
+    """The case with the findings that its diagnoses make today; with the stored ones where they cannot."""
+    try:
+        findings = diagnosed_again(source, case.result, catalog)
+    except Exception:  # a damaged history, or a diagnosis of somebody's that fails on it
+        return case
+    return replace(case, result=replace(case.result, findings=findings))
 
 
 def in_a_drawn_order(cases: Sequence[Case]) -> list[Case]:

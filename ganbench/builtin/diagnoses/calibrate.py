@@ -1,7 +1,8 @@
 """Fits the weights of the calibrated diagnoses: `python -m ganbench.builtin.diagnoses.calibrate RECORDINGS`.
 
 RECORDINGS is a folder that `ganbench score` wrote. Only its development part is looked at. What is written,
-`calibration.json` beside this file, is all that the diagnoses use.
+`calibration.json` beside this file, is all that the diagnoses use. With `--treated SUMMARY`, the summary.csv that
+`ganbench treat` wrote, it keeps how each remedy has fared.
 """
 
 from __future__ import annotations
@@ -55,17 +56,29 @@ LeftOut = Sequence[tuple[pd.DataFrame, Model]]  # runs, each part with a model f
 
 @click.command()
 @click.argument("recordings", type=click.Path(path_type=Path, exists=True, file_okay=False))
-def main(recordings: Path) -> None:
+@click.option(
+    "--treated", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="summary.csv of a treatment."
+)
+def main(recordings: Path, treated: Path | None) -> None:
     """Fit on the development part of RECORDINGS and write calibration.json."""
     table = numbers_of(recordings)
     models = {
         diagnosis: {horizon: fit(table, diagnosis, horizon, names) for horizon, names in by_horizon.items()}
         for diagnosis, by_horizon in NUMBERS.items()
     }
-    old = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
-    fitted = {"models": models, "track_records": old.get("track_records", {})}
+    fitted = {"models": models, "track_records": track_records(treated) if treated else {}}
     FILE.write_text(json.dumps(fitted, indent=1) + "\n", encoding="utf-8")
     click.echo(f"{FILE}: fitted on {table['run'].nunique()} runs")
+
+
+def track_records(summary: Path) -> dict[str, str]:
+    """By failure, what came of its remedy in the zoo."""
+    table = pd.read_csv(summary)
+    mine = table[(table["arm"] == "recommended") & table["diagnosis"].isin([*NUMBERS, "divergence"])]
+    return {
+        str(row.diagnosis): f"cured {row.cured:.0f} of {row.n:.0f} failed runs of the zoo ({row.low:.0%} to {row.high:.0%})"
+        for row in mine.itertuples()
+    }
 
 
 def numbers_of(recordings: Path, part: str = "development") -> pd.DataFrame:

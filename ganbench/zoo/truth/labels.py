@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+import ganbench
+
 PREFIX = "ground-truth."
 FRACTIONS = (0.1, 0.25, 0.5, 0.75, 1.0)  # of the budget at which a run is labelled
 FAILURES = (
@@ -27,6 +29,14 @@ STRONG = 0.9  # AUC of a D that may be holding G back
 FREED = 0.5  # the distance, or the share of missing kinds, that is left when a gentler D has set G free
 MEMORIZED = 0.2  # AUC that D has on training data and not on held-out data
 MOVING, CIRCLING = 0.4, 0.4  # of the distance of two real samples in a twentieth of the budget, and of the way gone
+
+
+OF_IMAGES: dict[tuple[int, ...], int] = {(1, 8, 8): 10, (3, 8, 8): 1000}  # kinds, by the shape of a sample
+
+
+def kinds_of(data: ganbench.DataSpec) -> int:
+    """How many kinds of things there are in data whose ground truth is known."""
+    return data.modes or OF_IMAGES.get(data.shape, data.classes)
 
 
 @dataclass(frozen=True)

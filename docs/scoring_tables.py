@@ -1,0 +1,104 @@
+"""Writes the tables of docs/scoring.md from the committed scores: `python docs/scoring_tables.py`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+HERE = Path(__file__).parent
+PAGE = HERE / "scoring.md"
+SCORES = HERE.parent / "results" / "reference" / "failures"
+BEGIN, END = "<!-- figures -->", "<!-- end -->"
+QUESTIONS = {"now": "State", "end": "Forecast"}
+
+
+def figures() -> str:
+    """The tables as Markdown, held-out part."""
+    score = pd.read_csv(SCORES / "score" / "score.csv")
+    held_out = score[score["part"] == "held-out"]
+    parts = [_aurocs(held_out[held_out["horizon"] == horizon], title) for horizon, title in QUESTIONS.items()]
+    parts += [_findings(held_out), _verdicts(), _stopping()]
+    if (SCORES / "treat" / "summary.csv").exists():
+        parts.append(_remedies(pd.read_csv(SCORES / "treat" / "summary.csv")))
+    return "\n\n".join(parts)
+
+
+def written(page: str) -> str:
+    """The page with its tables made anew."""
+    before, rest = page.split(BEGIN)
+    return f"{before}{BEGIN}\n{figures()}\n{END}{rest.split(END)[1]}"
+
+
+def _aurocs(score: pd.DataFrame, title: str) -> str:
+    """A line for each failure: the AUROC with its interval at each fraction, and the best of folklore's."""
+    fractions = sorted(score["fraction"].unique())
+    lines = [f"**{title}: AUROC on the held-out part**, 95 % interval; below it the best of folklore's rules.", ""]
+    lines += ["| failure | " + " | ".join(f"{f:.0%}" for f in fractions) + " | runs with it |"]
+    lines += ["|---" * (len(fractions) + 2) + "|"]
+    for diagnosis, rows in score.groupby("diagnosis", sort=False):
+        mine = rows[rows["diagnoser"] == "ganbench"].set_index("fraction")
+        folk = rows[rows["diagnoser"].str.startswith("folklore")].groupby("fraction")["auroc"].max()
+        cells = [_cell(mine.loc[f], folk.get(f)) for f in fractions]
+        n = mine.loc[fractions[-1]]
+        lines.append(
+            f"| `{diagnosis}` | {' | '.join(cells)} | {n.n_positive:.0f} of {n.n_positive + n.n_negative:.0f} |"
+        )
+    return "\n".join(lines)
+
+
+def _cell(mine: pd.Series, folk: float) -> str:
+    if pd.isna(mine["auroc"]):
+        return "–"
+    return f"**{mine['auroc']:.3f}** ({mine['auroc_low']:.2f}–{mine['auroc_high']:.2f})<br>{folk:.2f}"
+
+
+def _findings(score: pd.DataFrame) -> str:
+    rows = score[(score["diagnoser"] == "ganbench") & (score["horizon"] == "now") & (score["fraction"] == 1.0)]
+    lines = ["**Findings of severity `failure`, held-out part**", ""]
+    lines += [
+        "| failure | precision | recall | false alarms per whole healthy run | latency |",
+        "|---|---|---|---|---|",
+    ]
+    for row in rows.itertuples():
+        cells = (_number(value) for value in (row.precision, row.recall, row.false_alarm_rate, row.latency))
+        lines.append(f"| `{row.diagnosis}` | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _verdicts() -> str:
+    table = pd.read_csv(SCORES / "score" / "verdicts.csv")
+    macro = table[table["verdict"] == "macro"].pivot(index="diagnoser", columns="part", values="f1")
+    lines = ["**Final verdicts: macro-F1**", "", "| diagnoser | held-out | development |", "|---|---|---|"]
+    lines += [f"| {d} | {_number(r['held-out'])} | {_number(r['development'])} |" for d, r in macro.iterrows()]
+    return "\n".join(lines)
+
+
+def _stopping() -> str:
+    table = pd.read_csv(SCORES / "score" / "stopping.csv")
+    lines = ["**Stopping at the first sure finding**", ""]
+    lines += ["| diagnoser | part | compute of failed runs saved | healthy runs stopped |", "|---|---|---|---|"]
+    for row in table[
+        table["diagnoser"].isin(["ganbench", "always fail"]) | table["diagnoser"].str.startswith("folk")
+    ].itertuples():
+        if row.part != "development":
+            lines.append(
+                f"| {row.diagnoser} | {row.part} | {row.saved:.0%} of {row.n_failed} | {row.healthy_stopped:.1%} of {row.n_healthy} |"
+            )
+    return "\n".join(lines)
+
+
+def _remedies(summary: pd.DataFrame) -> str:
+    lines = ["**Remedies tried**: `ganbench treat results/failures`", ""]
+    lines += ["| arm | failure | runs | cured (harmed, of healthy ones) | 95 % interval |", "|---|---|---|---|---|"]
+    for row in summary.itertuples():
+        lines.append(f"| {row.arm} | {row.diagnosis} | {row.n} | {row.rate:.0%} | {row.low:.0%}–{row.high:.0%} |")
+    return "\n".join(lines)
+
+
+def _number(value: float) -> str:
+    return "–" if pd.isna(value) else f"{value:.2f}"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(written(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
