@@ -128,8 +128,15 @@ class Shown:
 
     @cached_property
     def history(self) -> ganbench.History:
-        """Its signals."""
-        return read_history(self.folder / "trials" / self.result.trial.id)
+        """Its signals; of a run that broke before it was looked at a second time, step by step."""
+        stored = read_history(self.folder / "trials" / self.result.trial.id)
+        if len(stored.columns["step"]) > 1:
+            return stored
+        steps = range(1, self.result.steps + 1)
+        rows = [self._trained(step).history.columns for step in steps]
+        return ganbench.History(
+            {name: np.concatenate([row[name][-1:] for row in rows]) for name in rows[0]}, stored.steps
+        )
 
     def finding(self, diagnosis: str) -> ganbench.Finding | None:
         """What one diagnosis says of its state."""
@@ -143,21 +150,27 @@ class Shown:
         trial = self.result.trial
         known = self.work.folder / f"{trial.id}-{step}.npz"
         if not known.exists():
-            print(f"{trial.id}: step {step}", flush=True)  # noqa: T201
-            short = replace(
-                trial,
-                training=replace(trial.training, steps=step),
-                evaluation=replace(trial.evaluation, metrics=()),
-                diagnoses=(),
-            )
-            artifacts = ganbench.run_trial(short, threads=self.result.threads).artifacts
-            if artifacts is None:
-                raise SystemExit(f"{trial.id}: no samples after {step} steps")
+            artifacts = self._trained(step)
             if step == self.result.steps and self.result.status == "done":
                 self._check(artifacts.weights)
             np.savez(known, samples=artifacts.samples, reals=artifacts.reals)
         arrays = np.load(known)
         return pictures.Frame(step, arrays["samples"], arrays["reals"])
+
+    def _trained(self, step: int) -> ganbench.Artifacts:
+        """What the trial has come to after `step` steps. Looking at it less changes nothing."""
+        trial = self.result.trial
+        print(f"{trial.id}: step {step}", flush=True)  # noqa: T201
+        short = replace(
+            trial,
+            training=replace(trial.training, steps=step),
+            evaluation=replace(trial.evaluation, metrics=()),
+            diagnoses=(),
+        )
+        artifacts = ganbench.run_trial(short, threads=self.result.threads).artifacts
+        if artifacts is None:
+            raise SystemExit(f"{trial.id}: no samples after {step} steps")
+        return artifacts
 
     def _check(self, weights: Any) -> None:
         """Pictures are of the run that the page speaks of, or there are none."""
@@ -222,7 +235,7 @@ def _verdict(section: Section) -> str:
         f"| `{name}` | {MEANING.get(name, 'largest absolute logit')} | {_spoken(read.value)} | {_spoken(read.threshold)} |"
         for name, read in list(found.evidence.items())[:LINES]
     ]
-    head = "| evidence | what it is | here | healthy runs end within |\n|---|---|---|---|\n"
+    head = "| evidence | what it is | here | bound |\n|---|---|---|---|\n"
     return f"{text}\nConfidence {found.confidence:g}.\n\n{head}" + "\n".join(rows) + "\n"
 
 

@@ -62,7 +62,6 @@ MOVING = Chart(
     "signed",
 )
 LOGITS = Chart("largest logit of D", {"logit_max": ("absolute value", PURPLE)}, "log")
-GRADIENTS = Chart("gradient norms", {"gradient_norm_d": ("of D", BLUE), "gradient_norm_g": ("of G", ORANGE)}, "log")
 KNOWING = Chart(
     "AUC of D against generated", {"auc_d_train": ("training data", ORANGE), "auc_d": ("held-out data", BLUE)}, "share"
 )
@@ -73,7 +72,7 @@ CHARTS = {
     "weak-discriminator": (LOSSES, TELLING, REACHING),
     "mode-collapse": (LOSSES, TELLING, REACHING),
     "oscillation": (LOSSES, MOVING, REACHING),
-    "divergence": (LOSSES, LOGITS, GRADIENTS),
+    "divergence": (LOSSES, LOGITS),
     "memorization": (LOSSES, KNOWING, REACHING),
 }
 

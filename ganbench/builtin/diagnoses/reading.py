@@ -53,6 +53,8 @@ def read(history: ganbench.History) -> dict[str, float]:
     fresh, known = _last(_probes(columns, "fresh_critic_auc")), _last(_probes(columns, "known_critic_auc"))
     floor = max(0.5, _floor(columns, "fresh_critic_auc")) if np.isfinite(fresh) else np.nan
     smooth, unchanged = (_probes(columns, f"overpowering-discriminator.{way}") for way in ("smooth_d", "unchanged"))
+    gap = _last(_probes(columns, "memory_gap"))
+    known += max(gap, 0.0) if np.isfinite(gap) else 0.0  # a D with a memory is not blind
     unseen, uncovered = fresh - floor - max(known - 0.5, 0.0), 1 - _last(coverage)
     d_ahead = -np.log10(max(1 - auc, 1e-3)) if np.isfinite(auc) else np.nan
     return {
@@ -74,7 +76,7 @@ def read(history: ganbench.History) -> dict[str, float]:
         "speed": np.log10(np.clip(recent(columns, "motion_speed", PATH), 1e-6, 1e6)),
         "turning": -recent(columns, "motion_turn", PATH),
         "circling": 1 - recent(columns, "motion_progress"),
-        "memory_gap": _last(_probes(columns, "memory_gap")),
+        "memory_gap": gap,
         "copied": -np.log2(np.clip(_last(_probes(columns, "nearest_training")), 1e-2, 1e2)),
         "freed": _last(np.log10(np.clip(unchanged, 1e-3, None)) - np.log10(np.clip(smooth, 1e-3, None))),
     }

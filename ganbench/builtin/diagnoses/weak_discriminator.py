@@ -9,7 +9,7 @@ class WeakDiscriminator(Calibrated):
     """D lets pass what any fresh critic would catch: the generator is told that bad samples are good."""
 
     name = "weak-discriminator"
-    probes = ("fresh_critic_auc", "known_critic_auc", "coverage", "precision", "energy_distance")
+    probes = ("fresh_critic_auc", "known_critic_auc", "memory_gap", "coverage", "precision", "energy_distance")
     shown = {"fresh_critic_auc": "fresh_critic_auc_floor", "known_critic_auc": "fresh_critic_auc"}
     words = (
         "A fresh critic tells generated samples from real ones far better than the discriminator does "

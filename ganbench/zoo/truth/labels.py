@@ -25,7 +25,7 @@ MISSING, MISSING_OF_MANY = 0.11, 0.25  # share of kinds from which modes are mis
 MANY = 25
 SHRUNK = 0.25  # variance within a kind, over that of real samples, under which a kind is a point
 UNSEEN = 0.2  # AUC that a strong classifier has and D has not
-STRONG = 0.9  # AUC of a D that may be holding G back
+STRONG = 0.95  # AUC of a D that may be holding G back
 FREED = 0.5  # the distance, or the share of missing kinds, that is left when a gentler D has set G free
 MEMORIZED = 0.2  # AUC that D has on training data and not on held-out data
 MOVING, CIRCLING = 0.4, 0.4  # of the distance of two real samples in a twentieth of the budget, and of the way gone
@@ -77,28 +77,43 @@ def labels(scores: pd.DataFrame, steps: int, status: str, kinds: int, broke_at: 
 
 def _present(table: pd.DataFrame, step: int, steps: int, kinds: int) -> frozenset[str]:
     now = table.loc[step]
-    behind = now["missing"] >= (MISSING if kinds <= MANY else MISSING_OF_MANY)
+    behind = _behind(now, kinds)
     shrunk = now.get("spread", np.nan) < SHRUNK
-    unseen = now["strong_auc"] - max(0.5, now["d_auc"])
+    unseen = now["strong_auc"] - max(0.5, now["d_auc"], now["d_auc"] + now["gap"])  # a D with a memory is not blind
     found = {
         "mode-collapse": behind or shrunk,
         "weak-discriminator": behind and unseen >= UNSEEN,
-        "overpowering-discriminator": behind and now["d_auc"] >= STRONG and _held_back(table, step, steps),
+        "overpowering-discriminator": _ahead(now, kinds) and _held_back(table, step, steps, kinds),
         "memorization": now["gap"] >= MEMORIZED,
         "oscillation": behind and step == steps and now["moved"] >= MOVING and now["circled"] >= CIRCLING,
     }
     return frozenset(name for name, there in found.items() if there)
 
 
-def _held_back(table: pd.DataFrame, step: int, steps: int) -> bool:
-    """Whether a gentler D sets G free: soon after `step`, or, in the second half, with half of the budget."""
-    now = table.loc[step]
-    if 2 * step <= steps:
-        later = table.loc[step:, "distance"]
-        alone = later.iloc[min(1, len(later) - 1)]  # where the run itself was by then
-        return bool(now.get("rescued", np.nan) < FREED * alone)
+def _behind(row: pd.Series, kinds: int) -> bool:
+    return bool(row["missing"] >= (MISSING if kinds <= MANY else MISSING_OF_MANY))
+
+
+def _ahead(row: pd.Series, kinds: int) -> bool:
+    """Whether D is strong and G behind."""
+    return bool(row["d_auc"] >= STRONG) and _behind(row, kinds)
+
+
+def _held_back(table: pd.DataFrame, step: int, steps: int, kinds: int) -> bool:
+    """Whether a gentler D sets G free: soon, or with half of the budget where D stays ahead until the middle.
+
+    It is held against where the run itself has got to by then.
+    """
+    now, middle = table.loc[step], round(steps / 2)
     freed = table["rescued_end"].dropna() if "rescued_end" in table else table["distance"][:0]
-    return bool((freed < FREED * now["distance"]).any())
+    if step > middle:
+        return bool((freed < FREED * now["distance"]).any())
+    later = table.loc[step:, "distance"]
+    if now.get("rescued", np.nan) < FREED * later.iloc[min(1, len(later) - 1)]:
+        return True
+    until_middle = table.loc[step:middle].dropna(subset="d_auc")
+    stays_ahead = all(_ahead(row, kinds) for _, row in until_middle.iterrows())
+    return stays_ahead and bool((freed[freed.index == middle] < FREED * table["distance"].iloc[-1]).any())
 
 
 def _onsets(
