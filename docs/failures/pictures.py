@@ -11,6 +11,7 @@ from typing import Any, Literal
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 from PIL import Image
 
 import ganbench
@@ -19,8 +20,9 @@ BLUE, ORANGE, GREEN, PURPLE, GREY = "#2f74c0", "#d9772b", "#2f9171", "#8a5cc2", 
 REAL, GENERATED, FOUND = "#b4b9c2", "#d1495b", "#c23b2e"
 
 WIDTH, HEIGHT, DPI = 8.0, 4.3, 120
-COLOURS = 64  # of the palette: a picture of a few colours is a small file
+COLOURS = 128  # of the palette: a picture of a few colours is a small file
 SHOWN = 400  # points in a panel
+FARTHEST, MARGIN = 12.0, 1.25  # of the data's reach that a picture may show, and of what it shows
 SIDE = 6  # digits in a row of a sheet, and rows
 WIDE_RANGE = 1e3  # beyond it a linear axis shows one spike and nothing else
 STYLE = {"font.size": 8.5, "axes.titlesize": 9, "axes.linewidth": 0.6, "axes.edgecolor": GREY, "text.color": "#22262b"}
@@ -84,8 +86,9 @@ def draw(
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, HEIGHT), dpi=DPI, facecolor="white", layout="constrained")
         above, below = figure.subfigures(2, 1, height_ratios=(1.12, 1))
+        limits = _limits(frames)
         for place, (axes, frame) in enumerate(zip(above.subplots(1, len(frames)), frames, strict=True)):
-            _frame(axes, frame, named=place == 0)
+            _frame(axes, frame, limits, named=place == 0)
         for place, (axes, chart) in enumerate(zip(below.subplots(1, len(charts)), charts, strict=True)):
             _chart(axes, chart, history, onset, named=place == 0)
         drawn = io.BytesIO()
@@ -94,23 +97,33 @@ def draw(
     image.save(path, optimize=True)
 
 
-def _frame(axes: Any, frame: Frame, named: bool) -> None:
+def _limits(frames: Sequence[Frame]) -> tuple[Array, Array]:
+    """The lower left and the upper right corner of one square for all frames, around real and nearly all generated points."""
+    reals = frames[0].reals.reshape(len(frames[0].reals), -1)[:, :2]
+    made = np.concatenate([frame.samples.reshape(len(frame.samples), -1)[:, :2] for frame in frames])
+    far = FARTHEST * np.abs(reals).max()
+    made = made[(np.abs(made) < far).all(axis=1)]  # false for what is not finite
+    points = np.concatenate([reals, *([np.quantile(made, (0.01, 0.99), axis=0)] if len(made) else [])])
+    low, high = points.min(axis=0), points.max(axis=0)
+    side = MARGIN * (high - low).max()
+    return (low + high - side) / 2, (low + high + side) / 2
+
+
+def _frame(axes: Any, frame: Frame, limits: tuple[Array, Array], named: bool) -> None:
     axes.set(xticks=[], yticks=[])
     axes.set_title(f"step {frame.step}")
     if frame.samples.ndim == 4:
         axes.imshow(_sheet(frame.samples), cmap="gray", vmin=-1, vmax=1, interpolation="nearest")
         return
-    reach = 1.6 * float(np.abs(frame.reals).max())
-    axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
+    low, high = limits
+    axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal")
     finite = frame.samples[np.isfinite(frame.samples).all(axis=1)]
-    inside = finite[(np.abs(finite) <= reach).all(axis=1)]
+    inside = finite[((finite >= low) & (finite <= high)).all(axis=1)]
     axes.scatter(*frame.reals[:SHOWN].T, s=5, c=REAL, linewidths=0, label="real")
     axes.scatter(*inside[:SHOWN].T, s=5, c=GENERATED, linewidths=0, alpha=0.7, label="generated")
     if not len(inside):
-        where = "outside of the picture" if len(finite) else "not a number"
-        axes.text(
-            0.5, 0.5, f"generated samples:\n{where}", transform=axes.transAxes, ha="center", va="center", color=FOUND
-        )
+        where = "far outside" if len(finite) else "not a number"
+        axes.text(0.5, 0.93, f"generated: {where}", transform=axes.transAxes, ha="center", va="center", color=FOUND)
     if named:
         axes.legend(loc="lower left", markerscale=2, handletextpad=0.1, borderpad=0.2, framealpha=0.9, fontsize=7.5)
 
@@ -122,7 +135,11 @@ def _sheet(samples: Array) -> Array:
 
 
 def _chart(axes: Any, chart: Chart, history: ganbench.History, onset: int | None, named: bool) -> None:
-    seen = [_curve(axes, history, column, *look, chart.scale) for column, look in chart.curves.items()]
+    curves = list(chart.curves.items())  # the first one broader, to be seen where the next covers it
+    seen = [
+        _curve(axes, history, column, *look, chart.scale, width=1.3 if place else 2.2)
+        for place, (column, look) in enumerate(curves)
+    ]
     axes.set_title(chart.title)
     axes.set_xlabel("step")
     axes.set_xlim(0, history.columns["step"][-1] * 1.02)
@@ -136,13 +153,15 @@ def _chart(axes: Any, chart: Chart, history: ganbench.History, onset: int | None
     axes.legend(fontsize=7.5, framealpha=0.85, borderpad=0.3, labelspacing=0.25, handlelength=1.3, loc="best")
 
 
-def _curve(axes: Any, history: ganbench.History, column: str, name: str, colour: str, scale: str) -> Array:
+def _curve(
+    axes: Any, history: ganbench.History, column: str, name: str, colour: str, scale: str, width: float
+) -> Array:
     """One column where it was measured; returns the values drawn."""
     values = np.asarray(history.columns.get(column, np.empty(0)), dtype=float)
     there = np.isfinite(values) & ((values > 0) | (scale != "log"))
     few = there.sum() <= 12  # show where they were
     steps = history.columns["step"][: len(values)][there]
-    axes.plot(steps, values[there], color=colour, linewidth=1.3, marker="o" if few else "", markersize=3, label=name)
+    axes.plot(steps, values[there], color=colour, linewidth=width, marker="o" if few else "", markersize=3, label=name)
     return values[there]
 
 
@@ -153,5 +172,12 @@ def _scale(axes: Any, scale: str, largest: float) -> None:
         axes.set_ylim(-1.04, 1.04)
     elif scale == "log":
         axes.set_yscale("log")
+        axes.set_ylim(*_decades(axes.get_ylim()))
+        axes.yaxis.set_minor_formatter(NullFormatter())
     elif largest > WIDE_RANGE:
         axes.set_yscale("symlog", linthresh=1)
+
+
+def _decades(shown: tuple[float, float]) -> tuple[float, float]:
+    """The whole decades around it: the labels of an axis."""
+    return 10.0 ** np.floor(np.log10(shown[0])), 10.0 ** np.ceil(np.log10(shown[1]))
