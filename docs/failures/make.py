@@ -88,9 +88,9 @@ class Section:
         return self.commands[0]
 
     @property
-    def cure(self) -> str | None:
-        """The command that mends it; the healthy run needs none."""
-        return next((c for c in self.commands[1:] if not c.startswith("ganbench diagnose")), None)
+    def cures(self) -> Sequence[str]:
+        """The commands that are to mend it, the best one last; the healthy run needs none."""
+        return self.commands[1:]
 
     @cached_property
     def failed(self) -> Shown:
@@ -98,15 +98,16 @@ class Section:
         return Shown(self.work.folder / _after(self.run, "--output"), self.work)
 
     @cached_property
-    def cured(self) -> Shown | None:
-        """The run with its cure."""
-        if self.cure is None:
-            return None
-        self.work.said(self.cure)
-        if self.cure.startswith("ganbench treat"):
-            folder = self.work.folder / shlex.split(self.cure)[2] / "treat"
-            return Shown(folder, self.work, _treatment(folder, "recommended")["treated"])
-        return Shown(self.work.folder / _after(self.cure, "--output"), self.work)
+    def cured(self) -> Sequence[Shown]:
+        """The run with each of its cures."""
+        return [self._with(cure) for cure in self.cures]
+
+    def _with(self, cure: str) -> Shown:
+        self.work.said(cure)
+        if not cure.startswith("ganbench treat"):
+            return Shown(self.work.folder / _after(cure, "--output"), self.work)
+        folder = self.work.folder / shlex.split(cure)[2] / "treat"
+        return Shown(folder, self.work, _treatment(folder, "recommended")["treated"])
 
 
 @dataclass(frozen=True)
@@ -201,7 +202,7 @@ def make(folder: Path) -> None:
         section.work.said(section.run)
         _draw(section)
         page = _filled(page, f"verdict: {section.name}", _verdict(section))
-        if section.cure:
+        if section.cures:
             page = _filled(page, f"cure: {section.name}", _cure(section))
     page = _filled(page, "seconds", _seconds(shown))
     PAGE.write_text(page, encoding="utf-8")
@@ -217,11 +218,12 @@ def sections(page: str) -> Iterator[tuple[str, list[str]]]:
 def _draw(section: Section) -> None:
     charts = pictures.CHARTS[section.name]
     moments = MOMENTS.get(section.name, USUAL_MOMENTS)
-    for shown, path in ((section.failed, f"{section.name}.png"), (section.cured, f"{section.name}-cured.png")):
-        if shown:
-            found = shown.finding(section.name)
-            onset = found.onset_step if found else None
-            pictures.draw(shown.frames(moments), shown.history, charts, onset, HERE / path)
+    for shown, name in zip(
+        (section.failed, *section.cured[-1:]), (section.name, f"{section.name}-cured"), strict=False
+    ):
+        found = shown.finding(section.name)
+        onset = found.onset_step if found else None
+        pictures.draw(shown.frames(moments), shown.history, charts, onset, HERE / f"{name}.png")
 
 
 def _verdict(section: Section) -> str:
@@ -240,16 +242,18 @@ def _verdict(section: Section) -> str:
 
 
 def _cure(section: Section) -> str:
-    """What came of the cure: by the ground truth where there is one, and by the verdict."""
-    assert section.cure and section.cured
-    verdicts = ", ".join(f"`{verdict}`" for verdict in section.cured.result.verdicts)
-    if not section.cure.startswith("ganbench treat"):
-        return f"Verdict with the cure: {verdicts}.\n"
-    folder = section.cured.folder
-    ended = {arm: _ended(_treatment(folder, arm)) for arm in ("recommended", "random", "unchanged")}
-    tip = _treatment(folder, "random")["remedy"]
+    """What came of each cure: by the ground truth where a treatment was judged by it, and by the verdict."""
+    return "\n".join(_came_of(cure, cured) for cure, cured in zip(section.cures, section.cured, strict=True))
+
+
+def _came_of(cure: str, cured: Shown) -> str:
+    verdicts = ", ".join(f"`{verdict}`" for verdict in cured.result.verdicts)
+    if not cure.startswith("ganbench treat"):
+        return f"The verdict of `{cured.folder.name}` is {verdicts}.\n"
+    ended = {arm: _ended(_treatment(cured.folder, arm)) for arm in ("recommended", "random", "unchanged")}
+    tip = _treatment(cured.folder, "random")["remedy"]
     return (
-        f"With the recommended remedy the run {ended['recommended']}, by the ground truth, and its verdict is {verdicts}. "
+        f"With the recommended remedy the run {ended['recommended']}, by the ground truth; its verdict is {verdicts}. "
         f"With a tip drawn at random (`{tip}`) it {ended['random']}; unchanged it {ended['unchanged']}.\n"
     )
 
@@ -268,7 +272,7 @@ def _seconds(shown: Sequence[Section]) -> str:
     """How long each command took."""
     head = "| | failure, seconds | cure, seconds |\n|---|---|---|\n"
     rows = [
-        f"| `{s.name}` | {s.work.seconds(s.run):.0f} | {f'{s.work.seconds(s.cure):.0f}' if s.cure else ''} |"
+        f"| `{s.name}` | {s.work.seconds(s.run):.0f} | {' + '.join(f'{s.work.seconds(c):.0f}' for c in s.cures)} |"
         for s in shown
     ]
     return head + "\n".join(rows) + "\n"

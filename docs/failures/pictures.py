@@ -11,7 +11,7 @@ from typing import Any, Literal
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import MaxNLocator, NullFormatter
 from PIL import Image
 
 import ganbench
@@ -24,6 +24,7 @@ COLOURS = 128  # of the palette: a picture of a few colours is a small file
 SHOWN = 400  # points in a panel
 FARTHEST, MARGIN = 12.0, 1.25  # of the data's reach that a picture may show, and of what it shows
 SIDE = 6  # digits in a row of a sheet, and rows
+GREYS = 5  # between the middle grey and white
 WIDE_RANGE = 1e3  # beyond it a linear axis shows one spike and nothing else
 STYLE = {"font.size": 8.5, "axes.titlesize": 9, "axes.linewidth": 0.6, "axes.edgecolor": GREY, "text.color": "#22262b"}
 
@@ -45,7 +46,7 @@ class Chart:
 
     title: str
     curves: Mapping[str, tuple[str, str]]
-    scale: Literal["share", "signed", "free", "log"]
+    scale: Literal["share", "free", "log"]
 
 
 LOSSES = Chart("losses", {"loss_d": ("of D", BLUE), "loss_g": ("of G", ORANGE)}, "free")
@@ -58,11 +59,7 @@ REACHING = Chart(
     {"coverage": ("coverage", GREEN), "coverage_floor": ("real data's own", GREY)},
     "share",
 )
-MOVING = Chart(
-    "moves of fixed latents",
-    {"motion_progress": ("net way / way gone", PURPLE), "motion_turn": ("cosine of two moves", ORANGE)},
-    "signed",
-)
+MOVING = Chart("moves of fixed latents", {"motion_speed": ("per std of the data", PURPLE)}, "log")
 LOGITS = Chart("largest logit of D", {"logit_max": ("absolute value", PURPLE)}, "log")
 KNOWING = Chart(
     "AUC of D against generated", {"auc_d_train": ("training data", ORANGE), "auc_d": ("held-out data", BLUE)}, "share"
@@ -129,7 +126,9 @@ def _frame(axes: Any, frame: Frame, limits: tuple[Array, Array], named: bool) ->
 
 
 def _sheet(samples: Array) -> Array:
+    """The first images in rows, with a gap around each; in few greys, which leave the palette to the curves."""
     first = np.nan_to_num(samples[: SIDE * SIDE, 0], nan=-1.0)
+    first = np.pad((first * GREYS).round() / GREYS, ((0, 0), (1, 1), (1, 1)), constant_values=np.nan)
     _, height, width = first.shape
     return first.reshape(SIDE, SIDE, height, width).transpose(0, 2, 1, 3).reshape(SIDE * height, SIDE * width)
 
@@ -137,12 +136,13 @@ def _sheet(samples: Array) -> Array:
 def _chart(axes: Any, chart: Chart, history: ganbench.History, onset: int | None, named: bool) -> None:
     curves = list(chart.curves.items())  # the first one broader, to be seen where the next covers it
     seen = [
-        _curve(axes, history, column, *look, chart.scale, width=1.3 if place else 2.2)
+        _curve(axes, history, column, *look, chart.scale, width=1.3 if place else 1.9)
         for place, (column, look) in enumerate(curves)
     ]
     axes.set_title(chart.title)
     axes.set_xlabel("step")
-    axes.set_xlim(0, history.columns["step"][-1] * 1.02)
+    axes.set_xlim(0, max(history.columns["step"][-1], onset or 0) * 1.02)
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     _scale(axes, chart.scale, max((float(np.abs(values).max()) for values in seen if len(values)), default=0.0))
     if onset is not None:
         axes.axvline(
@@ -168,14 +168,13 @@ def _curve(
 def _scale(axes: Any, scale: str, largest: float) -> None:
     if scale == "share":
         axes.set_ylim(-0.04, 1.04)
-    elif scale == "signed":
-        axes.set_ylim(-1.04, 1.04)
     elif scale == "log":
         axes.set_yscale("log")
         axes.set_ylim(*_decades(axes.get_ylim()))
         axes.yaxis.set_minor_formatter(NullFormatter())
     elif largest > WIDE_RANGE:
         axes.set_yscale("symlog", linthresh=1)
+        axes.yaxis.get_major_locator().set_params(numticks=6)
 
 
 def _decades(shown: tuple[float, float]) -> tuple[float, float]:

@@ -29,10 +29,12 @@ def score_table(judgements: pd.DataFrame) -> pd.DataFrame:
 
 
 def _with_alarms(judgements: pd.DataFrame) -> pd.DataFrame:
-    """`alarmed`: whether the run had such a finding at this fraction or before."""
+    """`alarmed`: whether the run had such a finding at this fraction or before; `since`: the first such fraction."""
     ordered = judgements.sort_values("fraction", kind="stable")
-    alarmed = ordered.groupby(["diagnoser", "diagnosis", "horizon", "run"])["found"].cummax()
-    return judgements.assign(alarmed=alarmed)
+    course = [ordered[name] for name in ("diagnoser", "diagnosis", "horizon", "run")]
+    alarmed = ordered["found"].groupby(course).cummax()
+    since = ordered["fraction"].where(ordered["found"]).groupby(course).cummin()
+    return judgements.assign(alarmed=alarmed, since=since)
 
 
 def _score_row(cell: Any, rows: pd.DataFrame) -> dict[str, object]:
@@ -40,7 +42,7 @@ def _score_row(cell: Any, rows: pd.DataFrame) -> dict[str, object]:
     low, high = auroc_interval(true, suspicion, rows["recipe"].to_numpy())
     precision, recall = precision_recall(true, rows["found"].to_numpy(bool))
     right = rows[rows["true"] & rows["found"] & rows["true_onset"].notna()]
-    late = (right["onset"] - right["true_onset"]) / right["steps"]
+    late = right["since"] - right["true_onset"] / right["steps"]
     return dict(zip(CELL, cell, strict=True)) | {
         "auroc": auroc(true, suspicion),
         "auroc_low": low,

@@ -75,7 +75,7 @@ def test_a_discriminator_trained_far_ahead_of_a_saturating_generator_overpowers_
     }
     result = train(method, steps=200, files=plugin_file(FAR), lr_decay="constant")
     finding = found(result)["overpowering-discriminator"]
-    assert finding.onset_step <= 20 and finding.confidence > 0.9 and finding.horizon == "now"
+    assert finding.onset_step <= 20 and finding.confidence > 0.8 and finding.horizon == "now"
     assert finding.evidence["auc_d"].value >= 0.99
     assert finding.evidence["d_ahead"].value > finding.evidence["d_ahead"].threshold
     assert "r1" in finding.remedy
@@ -153,10 +153,12 @@ def test_a_state_that_lasts_is_a_failure_since_its_onset_and_one_that_has_passed
 def test_a_young_run_is_only_warned_of_until_two_probes_say_that_it_stays():
     collapse = diagnosis("mode-collapse")
     once = {name: np.r_[np.full(19, FINE[name]), LOST[name]] for name in LOST}
-    (warning,) = collapse.diagnose(history(steps=10_000, **_probed(**once)))
+    (warning,) = collapse.diagnose(history(steps=2000, **_probed(**once)))
     assert (warning.severity, warning.horizon) == ("warning", "now")
     assert verdicts([warning]) == ("inconclusive",)
-    now, end = collapse.diagnose(history(steps=10_000, **_probed(**LOST)))
+    young = list(collapse.diagnose(history(steps=10_000, **_probed(**LOST))))
+    assert {finding.severity for finding in young} == {"warning"}
+    now, end = collapse.diagnose(history(steps=2000, **_probed(**LOST)))
     assert (now.horizon, now.severity) == ("now", "failure")
     assert (end.horizon, end.severity) == ("end", "failure")
     assert end.summary.startswith("Expected at the end of the budget: ")

@@ -62,11 +62,13 @@ def test_its_command_makes_one_trial_of_the_failure_suite(name, monkeypatch, tmp
 @pytest.mark.parametrize("name", FAILURES)
 def test_its_cure_is_of_that_run_or_of_a_suite_that_there_is(name, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    run, cure = commands(SECTIONS[name])
-    if cure[1] == "treat":
-        assert cure[2] == run[run.index("--output") + 1]
-    else:
-        assert len(planned(cure)) == 1
+    run, *cures = commands(SECTIONS[name])
+    assert cures
+    for cure in cures:
+        if cure[1] == "treat":
+            assert cure[2] == run[run.index("--output") + 1]
+        else:
+            assert len(planned(cure)) == 1
 
 
 @pytest.mark.parametrize("name", SECTIONS)

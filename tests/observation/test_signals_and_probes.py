@@ -59,12 +59,16 @@ def view(
 
 
 def glance(name: str, **kind: object) -> float:
-    with view(**kind).at(10) as here:
+    whole = view(**kind)
+    whole.set_budget(100_000)
+    with whole.at(10) as here:
         return float(SIGNALS[name](Glance(here)))
 
 
 def probe(name: str, **kind: object) -> tuple[float, float]:
-    with view(**kind).at(10) as here:
+    whole = view(**kind)
+    whole.set_budget(100_000)  # of a run of small networks: probes may take all that they can use
+    with whole.at(10) as here:
         return tuple(float(PROBES[name](Probing(here, floor=floor))) for floor in (False, True))
 
 

@@ -97,13 +97,18 @@ def test_a_run_is_labelled_by_what_came_of_it():
     assert _end(gap=0.4) == {"memorization"}
     assert _end(missing=0.5, moved=0.9) == {"mode-collapse", "oscillation"}
     assert _end(missing=0.5, moved=0.9, circled=0.1) == {"mode-collapse"}  # it goes somewhere
-    assert _end(missing=0.3, kinds=1000) == set()
+    assert _end(missing=0.2, kinds=1000) == set()
 
 
 def test_a_strong_d_is_overpowering_where_a_gentler_one_sets_g_free():
     stuck = {"missing": 1.0, "distance": 5.0, "d_auc": 1.0, "strong_auc": 1.0}
-    assert _end(**stuck, rescued=0.1) == {"mode-collapse", "overpowering-discriminator"}
-    assert _end(**stuck, rescued=4.9) == {"mode-collapse"}
+    none = float("nan")
+    freed = {"rescued": [0.1, 0.1, 0.1, none, none], "rescued_end": [none, none, 0.1, none, none]}
+    assert _end(**stuck, **freed) == {"mode-collapse", "overpowering-discriminator"}
+    assert _end(**stuck, rescued=4.9, rescued_end=[none, none, 4.9, none, none]) == {"mode-collapse"}
+    slowly = {"rescued": [4.9, 4.9, 4.9, none, none], "rescued_end": freed["rescued_end"]}
+    state = labels(_scores(**FINE | stuck | slowly), 100, "done", 8).state
+    assert all("overpowering-discriminator" in state[fraction] for fraction in FRACTIONS)
 
 
 def test_states_onsets_and_breakdowns_are_told_apart():
