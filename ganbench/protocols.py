@@ -94,10 +94,8 @@ class Metric(Protocol):
     def score(self, samples: Samples) -> Mapping[str, float]: ...
 
 
-class JudgeOfGames(Protocol):
-    """A metric of the whole game, of D as well as of G's samples. Such a score has no floor."""
-
-    better: Direction | Mapping[str, Direction]
+class JudgeOfGames(Metric, Protocol):
+    """A metric of the whole game, of D as well as of G's samples: a run is scored by `score_game`, its floor by `score`."""
 
     def score_game(self, samples: Samples, game: Game) -> Mapping[str, float]: ...
 

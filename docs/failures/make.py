@@ -37,6 +37,10 @@ HERE = Path(__file__).parent
 
 MOMENTS = {"oscillation": (0.85, 0.9, 0.95, 1.0)}  # of the steps done, at which samples are shown: here, neighbours
 USUAL_MOMENTS = (0.05, 0.25, 0.5, 1.0)
+RAW = {  # signals that are evidence as they were measured
+    "nearest_training": "how near generated samples lie to training data, over how near held-out data does",
+    "logit_max": "largest absolute logit",
+}
 LINES = 12  # of evidence
 
 
@@ -234,7 +238,7 @@ def _verdict(section: Section) -> str:
     if found is None or not found.evidence:
         return text
     rows = [
-        f"| `{name}` | {MEANING.get(name, 'largest absolute logit')} | {_spoken(read.value)} | {_spoken(read.threshold)} |"
+        f"| `{name}` | {(MEANING | RAW).get(name, '')} | {_spoken(read.value)} | {_spoken(read.threshold)} |"
         for name, read in list(found.evidence.items())[:LINES]
     ]
     head = "| evidence | what it is | here | bound |\n|---|---|---|---|\n"

@@ -100,7 +100,7 @@ def _limits(frames: Sequence[Frame]) -> tuple[Array, Array]:
     made = np.concatenate([frame.samples.reshape(len(frame.samples), -1)[:, :2] for frame in frames])
     far = FARTHEST * np.abs(reals).max()
     made = made[(np.abs(made) < far).all(axis=1)]  # false for what is not finite
-    points = np.concatenate([reals, *([np.quantile(made, (0.01, 0.99), axis=0)] if len(made) else [])])
+    points = np.concatenate([reals, *([np.quantile(made, (0.05, 0.95), axis=0)] if len(made) else [])])
     low, high = points.min(axis=0), points.max(axis=0)
     side = MARGIN * (high - low).max()
     return (low + high - side) / 2, (low + high + side) / 2

@@ -20,6 +20,7 @@ from .subject import Subject
 from .violation import NotApplicable, Violation
 
 PLAIN = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+PLAIN_PARTS = re.compile(rf"{PLAIN.pattern}(/{PLAIN.pattern})?")  # a family and one of it
 DISTRIBUTION = re.compile(r"[A-Za-z0-9._-]+")
 
 
@@ -104,7 +105,10 @@ def can_be_read(subject: Subject) -> None:
 
 @check("suite")
 def is_named_plainly(subject: Subject) -> None:
-    """Suite, data sets and methods are named in small letters, digits and dashes; the file's name is the component's."""
+    """Suite, data sets and methods are named in small letters, digits and dashes; the file's name is the component's.
+
+    Data sets and methods may be of a family: `weak/frozen`.
+    """
     suite = suite_of(subject)
     if suite.name != subject.entry.name:
         raise Violation(
@@ -113,7 +117,7 @@ def is_named_plainly(subject: Subject) -> None:
             mend="give them one name: results go into a folder of that name",
         )
     for name in (suite.name, *suite.datasets, *suite.methods):
-        if not PLAIN.fullmatch(name):
+        if not (PLAIN if name == suite.name else PLAIN_PARTS).fullmatch(name):
             raise Violation(
                 f"the name {name!r} is not made of small letters, digits and dashes",
                 cause="spaces, capitals or underscores",

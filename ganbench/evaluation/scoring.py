@@ -51,7 +51,7 @@ class Evaluator:
             values = metric.score_game(self._samples(fake), game) if of_game else metric.score(self._samples(fake))
             seconds = time.perf_counter() - began
             if name not in self._floors:  # real data does not change while G trains
-                self._floors[name] = {} if of_game else metric.score(self._samples(self._stand_ins))
+                self._floors[name] = metric.score(self._samples(self._stand_ins))
             for key, value in values.items():
                 new.append(
                     Score(

@@ -79,7 +79,8 @@ def test_its_pictures_are_there_small_and_told_in_words(name):
     for alt, path in shown:
         picture = PAGE.parent / path
         assert len(alt) > 40 and picture.stat().st_size < LARGEST
-        assert Image.open(picture).width >= 800
+        with Image.open(picture) as image:
+            assert image.width >= 800
 
 
 @pytest.mark.parametrize("name", SECTIONS)

@@ -76,7 +76,9 @@ def track_records(summary: Path) -> dict[str, str]:
     table = pd.read_csv(summary)
     mine = table[(table["arm"] == "recommended") & table["diagnosis"].isin([*NUMBERS, "divergence"])]
     return {
-        str(row.diagnosis): f"cured {row.cured:.0f} of {row.n:.0f} failed runs of the zoo ({row.low:.0%} to {row.high:.0%})"
+        str(
+            row.diagnosis
+        ): f"cured {row.cured:.0f} of {row.n:.0f} failed runs of the zoo ({row.low:.0%} to {row.high:.0%})"
         for row in mine.itertuples()
     }
 

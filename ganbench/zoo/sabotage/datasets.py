@@ -54,6 +54,11 @@ class Few(_Part):
 class Half(_Part):
     """Half of another data set's modes to train on, all of them to be judged by."""
 
+    expected_failures = {
+        "both-parts-are-alike": "its training part is half of what it holds out",
+        "modes-are-where-it-claims": "half of the modes are not in its training part",
+    }
+
     def __init__(self, *, inner: Inner = "ring") -> None:  # type: ignore[assignment]
         super().__init__(inner())
 

@@ -20,6 +20,11 @@ def frozen(data: ganbench.DataSpec, *, inner: Inner = "mlp") -> nn.Module:  # ty
     return _Shifted(network.requires_grad_(False))
 
 
+frozen.expected_failures = {  # type: ignore[attr-defined]
+    "gradient-penalties-reach-its-weights": "its weights do not learn",
+}
+
+
 class _Shifted(nn.Module):
     def __init__(self, network: nn.Module) -> None:
         super().__init__()

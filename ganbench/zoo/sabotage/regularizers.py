@@ -19,5 +19,5 @@ class Variance:
 
     def penalty(self, d: ganbench.Judge, real: ganbench.Batch, fake: ganbench.Batch) -> torch.Tensor:
         """weight * variance of G(z) over the batch, mean over dimensions, in units of the real batch's."""
-        spread = real.x.var(dim=0).mean().clamp_min(1e-12)
-        return self.weight * fake.x.var(dim=0).mean() / spread
+        made, data = (batch.x.var(dim=0, unbiased=False).mean() for batch in (fake, real))
+        return self.weight * made / data.clamp_min(1e-6)

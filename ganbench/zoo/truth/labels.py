@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -76,9 +77,9 @@ def labels(scores: pd.DataFrame, steps: int, status: str, kinds: int, broke_at: 
 
 
 def _present(table: pd.DataFrame, step: int, steps: int, kinds: int) -> frozenset[str]:
-    now = table.loc[step]
+    now: Any = table.loc[step]
     behind = _behind(now, kinds)
-    shrunk = now.get("spread", np.nan) < SHRUNK
+    shrunk = kinds <= MANY and now.get("spread", np.nan) < SHRUNK  # of many kinds too few samples are credible
     unseen = now["strong_auc"] - max(0.5, now["d_auc"], now["d_auc"] + now["gap"])  # a D with a memory is not blind
     found = {
         "mode-collapse": behind or shrunk,
@@ -104,7 +105,8 @@ def _held_back(table: pd.DataFrame, step: int, steps: int, kinds: int) -> bool:
 
     It is held against where the run itself has got to by then.
     """
-    now, middle = table.loc[step], round(steps / 2)
+    now: Any = table.loc[step]
+    middle = round(steps / 2)
     freed = table["rescued_end"].dropna() if "rescued_end" in table else table["distance"][:0]
     if step > middle:
         return bool((freed < FREED * now["distance"]).any())

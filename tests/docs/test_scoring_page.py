@@ -1,0 +1,32 @@
+"""The tables of docs/scoring.md are those of the committed scores, and these those of the committed recordings."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pandas as pd
+
+from ganbench import catalog as catalogs
+from ganbench.scoring import score
+
+ROOT = Path(__file__).parents[2]
+REFERENCE = ROOT / "results" / "reference" / "failures"
+
+
+def test_the_tables_of_the_page_are_those_of_the_committed_scores():
+    spec = importlib.util.spec_from_file_location("scoring_tables", ROOT / "docs" / "scoring_tables.py")
+    tables = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tables)
+    page = tables.PAGE.read_text(encoding="utf-8")
+    assert tables.written(page) == page
+
+
+def test_the_committed_scores_are_those_of_the_committed_recordings():
+    made = score.score(REFERENCE / "recordings", catalogs.load())
+    mine = {"score": made.score, "verdicts": made.verdicts, "stopping": made.stopping, "confusion": made.confusion}
+    for name, table in mine.items():
+        stored = pd.read_csv(REFERENCE / "score" / f"{name}.csv")
+        if "diagnoser" in table:
+            table, stored = (t[t["diagnoser"] == "ganbench"].reset_index(drop=True) for t in (table, stored))
+        pd.testing.assert_frame_equal(table, stored, check_dtype=False, rtol=1e-6)
