@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ..catalog import Catalog
 from ..records import Finding, History, Horizon
 from ..zoo.truth.labels import FAILURES
 from .folklore import ALWAYS, RULES
+from .judgement import HORIZONS, Judgement
 
-HORIZONS: tuple[Horizon, ...] = ("now", "end")
 OWN = "ganbench"
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """What a diagnoser says of a history as to one failure: how strongly it suspects it, and its finding if any.
-
-    `suspicion` orders runs: higher is more suspect. It is all that AUROC looks at.
-    """
-
-    suspicion: Mapping[Horizon, float]
-    finding: Finding | None  # the gravest of severity `failure`, of either horizon
 
 
 class Diagnoser(Protocol):

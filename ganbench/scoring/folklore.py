@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..records import Evidence, Finding, History, Horizon
 from ..zoo.truth.labels import FAILURES
-
-if TYPE_CHECKING:
-    from .diagnosers import Judgement
+from .judgement import Judgement
 
 Signal = Callable[[History], float]
 LAST = 5  # observations that a rule looks at
@@ -55,8 +52,6 @@ class Rule:
 
     def judge(self, history: History, failure: str) -> Judgement:
         """The same for every failure and both horizons."""
-        from .diagnosers import Judgement
-
         value = self.signal(history)
         value = value if np.isfinite(value) else -np.inf
         both: dict[Horizon, float] = {"now": value, "end": value}

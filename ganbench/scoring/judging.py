@@ -8,7 +8,8 @@ import pandas as pd
 
 from ..records import History
 from ..zoo.truth.labels import FRACTIONS
-from .diagnosers import HORIZONS, Diagnoser
+from .diagnosers import Diagnoser
+from .judgement import HORIZONS
 from .recording import Recording, step_at, until
 
 COLUMNS = [

@@ -26,7 +26,9 @@ def main(recordings: Path) -> None:
     """Print how well each state model does on data sets that it was not fitted on."""
     table = pd.concat([numbers_of(recordings, part) for part in ("development", "held-out")])
     on = table["recipe"].str.rpartition(" on ")[2]
-    click.echo("failure                      fitted on        tried on " + "  ".join(f"{name:>14}" for name in DATASETS))
+    click.echo(
+        "failure                      fitted on        tried on " + "  ".join(f"{name:>14}" for name in DATASETS)
+    )
     for diagnosis in TRIED:
         for dataset in DATASETS:
             model = Model(**fit(table[on == dataset], diagnosis, "now", NUMBERS[diagnosis]["now"]))
