@@ -80,7 +80,7 @@ def prepare(request: Request) -> Prepared:
     device = resolve_device(request.device)
     planned = plan.unfold(suite, catalog, describe_data(suite, catalog), device, files)
     chosen = plan.select(planned, request.only)
-    kept, notes = ([], []) if request.fresh else _kept(chosen, store, catalog)
+    kept, notes = ([], []) if request.fresh else still_standing(chosen, store, catalog)
     done = {result.trial.id for result in kept}
     todo = [trial for trial in chosen if trial.id not in done]
     return Prepared(suite, catalog, planned, todo, kept, notes, executor, wanted_reports, store)
@@ -210,7 +210,7 @@ def describe_data(suite: Suite, catalog: Catalog) -> dict[str, DataSpec]:
     return specs
 
 
-def _kept(chosen: Sequence[Trial], store: Store, catalog: Catalog) -> tuple[list[TrialResult], list[str]]:
+def still_standing(chosen: Sequence[Trial], store: Store, catalog: Catalog) -> tuple[list[TrialResult], list[str]]:
     """The stored results that stand, and a note for each one that has to be made again."""
     kept, notes = [], []
     for trial in chosen:

@@ -63,8 +63,8 @@ def fresh_critic_auc(probing: Probing) -> Tensor:
     """How well a critic that the generator never met tells real from generated: 1/2 not at all, 1 always.
 
     A classifier two-sample test (Lopez-Paz and Oquab 2017): the critic learns on one half of the samples and is tried
-    on the other. It is fitted in closed form, by ridge regression on random waves (Rahimi and Recht 2007): stronger
-    than a small network after a hundred steps, at a tenth of its cost.
+    on the other. It is fitted in closed form, by ridge regression on random waves (Rahimi and Recht 2007), which needs
+    no training steps.
     """
     real, fake, more_real, more_fake = (
         batch.x.flatten(1) for batch in (probing.real, probing.fake, probing.more_real, probing.more_fake)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..catalog import Catalog
 from ..errors import RequestError
-from ..records import Trial, TrialResult
-from ..run import FAULTS, Prepared
-from ..store import Store, Unreadable
+from ..records import Trial
+from ..run import Prepared, still_standing
+from ..store import Unreadable
 from ..suite import Suite
 from .cases import Case
 from .planning import Plan, in_a_drawn_order
@@ -62,7 +61,7 @@ def _sample(plan: Plan) -> list[tuple[Case, Trial]]:
 def _prepared(plan: Plan, wanted: Sequence[Trial]) -> Prepared:
     """The trials wanted as a run of all that may ever be; results that stand are kept."""
     everything = [t.trial for t in plan.treatments if t.trial]
-    kept, notes = _kept(wanted, plan.store, plan.catalog)
+    kept, notes = still_standing(wanted, plan.store, plan.catalog)
     standing = {result.trial.id for result in kept}
     suite = Suite(
         name=plan.suite,
@@ -81,23 +80,3 @@ def _prepared(plan: Plan, wanted: Sequence[Trial]) -> Prepared:
     )
     todo = [trial for trial in wanted if trial.id not in standing]
     return Prepared(suite, plan.catalog, everything, todo, kept, notes, plan.executor, (), plan.store)
-
-
-def _kept(trials: Sequence[Trial], store: Store, catalog: Catalog) -> tuple[list[TrialResult], list[str]]:
-    """The stored results that stand: readable, without a fault, and of components that are still the same."""
-    kept, notes = [], []
-    for trial in trials:
-        if not store.has(trial.id):
-            continue
-        try:
-            result = store.read(trial.id)
-        except Unreadable as error:
-            notes.append(f"{trial.id} is made again: it cannot be read ({error})")
-            continue
-        if result.status in FAULTS:
-            notes.append(f"{trial.id} is tried again: it ended in {result.status}")
-        elif dict(result.origins) != dict(catalog.origins(trial)):
-            notes.append(f"{trial.id} is made again: its components have changed")
-        else:
-            kept.append(result)
-    return kept, notes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -12,7 +13,7 @@ import ganbench
 Inner = Annotated[Callable[..., Any], ganbench.Part("dataset")]
 
 
-class _Part:
+class _Part(ABC):
     """Training on a part of `inner`, whose held-out samples and modes stay."""
 
     def __init__(self, inner: Any) -> None:
@@ -32,9 +33,9 @@ class _Part:
         held_out: ganbench.Batch = self._inner.held_out()
         return held_out
 
+    @abstractmethod
     def shown(self, batch: ganbench.Batch) -> torch.Tensor:
         """The rows to train on."""
-        raise NotImplementedError
 
 
 class Few(_Part):
