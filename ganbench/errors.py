@@ -5,7 +5,14 @@ from difflib import get_close_matches
 
 
 class RequestError(Exception):
-    """The request itself is wrong: nothing was trained and nothing written (exit code 2)."""
+    """The request itself is wrong: nothing was trained and nothing written (exit code 2).
+
+    Its message is one line whatever it quotes: characters that would break the line or steer the terminal are
+    written as their escapes.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__("".join(c if c.isprintable() else repr(c)[1:-1] for c in message))
 
 
 def did_you_mean(name: str, valid: Iterable[str]) -> str:
