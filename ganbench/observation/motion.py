@@ -23,7 +23,7 @@ class Motion:
     def measure(self, view: RunView) -> dict[str, Tensor | float]:
         """The move since the last observation; NaN as long as there is nothing to compare with.
 
-        `motion_speed` is its mean length over the data's standard deviation, `motion_turn` its mean cosine with the
+        `motion_speed` is its mean length over the distance of two real samples (root mean square), `motion_turn` its mean cosine with the
         move before (-1: back and forth), `motion_progress` the mean distance covered over the last observations,
         divided by the length of the path (0: in circles, 1: straight on).
         """
@@ -32,7 +32,8 @@ class Motion:
         positions = list(self._positions)
         moves = [after - before for before, after in itertools.pairwise(positions)]
         if moves:
-            row["motion_speed"] = moves[-1].norm(dim=1).mean() / view.data_std
+            apart = view.data_std * (2 * positions[-1].shape[1]) ** 0.5
+            row["motion_speed"] = moves[-1].norm(dim=1).mean() / apart
         if len(moves) > 1:
             now, before = moves[-1], moves[-2]
             lengths = (now.norm(dim=1) * before.norm(dim=1)).clamp_min(1e-12)

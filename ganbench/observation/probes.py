@@ -22,7 +22,8 @@ FEATURES, SCALES, RIDGE = 256, (0.25, 1.0), 1e-2  # of the fresh critic: waves, 
 class Probing:
     """One probing of a run: samples as they would be evaluated, against held-out real ones.
 
-    With `floor`, training samples stand in for the generated ones.
+    With `floor`, other held-out samples stand in for the generated ones: the best that G could do. Training samples
+    would not do: where they are few, or a part of what there is, a G as bad as they are would count as perfect.
     """
 
     def __init__(self, view: RunView, floor: bool) -> None:
@@ -30,7 +31,7 @@ class Probing:
         self.n = view.whole_packs(min(PROBED, view.affordable, view.held_out_size // 2))
         held_out = view.held_out(2 * self.n)
         self.real, self.more_real = _split(held_out, self.n)
-        made = view.real(TIMES * self.n) if floor else view.evaluated(TIMES * self.n)
+        made = view.held_out(TIMES * self.n) if floor else view.evaluated(TIMES * self.n)
         self.fake, rest = _split(made, self.n)
         self.more_fake, _ = _split(rest, self.n)
         self.all_fake = made
@@ -121,10 +122,10 @@ def empty_bins(probing: Probing) -> Tensor:
 
 
 def energy_distance(probing: Probing) -> Tensor:
-    """Energy distance to held-out data (Székely and Rizzo 2013), unbiased, over the data's standard deviation."""
-    x, y = probing.real.x.flatten(1), probing.fake.x.flatten(1)
-    within = sum(torch.cdist(part, part).sum() / (len(part) * (len(part) - 1)) for part in (x, y))
-    return (2 * torch.cdist(x, y).mean() - within) / probing.view.data_std
+    """Energy distance to held-out data (Székely and Rizzo 2013), unbiased, over the distance of two real samples."""
+    real, fake = probing.real.x.flatten(1), probing.fake.x.flatten(1)
+    of_real, of_fake = (torch.cdist(part, part).sum() / (len(part) * (len(part) - 1)) for part in (real, fake))
+    return (2 * torch.cdist(real, fake).mean() - of_real - of_fake) / of_real
 
 
 def spread(probing: Probing) -> Tensor:

@@ -31,15 +31,15 @@ NUMBERS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "weak-discriminator": {
         "now": ("passing", "auc_d", "speed"),
-        "end": ("passing", "auc_d", "uncovered", "speed"),
+        "end": ("passing", "auc_d", "uncovered", "empty_bins", "speed"),
     },
     "mode-collapse": {
         "now": ("uncovered", "empty_bins", "distance", "spread"),
         "end": ("uncovered", "empty_bins", "distance", "spread"),
     },
     "oscillation": {
-        "now": ("uncovered", "circling", "turning", "speed"),
-        "end": ("uncovered", "circling", "turning", "speed"),
+        "now": ("restless", "distance"),
+        "end": ("restless", "distance"),
     },
     "memorization": {"now": ("memory_gap", "copied"), "end": ("memory_gap", "copied")},
 }

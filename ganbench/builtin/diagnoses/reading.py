@@ -16,6 +16,7 @@ import ganbench
 Array = np.ndarray[Any, Any]
 
 RECENT = 3  # observations behind the present value of a signal
+MOVING = 0.3  # of the distance of two real samples, between two observations: G makes other samples each time
 PATH = 8  # observations behind how samples move
 
 MEANING = {
@@ -30,13 +31,14 @@ MEANING = {
     "uncovered": "share of the real data that G does not reach, beyond the floor",
     "off": "share of generated samples that are near no real one, beyond the floor",
     "empty_bins": "share of bins with far too few generated samples",
-    "distance": "log10 of the energy distance to held-out data, over the data's standard deviation",
+    "distance": "log10 of the energy distance to held-out data, over the distance of two real samples",
     "distance_gain": "decades of energy distance gained since the probe before",
     "coverage_gain": "coverage gained since the probe before",
     "spread": "log2 of the spread of generated samples over that of real ones",
-    "speed": "log10 of how far samples of fixed latents move between observations, in standard deviations",
+    "speed": "log10 of how far samples of fixed latents move between observations, over the distance of two real samples",
     "turning": "how often they turn back: minus the cosine of two moves",
     "circling": "share of their way that leads nowhere",
+    "restless": "what moves in circles and is wrong: moving or not, times `circling`, times what G does not reach",
     "memory_gap": "AUC of D on training data beyond that on held-out data",
     "copied": "how much nearer to training data generated samples lie than new ones do: -log2 of the ratio",
     "freed": "decades of energy distance that a smooth D gains over an unchanged one",
@@ -56,6 +58,9 @@ def read(history: ganbench.History) -> dict[str, float]:
     gap = _last(_probes(columns, "memory_gap"))
     known += max(gap, 0.0) if np.isfinite(gap) else 0.0  # a D with a memory is not blind
     unseen, uncovered = fresh - floor - max(known - 0.5, 0.0), 1 - _last(coverage)
+    empty_bins = _last(_probes(columns, "empty_bins"))
+    speed, circling = recent(columns, "motion_speed", PATH), 1 - recent(columns, "motion_progress")
+    moving = 1 / (1 + np.exp((MOVING - speed) / (MOVING / 4)))
     d_ahead = -np.log10(max(1 - auc, 1e-3)) if np.isfinite(auc) else np.nan
     return {
         "age": float(steps[-1] / history.steps) if len(steps) else np.nan,
@@ -68,14 +73,15 @@ def read(history: ganbench.History) -> dict[str, float]:
         "visible": fresh - floor,
         "uncovered": uncovered,
         "off": 1 - _last(_probes(columns, "precision")) / _floor(columns, "precision"),
-        "empty_bins": _last(_probes(columns, "empty_bins")),
+        "empty_bins": empty_bins,
         "distance": _last(distance),
         "distance_gain": _gain(-distance),
         "coverage_gain": _gain(coverage),
         "spread": np.log2(np.clip(_last(_probes(columns, "spread")), 1e-3, 1e3)),
-        "speed": np.log10(np.clip(recent(columns, "motion_speed", PATH), 1e-6, 1e6)),
+        "speed": np.log10(np.clip(speed, 1e-6, 1e6)),
         "turning": -recent(columns, "motion_turn", PATH),
-        "circling": 1 - recent(columns, "motion_progress"),
+        "circling": circling,
+        "restless": moving * max(circling, 0.0) * max(uncovered, empty_bins, 0.0),
         "memory_gap": gap,
         "copied": -np.log2(np.clip(_last(_probes(columns, "nearest_training")), 1e-2, 1e2)),
         "freed": _last(np.log10(np.clip(unchanged, 1e-3, None)) - np.log10(np.clip(smooth, 1e-3, None))),
