@@ -8,7 +8,7 @@ from typing import Literal
 
 from ..catalog import Catalog
 from ..errors import RequestError
-from ..records import Trial
+from ..records import Finding, Trial
 from .cases import Case
 from .remedies import recommended, treated, unchanged
 from .tips import drawn, tips
@@ -58,9 +58,14 @@ def of_healthy(cases: Sequence[Case], tried: Sequence[Treatment], catalog: Catal
 
 
 def _recommended(case: Case, catalog: Catalog, arm: Arm = "recommended") -> Treatment:
-    finding = recommended(case.result.findings)
-    if finding is None:
+    """The remedy of the surest finding that has one to try; where none has, why the surest's is none."""
+    treatments = [_remedied(case, finding, catalog, arm) for finding in recommended(case.result.findings)]
+    if not treatments:
         return Treatment(case, arm, NO_FINDING, note=NO_FINDING)
+    return next((treatment for treatment in treatments if treatment.trial), treatments[0])
+
+
+def _remedied(case: Case, finding: Finding, catalog: Catalog, arm: Arm) -> Treatment:
     try:
         trial = treated(case.trial, finding.remedy, catalog)
     except RequestError as error:

@@ -17,17 +17,19 @@ from ..suite import MethodEntry, method_entry
 NO_SETTINGS, NO_CHANGE = "remedy is no settings", "remedy changes nothing"
 
 
-def recommended(findings: Sequence[Finding]) -> Finding | None:
-    """The surest finding of a failure or, where that one names a cause, the finding of the cause."""
-    failures = [finding for finding in findings if finding.severity == "failure"]
-    if not failures:
-        return None
-    chosen = _surest(failures)
-    followed = {chosen.diagnosis}
-    while chosen.cause not in followed and (causes := [f for f in findings if f.diagnosis == chosen.cause]):
-        chosen = _surest(causes)
-        followed.add(chosen.diagnosis)
-    return chosen
+def recommended(findings: Sequence[Finding]) -> list[Finding]:
+    """The findings of failures, the surest first; in place of one that names a cause, the finding of the cause."""
+    failures = sorted((f for f in findings if f.severity == "failure"), key=lambda f: -f.confidence)
+    return list({finding.diagnosis: finding for finding in (_cause(f, findings) for f in failures)}.values())
+
+
+def _cause(finding: Finding, findings: Sequence[Finding]) -> Finding:
+    """What it all began with; the finding itself where it names no cause."""
+    followed = {finding.diagnosis}
+    while finding.cause not in followed and (causes := [f for f in findings if f.diagnosis == finding.cause]):
+        finding = max(causes, key=lambda cause: cause.confidence)
+        followed.add(finding.diagnosis)
+    return finding
 
 
 def treated(trial: Trial, remedy: str, catalog: Catalog) -> Trial:
@@ -54,10 +56,6 @@ def unchanged(trial: Trial, catalog: Catalog) -> Trial:
 def settings_of(trial: Trial) -> bytes:
     """What a remedy may change, as bytes that are equal where the settings are."""
     return msgspec.json.encode((trial.components, trial.training), order="deterministic")
-
-
-def _surest(findings: Sequence[Finding]) -> Finding:
-    return max(findings, key=lambda finding: finding.confidence)
 
 
 def _table(remedy: str) -> dict[str, Any]:

@@ -27,7 +27,7 @@ reports = ["csv"]
 [datasets.ring]
 dataset = { name = "ring", sigma = 0.05, size = 5000, held_out = 1000 }
 [training]
-steps = 520
+steps = 100
 batch_size = 16
 timeout = 60
 [evaluation]
@@ -138,7 +138,7 @@ def results(output: Path) -> dict[str, TrialResult]:
 
 
 def method(fault: str) -> str:
-    settings = "timeout = 4" if fault == "hangs" else ""
+    settings = {"hangs": "timeout = 4", "raises-at-step-500": "steps = 520"}.get(fault, "")
     if fault in GENERATORS:
         return FAULTY.format(fault=fault, loss="hinge", generator=f'"{fault}"', settings=settings)
     return FAULTY.format(fault=fault, loss=fault, generator='{ name = "mlp", width = 16 }', settings=settings)

@@ -48,14 +48,19 @@ def pools(spec: DataSpec, *samples: torch.Tensor) -> list[Pool]:
 
 
 def view(
-    centre: float = 0.0, slope: float = 1.0, loss: str = "non-saturating", reals: torch.Tensor | None = None
+    centre: float = 0.0,
+    slope: float = 1.0,
+    loss: str = "non-saturating",
+    reals: torch.Tensor | None = None,
+    training: torch.Tensor | None = None,
 ) -> RunView:
     g = torch.Generator().manual_seed(0)
     real = torch.randn(4000, 2, generator=g) if reals is None else reals
     held_out = torch.randn(4000, 2, generator=g) if reals is None else reals
     made = catalogs.load().build("loss", ComponentRef(loss))
     spec = DataSpec("points", (2,))
-    return RunView(Shifted(centre), Sum(slope), made, *pools(spec, real, held_out), spec, seed=1, steps=100)
+    seen = real if training is None else training
+    return RunView(Shifted(centre), Sum(slope), made, *pools(spec, seen, held_out), spec, seed=1, steps=100)
 
 
 def glance(name: str, **kind: object) -> float:
@@ -125,6 +130,14 @@ def test_coverage_falls_with_what_is_not_reached():
     assert floor > 0.99
 
 
+def test_floors_are_what_the_best_g_would_reach_whatever_the_training_data_lack():
+    two = torch.randn(4000, 2, generator=torch.Generator().manual_seed(3))
+    two[::2] += 100.0
+    half = two[1::2]
+    assert probe("coverage", reals=two, training=half) == pytest.approx((0.5, 1.0), abs=0.06)
+    assert probe("fresh_critic_auc", reals=two, training=half)[1] == pytest.approx(0.5, abs=0.06)
+
+
 def test_looking_leaves_buffers_gradients_modes_and_streams_alone():
     torch.manual_seed(5)
     g, d = nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Dropout(), nn.Linear(4, 2)), Sum(1.0)
@@ -168,9 +181,9 @@ def test_motion_tells_standing_still_from_going_on_and_from_going_back_and_forth
                 row = motion.measure(here)
         return {name: float(value) for name, value in row.items()}
 
-    std = view().data_std
+    apart = view().data_std * 2  # the distance of two real points
     onward, there_and_back = follow(0.0, 1.0, 2.0, 3.0), follow(0.0, 1.0, 0.0, 1.0, 0.0)
-    assert onward["motion_speed"] == pytest.approx(math.sqrt(2) / std, rel=1e-5)
+    assert onward["motion_speed"] == pytest.approx(math.sqrt(2) / apart, rel=1e-5)
     assert onward["motion_turn"] == pytest.approx(1) and onward["motion_progress"] == pytest.approx(1)
     assert there_and_back["motion_turn"] == pytest.approx(-1) and there_and_back["motion_progress"] == pytest.approx(0)
     assert follow(1.0, 1.0)["motion_speed"] == 0 and math.isnan(follow(1.0)["motion_speed"])

@@ -10,7 +10,7 @@ class Memorization(Calibrated):
 
     name = "memorization"
     probes = ("memory_gap", "nearest_training", "coverage")
-    shown = {"memory_gap": "", "nearest_training": ""}
+    shown = {"nearest_training": "nearest_training_floor"}
     words = "The discriminator knows its training data by heart: its AUC is {memory_gap} higher there than on held-out data."
     remedy = (
         'regularizers = [{ name = "r1", weight = 5.0 }, { name = "r2", weight = 5.0 }], '
