@@ -12,11 +12,12 @@ from .. import catalog as catalogs
 from ..diagnosis import diagnose
 from ..diagnosis.again import diagnosed_again
 from ..plugins import local_files
-from ..records import ComponentRef, Finding, History, Trial, TrialResult
+from ..records import ComponentRef, Finding, History, Trial
 from ..store import Store, Unreadable
 
 Rows = list[dict[str, object]]
 NOWHERE = {"suite": "", "dataset": "", "method": "", "seed": None}  # a log does not say
+UNENDED = ("error", "timeout", "skipped")  # what such a trial has of a history, if any, tells nothing of its end
 
 
 @click.command("diagnose")
@@ -64,21 +65,27 @@ def _is_run(path: Path) -> bool:
 
 def _of_run(store: Store) -> tuple[Rows, int, list[str]]:
     results, damaged = store.results()
-    files = dict.fromkeys(file for result in results for file in result.trial.plugin_files if Path(file).is_file())
-    catalog = catalogs.load(tuple(dict.fromkeys([*local_files(Path.cwd()), *files])))
+    notes = [f"left out: {note}" for note in damaged]
+    catalog = catalogs.load(local_files(Path.cwd()))  # never what a stored trial names: that would run its code
     rows: Rows = []
+    n = 0
     for result in results:
+        trial = result.trial
+        if result.status in UNENDED:
+            notes.append(f"trial {trial.id} ended in {result.status}")
+            if not store.has_history(trial.id):
+                continue
         try:
-            rows += _of_trial(store, result, catalog)
+            findings, missing = diagnosed_again(store, result, catalog)
         except Unreadable as error:
-            damaged.append(str(error))
+            notes.append(f"left out: {error}")
         except Exception as error:  # one trial's diagnosis costs no other
-            damaged.append(f"{result.trial.id}: {type(error).__name__}: {error}")
-    return rows, len(results), [f"left out: {note}" for note in damaged]
-
-
-def _of_trial(store: Store, result: TrialResult, catalog: catalogs.Catalog) -> Rows:
-    return list(_rows(result.trial.id, _place(result.trial), diagnosed_again(store, result, catalog)))
+            notes.append(f"left out: {trial.id}: {type(error).__name__}: {error}")
+        else:
+            n += 1
+            notes += missing
+            rows += _rows(trial.id, _place(trial), findings)
+    return rows, n, notes
 
 
 def _of_logs(path: Path, patterns: tuple[str, ...]) -> tuple[Rows, int, list[str]]:
@@ -118,6 +125,7 @@ class _Spared:
         self._name = name
         self._diagnosis = diagnosis
         self._notes = notes
+        self.follows = getattr(diagnosis, "follows", ())
 
     def diagnose(self, history: History) -> list[Finding]:
         try:

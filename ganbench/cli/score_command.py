@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from .. import catalog as catalogs
+from ..errors import RequestError
 from ..plugins import local_files
 
 
@@ -22,11 +23,17 @@ def command(folder: Path, output: Path | None) -> int:
     from ..scoring import dataset, score
 
     catalog = catalogs.load(local_files(Path.cwd()))
+    output = output or folder / "score"
+    if output.exists() and not output.is_dir():
+        raise RequestError(f"{output} is no folder to write into")
     made = score.score(folder, catalog)
-    files = score.write(made, output or folder / "score")
-    if not (folder / dataset.RUNS).is_file():
-        dataset.write(made.recordings, folder / "recordings")
-        click.echo(f"recordings: {folder / 'recordings'}")
+    try:
+        files = score.write(made, output)
+        if not (folder / dataset.RUNS).is_file():
+            dataset.write(made.recordings, folder / "recordings")
+            click.echo(f"recordings: {folder / 'recordings'}")
+    except OSError as error:
+        raise RequestError(f"{error.filename or output} cannot be written: {error.strerror}") from error
     for note in made.notes:
         click.echo(f"ganbench: left out: {note}", err=True)
     _show(made)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,11 @@ from .thinning import CAPACITY, RESTARTS, Gathered
 OTHERS = 100  # columns kept that have no name of ours: a diagnosis may know theirs
 MOST = 200  # columns kept in all
 GAP = 20.0  # times the usual distance between two steps
+NO_SCORE: Mapping[str, Callable[[Array], Array]] = {  # what no score can be: many log it before the first evaluation
+    "fid": lambda values: values <= 0,
+    "kid": lambda values: values == 0,  # its estimate is unbiased: below zero it may be, never on it
+    "inception_score": lambda values: values < 1,
+}
 
 Columns = Mapping[str, tuple[Array, Array]]  # raw name -> positions in a chunk of rows, and values there
 
@@ -68,6 +73,7 @@ class Gathering:
         placed, spare = _placed(gathered)
         series = {name: gathered[raw].series() for name, raw in placed.items()}
         _tell_probabilities(series)
+        no_scores = _without_what_is_no_score(series)
         unplaced = [raw for raw in gathered if our_name(raw) is None]
         if not series:
             raise NothingToRead(self._nothing(unplaced))
@@ -76,6 +82,7 @@ class Gathering:
         notes = [
             *self.notes,
             *wrong,
+            *no_scores,
             *self._of_order(gathered),
             *_of_gaps(series, self.unit),
             *_of_names(series, placed, spare),
@@ -125,6 +132,21 @@ def _tell_probabilities(series: dict[str, Series]) -> None:
         for name in pair:
             series.setdefault(f"score_{name[2:]}", series[name])
             del series[name]
+
+
+def _without_what_is_no_score(series: dict[str, Series]) -> list[str]:
+    """Take out of the quality scores what none can be; a note for each of which something went."""
+    notes = []
+    for name in NO_SCORE.keys() & series.keys():
+        found = series[name]
+        wrong = NO_SCORE[name](found.values)
+        if not wrong.any():
+            continue
+        notes.append(f"{found.raw}: {wrong.sum()} values that no such score can have count as not logged")
+        series[name] = Series(found.raw, found.steps[~wrong], found.values[~wrong])
+        if wrong.all():
+            del series[name]
+    return sorted(notes)
 
 
 def _of_gaps(series: Mapping[str, Series], unit: str) -> Iterable[str]:

@@ -28,10 +28,12 @@ class Probing:
 
     def __init__(self, view: RunView, floor: bool) -> None:
         self.view = view
-        self.n = view.whole_packs(min(PROBED, view.affordable, view.held_out_size // 2))
-        held_out = view.held_out(2 * self.n)
-        self.real, self.more_real = _split(held_out, self.n)
-        made = view.held_out(TIMES * self.n) if floor else view.evaluated(TIMES * self.n)
+        parts = 2 + TIMES if floor else 2
+        self.n = view.whole_packs(min(PROBED, view.affordable, max(view.held_out_size // parts, 1)))
+        held_out = view.held_out(parts * self.n)  # drawn at once, so that no sample is its own floor
+        self.real, rest = _split(held_out, self.n)
+        self.more_real, made = _split(rest, self.n)
+        made = made if floor else view.evaluated(TIMES * self.n)
         self.fake, rest = _split(made, self.n)
         self.more_fake, _ = _split(rest, self.n)
         self.all_fake = made

@@ -34,10 +34,15 @@ def read(folder: Path) -> list[Recording]:
     """The recordings in `folder`. Raises RequestError naming the file that is missing or is not as it was written."""
     try:
         runs, states, histories = (pd.read_parquet(folder / name) for name in (RUNS, STATES, HISTORIES))
+        if runs.empty:
+            raise ValueError(f"{RUNS} has no rows")
+        if not all(states[failure].dtype == bool for failure in FAILURES):
+            raise ValueError(f"{STATES} holds something else than truth values")
         by_run, state_of = (dict(iter(table.groupby("run", sort=False))) for table in (histories, states))
         return [_recording(row, by_run[row["run"]], state_of[row["run"]]) for _, row in runs.iterrows()]
-    except (OSError, ValueError, KeyError) as error:
-        raise RequestError(f"{folder} holds no recordings that can be read: {error}") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        why = f"{error} is missing" if isinstance(error, KeyError) else error
+        raise RequestError(f"{folder} holds no recordings that can be read: {why}") from error
 
 
 def _run(recording: Recording) -> dict[str, object]:
@@ -87,6 +92,8 @@ def _recording(run: Any, rows: pd.DataFrame, states: pd.DataFrame) -> Recording:
     if pd.notna(run["broke_at"]):
         broken = Breakdown(int(run["broke_at"]), *(run[name] for name in PLACE[1:]))
     end = frozenset(run["ended_with"].split(";")) - {""}
+    if unknown := end - {*FAILURES}:
+        raise ValueError(f"{RUNS}: {run['run']} ended with {min(unknown)!r}, which is no failure")
     state = {
         float(row["fraction"]): frozenset(failure for failure in FAILURES if row[failure])
         for _, row in states.iterrows()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -32,18 +33,30 @@ class OfDiagnoses:
     def __init__(self, name: str, diagnoses: Mapping[str, Any]) -> None:
         self.name = name
         self._of = diagnoses
+        self.notes: dict[str, str] = {}  # by failure: why its diagnosis was not heard
         self.detects = [failure for failure in FAILURES if failure in diagnoses]
 
     def judge(self, history: History, failure: str) -> Judgement:
-        """The diagnosis's own suspicion where it offers one, else the confidence of its findings."""
-        diagnosis = self._of[failure]
-        findings = list(diagnosis.diagnose(history))
-        found = [f for f in findings if f.severity == "failure"]
-        gravest = max(found, key=lambda f: (f.horizon == "now", f.confidence), default=None)
-        if hasattr(diagnosis, "suspicion"):
-            own = {horizon: float(diagnosis.suspicion(history, horizon)) for horizon in HORIZONS}
-            return Judgement(own, gravest)
-        return Judgement({horizon: _surest(findings, horizon) for horizon in HORIZONS}, gravest)
+        """The diagnosis's own suspicion where it offers one, else the confidence of its findings.
+
+        One that raises finds and suspects nothing of this history; the first reason is noted.
+        """
+        try:
+            return _heard(self._of[failure], history)
+        except (Exception, SystemExit) as error:
+            why = f"diagnosis of {failure!r} by {self.name} at step {history.columns['step'][-1]}"
+            self.notes.setdefault(failure, f"{why}: {type(error).__name__}: {error}")
+            return Judgement(dict.fromkeys(HORIZONS, -math.inf), [])
+
+
+def _heard(diagnosis: Any, history: History) -> Judgement:
+    findings = list(diagnosis.diagnose(history))
+    if hasattr(diagnosis, "suspicion"):
+        own = {horizon: float(diagnosis.suspicion(history, horizon)) for horizon in HORIZONS}
+    else:
+        own = {horizon: _surest(findings, horizon) for horizon in HORIZONS}
+    suspicion = {horizon: -math.inf if math.isnan(value) else value for horizon, value in own.items()}
+    return Judgement(suspicion, [f for f in findings if f.severity == "failure"])
 
 
 def _surest(findings: Sequence[Finding], horizon: Horizon) -> float:

@@ -55,7 +55,7 @@ class Rule:
         value = self.signal(history)
         value = value if np.isfinite(value) else -np.inf
         both: dict[Horizon, float] = {"now": value, "end": value}
-        return Judgement(both, self._finding(history, failure, value) if value >= self.threshold else None)
+        return Judgement(both, [self._finding(history, failure, value)] if value >= self.threshold else [])
 
     def _finding(self, history: History, failure: str, value: float) -> Finding:
         step = int(history.columns["step"][-1])

@@ -14,12 +14,15 @@ from .recording import Recording, step_at, until
 
 COLUMNS = [
     *("diagnoser", "diagnosis", "part", "horizon", "fraction", "run", "recipe", "dataset", "healthy"),
-    *("true", "suspicion", "found", "confidence", "onset", "true_onset", "steps"),
+    *("true", "suspicion", "found", "alarm", "confidence", "true_onset", "steps", "last_step"),
 ]
 
 
 def judge(recordings: Sequence[Recording], diagnosers: Sequence[Diagnoser]) -> pd.DataFrame:
-    """A row for each diagnoser, failure, horizon, fraction and recording. A diagnosis sees the past alone."""
+    """A row for each diagnoser, failure, horizon, fraction and recording. A diagnosis sees the past alone.
+
+    `found`: whether it finds the failure, now or to come; `alarm`: either, with the `confidence` of the surer.
+    """
     rows = []
     for recording in recordings:
         for fraction in FRACTIONS:
@@ -34,16 +37,15 @@ def _rows(recording: Recording, fraction: float, past: History, diagnoser: Diagn
     state = recording.labels.state.get(fraction, frozenset())
     for failure in diagnoser.detects:
         judged = diagnoser.judge(past, failure)
-        found = judged.finding
         for horizon in HORIZONS:
             truth = state if horizon == "now" else recording.labels.end
             rows.append(
                 (
                     *(diagnoser.name, failure, recording.part, horizon, fraction, recording.run),
                     *(f"{recording.recipe} on {recording.dataset}", recording.dataset, recording.labels.healthy),
-                    *(failure in truth, judged.suspicion[horizon], found is not None),
-                    *(found.confidence if found else 0.0, found.onset_step if found else None),
-                    *(recording.labels.onset.get(failure), recording.history.steps),
+                    *(failure in truth, judged.suspicion[horizon], judged.finds(horizon)),
+                    *(bool(judged.findings), judged.confidence, recording.labels.onset.get(failure)),
+                    *(recording.history.steps, int(recording.history.columns["step"][-1])),
                 )
             )
     return rows

@@ -27,7 +27,7 @@ def recordings_of(store: Store) -> tuple[list[Recording], list[str]]:
             continue
         try:
             made.append(_recording(store, result))
-        except (Unreadable, ValueError) as error:
+        except (Unreadable, ValueError, KeyError, TypeError) as error:
             notes.append(f"{result.trial.id}: {error}")
     if not made:
         why = f" ({notes[0]})" if notes else ""

@@ -50,7 +50,10 @@ def until(history: History, step: int) -> History:
     """The history as it was at `step` of the same budget."""
     rows = history.columns["step"] <= step
     broken = history.breakdown if history.breakdown and history.breakdown.step <= step else None
-    return History({name: column[rows] for name, column in history.columns.items()}, history.steps, broken)
+    columns = {name: column[rows] for name, column in history.columns.items()}
+    for column in columns.values():
+        column.flags.writeable = False  # diagnoses of others see it too
+    return History(columns, history.steps, broken)
 
 
 def step_at(recording: Recording, fraction: float) -> int:

@@ -45,7 +45,7 @@ def score(folder: Path, catalog: Catalog) -> Scoring:
         stopping=tables.stopping_table(judgements),
         confusion=tables.confusion_table(judgements, recordings, OWN),
         recordings=recordings,
-        notes=[*notes, *more_notes],
+        notes=[*notes, *more_notes, *(note for who in theirs for note in getattr(who, "notes", {}).values())],
     )
 
 

@@ -29,11 +29,11 @@ def score_table(judgements: pd.DataFrame) -> pd.DataFrame:
 
 
 def _with_alarms(judgements: pd.DataFrame) -> pd.DataFrame:
-    """`alarmed`: whether the run had such a finding at this fraction or before; `since`: the first such fraction."""
+    """`alarmed`: whether there was such an alarm at this fraction or before; `since`: the first such fraction."""
     ordered = judgements.sort_values("fraction", kind="stable")
     course = [ordered[name] for name in ("diagnoser", "diagnosis", "horizon", "run")]
-    alarmed = ordered["found"].groupby(course).cummax()
-    since = ordered["fraction"].where(ordered["found"]).groupby(course).cummin()
+    alarmed = ordered["alarm"].groupby(course).cummax()
+    since = ordered["fraction"].where(ordered["alarm"]).groupby(course).cummin()
     return judgements.assign(alarmed=alarmed, since=since)
 
 
@@ -59,7 +59,7 @@ def _score_row(cell: Any, rows: pd.DataFrame) -> dict[str, object]:
 
 def verdict_table(judgements: pd.DataFrame) -> pd.DataFrame:
     """verdicts.csv: precision, recall and F1 of each diagnoser's final verdicts, and their mean: macro-F1."""
-    final = judgements[(judgements["fraction"] == 1.0) & (judgements["horizon"] == "now")]
+    final = judgements[(judgements["fraction"] == 1.0) & (judgements["horizon"] == "end")]
     rows = []
     for (diagnoser, part), said in final.groupby(["diagnoser", "part"], sort=False):
         mine = [_f1_row(diagnoser, part, failure, said) for failure in (*FAILURES, "healthy")]
@@ -91,16 +91,20 @@ def _f1_row(diagnoser: object, part: object, verdict: str, said: pd.DataFrame) -
 
 
 def stopping_table(judgements: pd.DataFrame) -> pd.DataFrame:
-    """stopping.csv: the compute that `stop_on` would save of failed runs, and the healthy runs that it would stop."""
-    sure = judgements[judgements["found"] & (judgements["confidence"] >= SURE)]
+    """stopping.csv: the share of the compute of failed runs that `stop_on` would save, and the healthy runs it would stop.
+
+    A run that broke down ended by itself: there is nothing left to save after its last step.
+    """
+    sure = judgements[judgements["alarm"] & (judgements["confidence"] >= SURE)]
     first = sure.groupby(["diagnoser", "run"])["fraction"].min()
     runs = judgements.drop_duplicates("run").set_index("run")
+    spent = runs["last_step"] / runs["steps"]
     rows = []
     for diagnoser in judgements["diagnoser"].unique():
         stopped_at = (
             first.get(diagnoser, pd.Series(dtype=float)) if diagnoser in first.index else pd.Series(dtype=float)
         )
-        saved = 1 - runs.index.to_series().map(stopped_at).fillna(1.0)
+        saved = (spent - runs.index.to_series().map(stopped_at).fillna(1.0)).clip(lower=0.0)
         for part in (*runs["part"].unique(), "all"):
             mine = runs if part == "all" else runs[runs["part"] == part]
             failed, healthy = mine.index[~mine["healthy"]], mine.index[mine["healthy"]]
@@ -110,7 +114,7 @@ def stopping_table(judgements: pd.DataFrame) -> pd.DataFrame:
                     "part": part,
                     "n_failed": len(failed),
                     "n_healthy": len(healthy),
-                    "saved": saved[failed].mean(),
+                    "saved": saved[failed].sum() / spent[failed].sum() if len(failed) else np.nan,
                     "healthy_stopped": (saved[healthy] > 0).mean(),
                 }
             )
@@ -119,7 +123,7 @@ def stopping_table(judgements: pd.DataFrame) -> pd.DataFrame:
 
 def confusion_table(judgements: pd.DataFrame, recordings: Sequence[Recording], diagnoser: str) -> pd.DataFrame:
     """confusion.csv: of the runs that ended with each failure (rows), how many got each verdict (columns)."""
-    final = judgements[(judgements["fraction"] == 1.0) & (judgements["horizon"] == "now")]
+    final = judgements[(judgements["fraction"] == 1.0) & (judgements["horizon"] == "end")]
     mine = final[(final["diagnoser"] == diagnoser) & final["found"]]
     said = mine.groupby("run")["diagnosis"].agg(set)
     table = pd.DataFrame(0, index=[*FAILURES, "healthy"], columns=[*FAILURES, "healthy"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,14 @@ from .writing import Facts
 
 class Unreadable(Exception):
     """A stored trial that is damaged; the message names the file and what is wrong."""
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What history.parquet says beside its columns."""
+
+    steps: int
+    breakdown: Breakdown | None
 
 
 def read_result(folder: Path) -> TrialResult:
@@ -36,11 +45,13 @@ def read_history(folder: Path) -> History:
     path = folder / "history.parquet"
     try:
         table = pq.read_table(path)
-        facts = msgspec.json.decode((table.schema.metadata or {})[b"ganbench"])
+        facts = msgspec.json.decode((table.schema.metadata or {})[b"ganbench"], type=_Facts)
+        columns = {name: table.column(name).to_numpy() for name in table.column_names}
+    except FileNotFoundError as error:
+        raise Unreadable(f"{path}: there is no such file") from error
     except (OSError, KeyError, pa.ArrowException, msgspec.MsgspecError) as error:
         raise Unreadable(f"{path}: {error}") from error
-    columns = {name: table.column(name).to_numpy() for name in table.column_names}
-    return History(columns, facts["steps"], _convert(path, facts["breakdown"], Breakdown | None))
+    return History(columns, facts.steps, facts.breakdown)
 
 
 def _scores(path: Path) -> list[Score]:
@@ -56,11 +67,4 @@ def _decode(path: Path, type_: Any) -> Any:
     try:
         return msgspec.json.decode(path.read_bytes(), type=type_)
     except (OSError, msgspec.MsgspecError) as error:
-        raise Unreadable(f"{path}: {error}") from error
-
-
-def _convert(path: Path, value: Any, type_: Any) -> Any:
-    try:
-        return msgspec.convert(value, type_)
-    except msgspec.ValidationError as error:
         raise Unreadable(f"{path}: {error}") from error

@@ -11,7 +11,7 @@ from typing import Any
 
 from .. import catalog as catalogs
 from ..catalog import Catalog, refs_of
-from ..diagnosis.again import diagnosed_again
+from ..diagnosis.again import diagnosed_again, file_to_bring
 from ..errors import RequestError
 from ..plan import select
 from ..plugins import local_files
@@ -59,12 +59,11 @@ def prepare(request: Request) -> Plan:
     if store.folder.resolve() == source.folder.resolve():
         raise RequestError(f"--output {store.folder} is the run itself; give a folder of its own")
     store.check(suite)
-    cases = cases_of(source)
-    chosen = _chosen(cases, request)
-    everything = [*cases.failed, *cases.healthy]
-    files = tuple(dict.fromkeys([*local_files(Path.cwd()), *_plugin_files(everything)]))
+    files = local_files(Path.cwd())  # never what a stored trial names: that would run its code
     catalog = catalogs.load(files)
-    for case in everything:
+    cases = _with_their_plugins(cases_of(source), catalog, source)
+    chosen = _chosen(cases, request)
+    for case in [*cases.failed, *cases.healthy]:
         if case.trial.id in chosen:
             _check(case, catalog, source)
     executor = _executor(request, catalog, mode(case.result.threads for case in cases.failed))
@@ -80,8 +79,10 @@ def prepare(request: Request) -> Plan:
 def _found_again(case: Case, source: Store, catalog: Catalog) -> Case:
     """The case with the findings that its diagnoses make today; with the stored ones where they cannot."""
     try:
-        findings = diagnosed_again(source, case.result, catalog)
-    except Exception:  # a damaged history, or a diagnosis of somebody's that fails on it
+        findings, missing = diagnosed_again(source, case.result, catalog)
+    except Exception:  # a history damaged or gone, or a diagnosis of somebody's that fails on it
+        return case
+    if missing:
         return case
     return replace(case, result=replace(case.result, findings=findings))
 
@@ -100,8 +101,21 @@ def _chosen(cases: Cases, request: Request) -> frozenset[str]:
     return frozenset(case.trial.id for case in sampled)
 
 
-def _plugin_files(cases: Sequence[Case]) -> list[str]:
-    return [file for case in cases for file in case.trial.plugin_files if Path(file).is_file()]
+def _with_their_plugins(cases: Cases, catalog: Catalog, source: Store) -> Cases:
+    """The cases less those that lack what a plugin file which is not loaded here may hold, each with a note.
+
+    Raises RequestError where no failed one stays.
+    """
+    away = {
+        case.trial.id: f"{why}{where}"
+        for case in (*cases.failed, *cases.healthy)
+        if (where := file_to_bring(case.trial, catalog)) and (why := _missing(case, catalog))
+    }
+    failed, healthy = ([case for case in part if case.trial.id not in away] for part in (cases.failed, cases.healthy))
+    if not failed:
+        first = next(away[case.trial.id] for case in cases.failed)
+        raise RequestError(f"{source.folder}: nothing to treat: {first}")
+    return Cases(failed, healthy, [*cases.notes, *(f"left out: {note}" for note in away.values())])
 
 
 def _check(case: Case, catalog: Catalog, source: Store) -> None:

@@ -274,3 +274,28 @@ def test_load_gives_the_tables_as_frames(ganbench, write_suite, tmp_path):
         assert list(written.columns) == list(getattr(loaded, name).columns)
         assert len(written) == len(getattr(loaded, name))
     assert "auc_d" in loaded.history(loaded.trials.trial[0])
+
+
+def test_reading_a_stored_run_runs_no_code_that_it_names(ganbench, write_suite, tmp_path):
+    write_suite()
+    assert ganbench("run", "--suite", "mine.toml", "--output", "out").code == 0
+    (tmp_path / "out" / "evil.py").write_text("from pathlib import Path\nPath('marker').touch()\n")
+    for trial in (tmp_path / "out" / "trials").glob("*/trial.json"):
+        stored = json.loads(trial.read_text())
+        holder = stored.get("trial", stored)
+        assert "plugin_files" in holder
+        holder["plugin_files"] = ["out/evil.py"]
+        trial.write_text(json.dumps(stored))
+    for command in (["diagnose", "out"], ["treat", "out"], ["report", "out"]):
+        ganbench(*command)
+        assert not (tmp_path / "marker").exists(), command
+
+
+def test_a_trial_whose_history_is_gone_is_named_and_not_counted(ganbench, write_suite, tmp_path):
+    write_suite()
+    assert ganbench("run", "--suite", "mine.toml", "--output", "out").code == 0
+    histories = sorted((tmp_path / "out" / "trials").glob("*/history.parquet"))
+    histories[0].unlink()
+    said = ganbench("diagnose", "out")
+    assert histories[0].parent.name in said.err
+    assert f"in {len(histories) - 1} trial" in said.out + said.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import tomllib
 
@@ -243,3 +244,10 @@ def ganbench_diagnoses():
     said = diagnose(write_csv(step=STEPS, **LOSSES))
     assert said.code == 0 and "inconclusive" in said.findings
     assert "left out: diagnosis 'fragile': KeyError" in said.err and "diagnosis 'demanding'" in said.err
+
+
+def test_scores_that_no_metric_gives_count_as_not_logged(diagnose, write_csv):
+    fid = [0, 0, 120, 80, 60, 45, 40, 35, 33, 30]
+    said = diagnose(write_csv(step=range(0, 1000, 100), fid=fid))
+    assert json.loads(said.out) == []
+    assert "fid" in said.err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -89,6 +90,46 @@ def test_stopping_saves_what_was_left_of_failed_runs_and_counts_healthy_ones_sto
     (row,) = stopping_table(judgements).query("part == 'all'").to_dict("records")
     assert row["saved"] == pytest.approx(4 / 5 * 0.5)  # sure at half of the budget, of four in five
     assert row["healthy_stopped"] == 0  # its alarm is not sure
+
+
+def test_nothing_is_saved_of_a_run_that_had_broken_down_before():
+    short = recording("broke", fails=True, level=0.95, status="diverged")
+    short = replace(short, history=until(short.history, 25))
+    whole = recording("bad", fails=True, level=0.95, seed=1)
+    always = judge([short, whole], [OfDiagnoses("mine", {"mode-collapse": Threshold()})])
+    (row,) = stopping_table(always).query("part == 'all'").to_dict("records")
+    assert row["saved"] == pytest.approx(0.5 / 1.25)
+
+
+class Raises:
+    def diagnose(self, history):
+        raise IndexError("too young")
+
+
+class Unsure:
+    def diagnose(self, history):
+        return ()
+
+    def suspicion(self, history, horizon):
+        return np.nan
+
+
+class Scribbles:
+    def diagnose(self, history):
+        history.columns["signal"][:] = 9.0
+        return ()
+
+
+@pytest.mark.parametrize(
+    ("theirs", "said"), [(Raises, "IndexError: too young"), (Scribbles, "read-only"), (Unsure, "")]
+)
+def test_a_diagnosis_that_misbehaves_costs_its_own_row_alone(theirs, said):
+    bad = OfDiagnoses("bad", {"mode-collapse": theirs()})
+    table = judge(RUNS, [bad, OfDiagnoses("mine", {"mode-collapse": Threshold()})])
+    assert not table.loc[table["diagnoser"] == "bad", "found"].any()
+    assert (table.loc[table["diagnoser"] == "bad", "suspicion"] == -np.inf).all()
+    assert table.loc[table["diagnoser"] == "mine", "found"].any()
+    assert said in "".join(bad.notes.values()) and bool(bad.notes) == bool(said)
 
 
 def test_verdicts_are_summed_up_as_macro_f1(judgements):
@@ -198,6 +239,8 @@ def test_a_run_is_scored_by_the_command_with_the_diagnoses_of_a_plugin(tmp_path,
     assert set(table[table["diagnoser"] == "ganbench_plugins.py"]["diagnosis"]) == {"mode-collapse"}
     assert (table[table["diagnoser"] == "always fail"]["auroc"].dropna() == 0.5).all()
     assert "<h1>How good the diagnoses are</h1>" in (tmp_path / "out/score/index.html").read_text()
+    refused = CliRunner().invoke(cli, ["score", "out", "--output", "small.toml"])
+    assert isinstance(refused.exception, RequestError) and "small.toml is no folder" in str(refused.exception)
     again = CliRunner().invoke(cli, ["score", "out/recordings", "--output", "again"])
     assert again.exit_code == 0, again.output
     pd.testing.assert_frame_equal(table, pd.read_csv("again/score.csv"), rtol=1e-4)

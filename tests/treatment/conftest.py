@@ -104,7 +104,8 @@ def made(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def run(made, tmp_path) -> Path:
-    """A copy of the run that a test may do with as it likes."""
+    """A copy of the run, and of its plugins beside it, that a test may do with as it likes."""
+    shutil.copy(made / "ganbench_plugins.py", tmp_path)
     return Path(shutil.copytree(made / "out", tmp_path / "run"))
 
 

@@ -139,3 +139,11 @@ def test_a_run_that_is_stuck_under_its_d_is_found_to_be_freed_by_a_gentler_one(m
     assert scores[150, "missing"] == 1.0
     assert scores[150, "d_auc"] == 1.0
     assert scores[150, "rescued_end"] < 0.5 * scores[300, "distance"]
+
+
+def test_a_run_that_was_not_measured_at_its_end_has_no_labels():
+    scores = _scores(**FINE)
+    with pytest.raises(ValueError, match="not measured at its end"):
+        labels(scores[scores["step"] < 100], 100, "stopped", 8)
+    with pytest.raises(ValueError, match="lacks strong_auc"):
+        labels(scores[~scores["metric"].str.endswith("strong_auc")], 100, "done", 8)

@@ -142,7 +142,7 @@ class Calibrated:
         steps, model = history.columns["step"], models(self.name)["now"]
         since = int(steps[-1])
         for row in _probed_rows(history)[::-1]:
-            if not model.probability(read(_until(history, row))) >= SURE:
+            if not model.probability(read(_until(history, row))) >= model.failure:
                 break
             since = int(steps[row])
         return since

@@ -58,7 +58,7 @@ def labels(scores: pd.DataFrame, steps: int, status: str, kinds: int, broke_at: 
     """Labels of one trial from its rows of scores.csv.
 
     `steps` is its budget, `kinds` how many kinds its data has, `broke_at` the step at which its numbers broke.
-    Raises ValueError where the trial has no ground truth.
+    Raises ValueError where the trial has no ground truth, or none of its end.
     """
     truth = scores[scores["metric"].str.startswith(PREFIX)]
     if truth.empty and status != "diverged":
@@ -72,12 +72,16 @@ def labels(scores: pd.DataFrame, steps: int, status: str, kinds: int, broke_at: 
             state[fraction] = frozenset({"divergence"})
         elif step in table.index:
             state[fraction] = _present(table, step, steps, kinds)
+    if 1.0 not in state and status != "diverged":
+        raise ValueError("its ground truth was not measured at its end")
     end = frozenset({"divergence"}) if status == "diverged" else state.get(1.0, frozenset())
     return Labels(state, end, _onsets(state, end, steps, broke_at))
 
 
 def _present(table: pd.DataFrame, step: int, steps: int, kinds: int) -> frozenset[str]:
     now: Any = table.loc[step]
+    if unmeasured := [name for name in ("strong_auc", "d_auc", "gap") if not np.isfinite(now.get(name, np.nan))]:
+        raise ValueError(f"its ground truth lacks {', '.join(unmeasured)} at step {step}")
     behind = _behind(now, kinds)
     shrunk = kinds <= MANY and now.get("spread", np.nan) < SHRUNK  # of many kinds too few samples are credible
     unseen = now["strong_auc"] - max(0.5, now["d_auc"], now["d_auc"] + now["gap"])  # a D with a memory is not blind

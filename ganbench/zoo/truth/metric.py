@@ -77,7 +77,7 @@ class GroundTruth:
         """Everything at the probed fractions of the budget, the cheap part in between."""
         done = game.steps_done / game.steps
         truth = self.score(samples) | self._motion(samples)
-        if any(abs(done - fraction) < 1e-3 for fraction in PROBED):
+        if any(game.steps_done == max(1, round(fraction * game.steps)) for fraction in PROBED):
             truth |= _of_discriminator(game, samples)
             if truth["d_auc"] >= STRONG and truth["missing"] >= BEHIND:
                 truth |= self._rescue(game, samples, done)
