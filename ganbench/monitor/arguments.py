@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from torch import nn
 
 from .. import catalog as catalogs
+from ..errors import RequestError
 from ..records import ComponentRef
+from .notices import told
 from .wrappers import innermost
 
 
@@ -31,8 +33,21 @@ def check(generator: object, discriminator: object, average: object, budget: obj
         raise ValueError(f"Monitor: budget is {budget!r}; give the number of steps that the loop will take, 1 or more")
 
 
-def built(names: Sequence[str] | None) -> dict[str, Any]:
-    """The diagnoses, with their defaults. Raises RequestError for a name that is none."""
+def built(names: Sequence[str] | None, say: Callable[[str], None]) -> dict[str, Any]:
+    """The diagnoses, with their defaults: those named, or all that can be made, and `say` hears of the others.
+
+    Raises RequestError for a name that is none, or whose diagnosis cannot be made.
+    """
     catalog = catalogs.load()
-    wanted = [entry.name for entry in catalog.entries("diagnosis")] if names is None else names
-    return {name: catalog.build("diagnosis", ComponentRef(name)) for name in wanted}
+    made = {}
+    for name in [entry.name for entry in catalog.entries("diagnosis")] if names is None else names:
+        try:
+            made[name] = catalog.build("diagnosis", ComponentRef(name))
+        except (Exception, SystemExit) as error:
+            if names is None:
+                say(f"left out: diagnosis {name!r}: {told(error)}")
+            elif isinstance(error, RequestError):
+                raise
+            else:
+                raise RequestError(f"Monitor: diagnosis {name!r} cannot be made: {told(error)}") from error
+    return made

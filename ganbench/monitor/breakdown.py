@@ -12,8 +12,11 @@ VITAL = ("d_real", "d_fake", "logit_max", "weight_norm_d", "weight_norm_g")
 
 
 def broken(row: Mapping[str, float]) -> bool:
-    """Whether weights or outputs are not finite. A loss alone is not asked: a scaler skips such a step."""
-    return any(not math.isfinite(row[name]) for name in VITAL)
+    """Whether weights or outputs are not finite. A loss alone is not asked: a scaler skips such a step.
+
+    Weights are measured only where there are diagnoses.
+    """
+    return any(name in row and not math.isfinite(row[name]) for name in VITAL)
 
 
 def place(step: int, networks: Networks) -> Breakdown:

@@ -76,7 +76,7 @@ class Monitor:
         self._owners = real, held_out
         self._view = LoopView(self._networks, self._reals, LogitReader(logits), steps=self.budget, say=self._say)
         with self._view.aside():
-            self._diagnoses = built(diagnoses)
+            self._diagnoses = built(diagnoses, self._say)
         # The view offers all that observers ask of a RunView, and shares no code with it.
         self._observer = Observer(cast(RunView, self._view), self._diagnoses)
         self._timetable: Timetable | None = None  # until a batch has been seen
@@ -120,6 +120,8 @@ class Monitor:
         """Stop watching; findings and history stay."""
         self._next = NEVER
         self._watch.disarm()
+        self._watch.forget()
+        self._view.forget()
 
     def __enter__(self) -> Self:
         return self
@@ -175,9 +177,11 @@ class Monitor:
         window = self._watch.window
         lesson = learn(window) if window.made and window.judged else None
         self._view.learn(lesson, window.gradients)
+        self._watch.forget()
 
     def _plan(self, timetable: Timetable) -> None:
         """Stop watching until shortly before the next observation, unless real samples are still wanting."""
+        self._view.forget()
         self._due = timetable.next(self._steps)
         if self._due == NEVER:
             self.close()

@@ -13,7 +13,7 @@ class Unseen(RuntimeError):
     """The loop does not show what is needed."""
 
 
-def told(error: Exception) -> str:
+def told(error: BaseException) -> str:
     """An error in one line; what is said by ourselves needs no name."""
     message = " ".join(str(error).split())[:500]
     ours = type(error).__module__.partition(".")[0] == PACKAGE

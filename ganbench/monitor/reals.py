@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from .conventions import Conventions, Lesson, alike
-from .rows import Rows
-from .sources import Unreadable, read
+from .rows import Rows, rows_that_fit
+from .sources import SECONDS, Unreadable, read
 
 ENOUGH = 1024  # samples met in the loop, from which on no more are looked for
 FEWEST_MET, FEWEST_READ = 128, 16  # samples without which nothing can be said
@@ -31,6 +31,7 @@ class Reals:
         self._read: dict[str, Rows] | None = None
         self._met = Rows()
         self.seen, self.held_out = Rows(), Rows()
+        self._std: float | None = None  # of this pool
 
     @property
     def apart(self) -> bool:
@@ -45,7 +46,8 @@ class Reals:
     @property
     def wanting(self) -> bool:
         """Whether more samples have to be met in the loop."""
-        return self._read is None or ("real" not in self._read and len(self._met) < ENOUGH)
+        fit = min(ENOUGH, rows_that_fit(self._met.columns))
+        return self._read is None or ("real" not in self._read and len(self._met) < fit)
 
     @property
     def enough(self) -> bool:
@@ -54,13 +56,18 @@ class Reals:
         return min(len(self.seen), len(self.held_out)) >= fewest // 2
 
     def meet(self, lesson: Lesson) -> None:
-        """Take in what a lesson shows."""
+        """Take in what a lesson shows, as long as it is wanted."""
+        if not self.wanting:
+            return
         for columns in lesson.real:
             self._met.add(columns)
         if self._read is None:
             self._read = {}
             for name, source in self._sources.items():
                 self._open(name, source, lesson.conventions)
+        if "real" in self._read:
+            self._met = Rows()  # they have told whether the source is what D is given
+        self._std = None
         reals = self._read.get("real", self._met)
         if self.apart:
             self.seen, self.held_out = reals, self._read["held_out"]
@@ -68,10 +75,12 @@ class Reals:
             self.seen, self.held_out = reals.every_other(0), reals.every_other(1)
 
     def data_std(self) -> float:
-        """The standard deviation of all values of the pool; 1 where they are all the same."""
-        values = torch.cat([part.columns[0].flatten() for part in (self.seen, self.held_out) if len(part)])
-        std = float(values.std(correction=0))
-        return std if std > 0 else 1.0
+        """The standard deviation of all values of the pool; 1 where they are all the same. Once for each pool."""
+        if self._std is None:
+            values = torch.cat([part.columns[0].flatten() for part in (self.seen, self.held_out) if len(part)])
+            std = float(values.std(correction=0))
+            self._std = std if std > 0 else 1.0
+        return self._std
 
     def _open(self, name: str, source: Any, conventions: Conventions) -> None:
         """Read a source, or say why its samples come from the loop instead."""
@@ -93,6 +102,8 @@ class Reals:
             raise
         except Exception as error:  # the user's data set, in a way that the loop may never use
             raise Unreadable(f"reading it raised {type(error).__name__}: {error}") from error
+        if len(columns[0]) < FEWEST_READ:
+            raise Unreadable(f"{len(columns[0])} samples of it could be read in {SECONDS:g} seconds")
         x = columns[0].reshape(-1, *conventions.shape).float().to(given.device)
         if len(self._met) >= TELLING and not alike(x, self._met.columns[0]):
             met = self._met.columns[0]

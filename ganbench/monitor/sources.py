@@ -32,7 +32,7 @@ def read(source: Any, size: int, stream: torch.Generator) -> list[Tensor]:
     """
     read: list[list[Tensor]] = []
     rows, until = 0, time.monotonic() + SECONDS
-    for batch in _batches(source, stream):
+    for batch in _batches(source, stream, until):
         read.append(_columns(batch, size))
         rows += len(read[-1][0])
         if rows >= rows_that_fit(read[-1]) or time.monotonic() > until:
@@ -42,7 +42,7 @@ def read(source: Any, size: int, stream: torch.Generator) -> list[Tensor]:
     return [torch.cat(parts)[: rows_that_fit(read[0])] for parts in zip(*read, strict=True)]
 
 
-def _batches(source: Any, stream: torch.Generator) -> Iterator[Any]:
+def _batches(source: Any, stream: torch.Generator, until: float) -> Iterator[Any]:
     if isinstance(source, np.ndarray):
         source = torch.from_numpy(source)
     if isinstance(source, Tensor | tuple | dict):
@@ -50,9 +50,10 @@ def _batches(source: Any, stream: torch.Generator) -> Iterator[Any]:
     elif isinstance(source, list):
         yield from source
     elif _indexed(source):
-        yield from _collated(source, _shuffled(source, stream), default_collate)
+        yield from _collated(source, _shuffled(source, stream), default_collate, until)
     elif _indexed(getattr(source, "dataset", None)):
-        yield from _collated(source.dataset, _sampled(source, stream), getattr(source, "collate_fn", default_collate))
+        collate = getattr(source, "collate_fn", default_collate)
+        yield from _collated(source.dataset, _sampled(source, stream), collate, until)
     else:
         raise Unreadable(f"a {type(source).__name__} cannot be read without taking samples from the loop")
 
@@ -98,6 +99,12 @@ def _sampled(loader: Any, stream: torch.Generator) -> list[Any]:
     return _shuffled(loader.dataset, stream)
 
 
-def _collated(dataset: Any, indices: list[Any], collate: Any) -> Iterator[Any]:
+def _collated(dataset: Any, indices: list[Any], collate: Any, until: float) -> Iterator[Any]:
+    """Batches of items; when time is up the items there are make the last one."""
     for start in range(0, len(indices), BATCH):
-        yield collate([dataset[i] for i in indices[start : start + BATCH]])
+        items = []
+        for i in indices[start : start + BATCH]:
+            items.append(dataset[i])
+            if time.monotonic() > until:
+                break
+        yield collate(items)

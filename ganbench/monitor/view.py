@@ -68,6 +68,10 @@ class LoopView:
         shape = lesson.conventions.shape
         self.data = DataSpec(KINDS.get(len(shape), "unknown"), shape)  # type: ignore[arg-type]
 
+    def forget(self) -> None:
+        """Let go of the gradients of a look that is over."""
+        self._gradients, self._agreements = [], []
+
     def set_budget(self, trained_on: int) -> None:
         """Let probes take what is a small share of training on `trained_on` samples."""
         with self.at(0):

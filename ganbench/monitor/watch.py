@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._pytree import tree_flatten
 
 from .calls import Call, copy_of, len_of, rows_kept, tensors_in
@@ -17,6 +18,19 @@ from .window import CALLS, Gradient, Judged, Link, Made, Window
 from .wrappers import innermost, seen_at
 
 NODES = 512  # of an autograd graph that are looked at on the way from D's input back to G
+
+
+class Place:
+    """Where a tensor lies, without holding its memory: a loop with large samples may need it."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self._storage = StorageWeakRef(tensor.untyped_storage())
+        self._start, self._numel = tensor.data_ptr(), tensor.numel()
+
+    def holds(self, tensor: Tensor) -> bool:
+        """Whether `tensor` is what lay here. Memory that was given back may be another's by now."""
+        same = tensor.data_ptr() == self._start and tensor.numel() == self._numel > 0
+        return same and not self._storage.expired()
 
 
 class Watch:
@@ -34,7 +48,7 @@ class Watch:
         self._networks = innermost(generator), innermost(discriminator)
         self._scale, self._fail = scale, fail
         self._handles: list[Any] = []
-        self._alive: deque[tuple[Made, list[Tensor]]] = deque(maxlen=CALLS)
+        self._alive: deque[tuple[Made, list[Place]]] = deque(maxlen=CALLS)
         self._mark = f"ganbench.Monitor {id(self)}"
         self._hooked: list[weakref.ref[Tensor]] = []
 
@@ -53,12 +67,16 @@ class Watch:
         ]
 
     def disarm(self) -> None:
-        """Take the hooks off; what was seen stays in the window."""
+        """Take the hooks off; what was seen stays in the window until `forget`."""
         for handle in self._handles:
             handle.remove()
         self._handles = []
         self._alive.clear()
         self._hooked = []
+
+    def forget(self) -> None:
+        """Begin an empty window."""
+        self.window = Window()
 
     def _see_made(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
         tensors = tensors_in(output)
@@ -72,7 +90,7 @@ class Watch:
             sum(weight._version for weight in self._networks[0].parameters()),
         )
         self.window.made.append(made)
-        self._alive.append((made, [tensor.detach() for tensor in tensors]))
+        self._alive.append((made, [Place(tensor) for tensor in tensors]))
         for tensor in tensors:
             node: Any = tensor.grad_fn
             if node is not None:  # marked and not held: to hold a node is to hold all that G computed
@@ -99,7 +117,7 @@ class Watch:
         for made, outputs in reversed(self._alive):
             for slot, leaf in places:
                 for i, output in enumerate(outputs):
-                    if leaf.data_ptr() == output.data_ptr() and leaf.numel() == output.numel() > 0:
+                    if output.holds(leaf):
                         return made, "same", slot, i
         for slot, leaf in places:
             if leaf.grad_fn is not None and (found := self._led_to(leaf.grad_fn)):

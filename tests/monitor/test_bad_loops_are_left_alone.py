@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 import ganbench
+from ganbench.catalog import Catalog
 
 
 def follow(monitor, gan, steps=40, **how):
@@ -200,3 +201,35 @@ def test_a_step_of_g_leaves_no_graph_behind(gan):
     gan.step()
     gc.collect()
     assert monitor._watch.window.made and [ref() for ref in alive] == [None]
+
+
+def test_a_monitor_without_diagnoses_observes_to_the_end(gan, heard):
+    monitor = ganbench.Monitor(gan.g, gan.d, real=gan.real, budget=20, diagnoses=[])
+    follow(monitor, gan, 20)
+    assert monitor.muted is None and list(monitor.history().columns["step"]) == [10, 20] and heard() == []
+
+
+@pytest.fixture
+def broken_diagnosis(monkeypatch):
+    """`mode-collapse` is one that cannot be made."""
+    build = Catalog.build
+
+    def built(self, kind, ref, *given):
+        if ref.name == "mode-collapse":
+            raise RuntimeError("no license\nfound")
+        return build(self, kind, ref, *given)
+
+    monkeypatch.setattr(Catalog, "build", built)
+
+
+def test_a_diagnosis_that_cannot_be_made_is_left_out_where_nobody_asked_for_it(gan, heard, broken_diagnosis):
+    monitor = ganbench.Monitor(gan.g, gan.d, real=gan.real, budget=20)
+    follow(monitor, gan, 20)
+    said = "left out: diagnosis 'mode-collapse': RuntimeError: no license found"
+    assert monitor.notes == (said,) and len(heard()) == 1
+    assert monitor.muted is None and len(monitor._diagnoses) > 1
+
+
+def test_a_diagnosis_that_cannot_be_made_is_refused_where_it_was_named(gan, broken_diagnosis):
+    with pytest.raises(ganbench.RequestError, match="'mode-collapse' cannot be made: RuntimeError: no license found"):
+        ganbench.Monitor(gan.g, gan.d, real=gan.real, budget=20, diagnoses=["mode-collapse"])

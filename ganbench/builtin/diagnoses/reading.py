@@ -101,7 +101,8 @@ def _probes(columns: Mapping[str, Array], name: str) -> Array:
 
 
 def _floor(columns: Mapping[str, Array], name: str) -> float:
-    return _last(_probes(columns, f"{name}_floor"))
+    """What real samples reach; NaN where even they reach nothing, being too few."""
+    return _last(_probes(columns, f"{name}_floor")) or np.nan
 
 
 def _last(values: Array) -> float:
