@@ -78,7 +78,7 @@ def _number(value: Any, make_ndarray: Any) -> float | None:
     try:
         array = make_ndarray(value.tensor)
         return float(array.reshape(-1)[0]) if array.size == 1 and array.dtype.kind in "fiu" else None
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, KeyError):  # the last: a type of numbers that the reader does not know
         return None
 
 

@@ -105,6 +105,8 @@ class Reals:
         if len(columns[0]) < FEWEST_READ:
             raise Unreadable(f"{len(columns[0])} samples of it could be read in {SECONDS:g} seconds")
         x = columns[0].reshape(-1, *conventions.shape).float().to(given.device)
+        if not torch.isfinite(x).all():
+            raise Unreadable("some of its samples are not finite")
         if len(self._met) >= TELLING and not alike(x, self._met.columns[0]):
             met = self._met.columns[0]
             raise Unreadable(

@@ -61,7 +61,7 @@ def settings_of(trial: Trial) -> bytes:
 def _table(remedy: str) -> dict[str, Any]:
     try:
         document = tomllib.loads(f"remedy = {{ {remedy.strip()} }}")
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         raise RequestError(NO_SETTINGS) from None
     table: dict[str, Any] = document.pop("remedy")
     if document or not table:  # empty, or a text that closes the table and goes on

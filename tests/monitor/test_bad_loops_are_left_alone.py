@@ -233,3 +233,14 @@ def test_a_diagnosis_that_cannot_be_made_is_left_out_where_nobody_asked_for_it(g
 def test_a_diagnosis_that_cannot_be_made_is_refused_where_it_was_named(gan, broken_diagnosis):
     with pytest.raises(ganbench.RequestError, match="'mode-collapse' cannot be made: RuntimeError: no license found"):
         ganbench.Monitor(gan.g, gan.d, real=gan.real, budget=20, diagnoses=["mode-collapse"])
+
+
+def test_broken_samples_in_the_data_are_not_taken_for_a_broken_network(gan):
+    spoilt = gan.real.clone()
+    spoilt[::100] = float("nan")
+    monitor = ganbench.Monitor(gan.g, gan.d, real=spoilt, budget=40)
+    for _ in range(40):
+        gan.step()
+        monitor.step()
+    assert "divergence" not in {f.diagnosis for f in monitor.findings}
+    assert any("not finite" in note for note in monitor.notes)
