@@ -21,7 +21,7 @@ from sklearn.model_selection import GroupKFold
 import ganbench
 
 from .calibrated import FILE, OLD_ENOUGH, Model
-from .reading import read
+from .reading import probed_rows, read, until
 
 # What each question is answered from: signals whose meaning says on which side the failure lies.
 NUMBERS: dict[str, dict[str, tuple[str, ...]]] = {
@@ -31,7 +31,7 @@ NUMBERS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "weak-discriminator": {
         "now": ("passing", "auc_d", "speed"),
-        "end": ("passing", "auc_d", "uncovered", "empty_bins", "speed"),
+        "end": ("passing", "auc_d", "distance", "empty_bins"),
     },
     "mode-collapse": {
         "now": ("uncovered", "empty_bins", "distance", "spread"),
@@ -88,27 +88,29 @@ def numbers_of(recordings: Path, part: str = "development") -> pd.DataFrame:
     runs = pd.read_parquet(recordings / "runs.parquet").set_index("run")
     runs = runs[runs["part"] == part]
     states = pd.read_parquet(recordings / "states.parquet").set_index(["run", "fraction"])
-    histories = pd.read_parquet(recordings / "histories.parquet")
+    recorded = pd.read_parquet(recordings / "histories.parquet")
     rows: list[dict[str, Any]] = []
     run: Any
-    for run, history in histories[histories["run"].isin(runs.index)].groupby("run", sort=False):
+    for run, table in recorded[recorded["run"].isin(runs.index)].groupby("run", sort=False):
         facts: Any = runs.loc[run]
+        columns = {str(name): table[name].to_numpy() for name in table if name != "run"}
+        history = ganbench.History(columns, int(facts["steps"]))
         for fraction in states.loc[run].index:
-            past = history[history["step"] <= fraction * facts["steps"]]
             state: Any
             state, end = states.loc[(run, fraction)], set(facts["ended_with"].split(";"))
-            if past.empty or state["divergence"]:
+            if state["divergence"]:
                 continue
-            told = _told(past, int(facts["steps"]))
-            before = _told(past.iloc[: past["coverage"].dropna().index[-1] - past.index[0]], int(facts["steps"]))
+            past = until(history, _row_at(history, fraction))
+            before = until(history, [0, *probed_rows(past)][-2])
             truth = {f"now {d}": bool(state[d]) for d in NUMBERS} | {f"end {d}": d in end for d in NUMBERS}
             about = {"run": run, "recipe": f"{facts['recipe']} on {facts['dataset']}", "healthy": facts["healthy"]}
-            rows.append(about | {"fraction": fraction} | told | truth | _before(before))
+            rows.append(about | {"fraction": fraction} | read(past) | truth | _before(read(before)))
     return pd.DataFrame(rows)
 
 
-def _told(past: Any, steps: int) -> dict[str, float]:
-    return read(ganbench.History({name: past[name].to_numpy() for name in past if name != "run"}, steps))
+def _row_at(history: ganbench.History, fraction: float) -> int:
+    """The observation nearest to `fraction` of the budget, as runs are scored at; probes fall on it."""
+    return int(np.abs(history.columns["step"] - fraction * history.steps).argmin())
 
 
 def _before(told: dict[str, float]) -> dict[str, float]:

@@ -8,13 +8,13 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 import ganbench
 
-from .reading import read
+from .reading import probed_rows, read, until
 
 SURE = 0.5  # probability from which a state or a forecast is spoken of
 OLD_ENOUGH = 0.2  # of the budget: before, a forecast is no more than a warning
@@ -96,8 +96,8 @@ class Calibrated:
 
     def steady_forecast(self, history: ganbench.History) -> float:
         """The probability that the failure is there at the end, by the last two probes: the lower one."""
-        probes = _probed_rows(history)[-2:]
-        forecasts = [models(self.name)["end"].probability(read(_until(history, row))) for row in probes]
+        probes = probed_rows(history)[-2:]
+        forecasts = [models(self.name)["end"].probability(read(until(history, row))) for row in probes]
         return min(forecasts) if len(forecasts) == 2 else 0.0
 
     def _finding(
@@ -141,8 +141,8 @@ class Calibrated:
         """The first probe since which the state has been there; the present step where it is not."""
         steps, model = history.columns["step"], models(self.name)["now"]
         since = int(steps[-1])
-        for row in _probed_rows(history)[::-1]:
-            if not model.probability(read(_until(history, row))) >= model.failure:
+        for row in probed_rows(history)[::-1]:
+            if not model.probability(read(until(history, row))) >= model.failure:
                 break
             since = int(steps[row])
         return since
@@ -159,21 +159,9 @@ def _says_nothing(history: ganbench.History) -> bool:
     return history.breakdown is not None or not len(history.columns.get("step", ()))
 
 
-def _probed_rows(history: ganbench.History) -> Any:
-    """Rows at which probes were taken, all at the same; of a history without any, all rows."""
-    probed = [name for name in ("coverage", "memory_gap", "known_critic_auc") if name in history.columns]
-    if not probed:
-        return np.arange(len(history.columns["step"]))
-    return np.flatnonzero(np.isfinite(np.asarray(history.columns[probed[0]], dtype=float)))
-
-
 def track_record(diagnosis: str) -> str:
     """How the remedy has fared in the zoo, in a sentence; empty where it was not tried."""
     return str(json.loads(FILE.read_text(encoding="utf-8")).get("track_records", {}).get(diagnosis, ""))
-
-
-def _until(history: ganbench.History, row: Any) -> ganbench.History:
-    return ganbench.History({name: values[: row + 1] for name, values in history.columns.items()}, history.steps)
 
 
 def _spoken(value: float) -> str:

@@ -23,20 +23,15 @@ MEANING = {
     "age": "share of the budget that is spent",
     "auc_d": "AUC of D on held-out data",
     "d_ahead": "how far D's AUC is from its best possible, as -log10(1 - AUC)",
-    "gradient": "log10 of the gradient that reaches G, per standard deviation of the data",
     "unseen": "AUC of a fresh critic beyond its floor and beyond that of D",
     "passing": "what D lets pass of what is wrong: the geometric mean of `unseen` and `uncovered`",
     "held": "how far ahead D is of a G that is behind: `d_ahead` times `uncovered`",
-    "visible": "AUC of a fresh critic beyond its floor",
     "uncovered": "share of the real data that G does not reach, beyond the floor",
-    "off": "share of generated samples that are near no real one, beyond the floor",
     "empty_bins": "share of bins with far too few generated samples",
     "distance": "log10 of the energy distance to held-out data, over the distance of two real samples",
     "distance_gain": "decades of energy distance gained since the probe before",
-    "coverage_gain": "coverage gained since the probe before",
     "spread": "log2 of the spread of generated samples over that of real ones",
     "speed": "log10 of how far samples of fixed latents move between observations, over the distance of two real samples",
-    "turning": "how often they turn back: minus the cosine of two moves",
     "circling": "share of their way that leads nowhere",
     "restless": "what moves in circles and is wrong: moving or not, times `circling`, times what G does not reach",
     "memory_gap": "AUC of D on training data beyond that on held-out data",
@@ -66,26 +61,34 @@ def read(history: ganbench.History) -> dict[str, float]:
         "age": float(steps[-1] / history.steps) if len(steps) else np.nan,
         "auc_d": auc,
         "d_ahead": d_ahead,
-        "gradient": np.log10(max(recent(columns, "input_gradient"), 1e-8)),
         "unseen": unseen,
         "passing": np.sqrt(max(unseen, 0.0) * max(uncovered, 0.0)) if np.isfinite(unseen + uncovered) else np.nan,
         "held": d_ahead * max(uncovered, 0.0) if np.isfinite(d_ahead + uncovered) else np.nan,
-        "visible": fresh - floor,
         "uncovered": uncovered,
-        "off": 1 - _last(_probes(columns, "precision")) / _floor(columns, "precision"),
         "empty_bins": empty_bins,
         "distance": _last(distance),
         "distance_gain": _gain(-distance),
-        "coverage_gain": _gain(coverage),
         "spread": np.log2(np.clip(_last(_probes(columns, "spread")), 1e-3, 1e3)),
         "speed": np.log10(np.clip(speed, 1e-6, 1e6)),
-        "turning": -recent(columns, "motion_turn", PATH),
         "circling": circling,
         "restless": moving * max(circling, 0.0) * max(uncovered, empty_bins, 0.0),
         "memory_gap": gap,
         "copied": -np.log2(np.clip(_last(_probes(columns, "nearest_training")), 1e-2, 1e2)),
         "freed": _last(np.log10(np.clip(unchanged, 1e-3, None)) - np.log10(np.clip(smooth, 1e-3, None))),
     }
+
+
+def probed_rows(history: ganbench.History) -> Array:
+    """Rows at which probes were taken, all at the same; of a history without any, all rows."""
+    probed = [name for name in ("coverage", "memory_gap", "known_critic_auc") if name in history.columns]
+    if not probed:
+        return np.arange(len(history.columns["step"]))
+    return np.flatnonzero(np.isfinite(np.asarray(history.columns[probed[0]], dtype=float)))
+
+
+def until(history: ganbench.History, row: int) -> ganbench.History:
+    """The history as it was at `row`."""
+    return ganbench.History({name: values[: row + 1] for name, values in history.columns.items()}, history.steps)
 
 
 def recent(columns: Mapping[str, Array], name: str, n: int = RECENT) -> float:
