@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
 from torch import nn
 
 from .. import catalog as catalogs
-from ..errors import RequestError
+from ..errors import RequestError, did_you_mean
 from ..records import ComponentRef
 from .notices import told
 from .wrappers import innermost
@@ -28,19 +28,33 @@ def check(generator: object, discriminator: object, average: object, budget: obj
         raise ValueError(
             "Monitor: average is a network that is trained; hand over the copy that is averaged, or nothing"
         )
-    whole = hasattr(budget, "__index__") and not isinstance(budget, bool)
-    if not whole or operator.index(cast(int, budget)) < 1:
-        raise ValueError(f"Monitor: budget is {budget!r}; give the number of steps that the loop will take, 1 or more")
+    if _whole(budget) < 1:
+        shown = " ".join(repr(budget).split())
+        raise ValueError(f"Monitor: budget is {shown}; give the number of steps that the loop will take, 1 or more")
+
+
+def check_aids(scaler: object, logits: object, on_finding: object) -> None:
+    """Raises ValueError for what could not be used when its turn comes."""
+    if scaler is not None and not hasattr(scaler, "get_scale"):
+        raise ValueError(f"Monitor: scaler is of type {type(scaler).__name__}; hand over the loop's GradScaler")
+    functions = {
+        "logits": (logits, "a function from what the discriminator returns to its logits"),
+        "on_finding": (on_finding, "a function of a finding"),
+    }
+    for name, (given, wanted) in functions.items():
+        if given is not None and not callable(given):
+            raise ValueError(f"Monitor: {name} is of type {type(given).__name__}; hand over {wanted}, or nothing")
 
 
 def built(names: Sequence[str] | None, say: Callable[[str], None]) -> dict[str, Any]:
     """The diagnoses, with their defaults: those named, or all that can be made, and `say` hears of the others.
 
-    Raises RequestError for a name that is none, or whose diagnosis cannot be made.
+    Raises ValueError for what are no names, RequestError for a name that is none, or whose diagnosis cannot be made.
     """
     catalog = catalogs.load()
+    every = [entry.name for entry in catalog.entries("diagnosis")]
     made = {}
-    for name in [entry.name for entry in catalog.entries("diagnosis")] if names is None else names:
+    for name in every if names is None else _listed(names, every):
         try:
             made[name] = catalog.build("diagnosis", ComponentRef(name))
         except (Exception, SystemExit) as error:
@@ -51,3 +65,27 @@ def built(names: Sequence[str] | None, say: Callable[[str], None]) -> dict[str, 
             else:
                 raise RequestError(f"Monitor: diagnosis {name!r} cannot be made: {told(error)}") from error
     return made
+
+
+def _whole(number: object) -> int:
+    """0 for what is no whole number."""
+    try:
+        return 0 if isinstance(number, bool) else operator.index(cast(int, number))
+    except TypeError:
+        return 0
+
+
+def _listed(names: object, valid: Sequence[str]) -> list[str]:
+    """Names in a list. Raises ValueError for one name that stands alone, and for what is no name."""
+    if isinstance(names, str):  # would be read letter by letter
+        hint = f", [{names!r}]" if names in valid else f"; {did_you_mean(names, valid)}"
+        raise ValueError(f"Monitor: diagnoses is {names!r}; give a list of names{hint}")
+    wanted = f"give a list of names; {did_you_mean('', valid)}"
+    try:
+        listed = list(cast(Iterable[object], names))
+    except TypeError:
+        raise ValueError(f"Monitor: diagnoses is of type {type(names).__name__}; {wanted}") from None
+    for name in listed:
+        if not isinstance(name, str):
+            raise ValueError(f"Monitor: diagnoses holds something of type {type(name).__name__}; {wanted}")
+    return cast(list[str], listed)

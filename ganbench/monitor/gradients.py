@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,15 @@ def of_g(gradients: Iterable[Gradient]) -> list[Gradient]:
     """Those of samples that D was given as they are; only where there are none, of what was made of them."""
     every = list(gradients)
     return [gradient for gradient in every if gradient.judged.link == "same"] or every
+
+
+def scale(scaler: Any, call: Call) -> Tensor | float:
+    """What the loop multiplies its losses by; NaN where it may and does not say by how much."""
+    if scaler is None:
+        _, enabled, dtype = call.autocast
+        return math.nan if enabled and dtype == torch.float16 else 1.0
+    known = getattr(scaler, "_scale", None)  # on its device: to ask for a number would wait for it
+    return known.clone() if isinstance(known, Tensor) else float(scaler.get_scale())
 
 
 def input_gradient(gradients: Sequence[Gradient], agreements: Sequence[float], data_std: float) -> Tensor:

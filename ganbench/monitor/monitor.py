@@ -6,6 +6,7 @@ import math
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from types import TracebackType
 from typing import Any, Self, cast
 
@@ -17,10 +18,10 @@ from ..diagnosis import diagnose
 from ..observation import Observer, RunView
 from ..records import Finding, History
 from ..training.loop import SURE
-from .arguments import built, check
+from .arguments import built, check, check_aids
 from .breakdown import broken, place
-from .calls import Call
 from .conventions import learn
+from .gradients import scale
 from .logits import LogitReader
 from .networks import Networks
 from .notices import Unseen, told, warn
@@ -61,6 +62,7 @@ class Monitor:
         on_finding: Callable[[Finding], object] | None = None,
     ) -> None:
         check(generator, discriminator, average, budget)
+        check_aids(scaler, logits, on_finding)
         self.budget = operator.index(budget)
         self.muted: str | None = None
         self.notes: tuple[str, ...] = ()
@@ -70,8 +72,7 @@ class Monitor:
         self._announced: set[tuple[str, str, str]] = set()
         self._should_stop = False
         self._on_finding = on_finding
-        self._scaler = scaler
-        self._watch = Watch(generator, discriminator, self._scale, self._mute)
+        self._watch = Watch(generator, discriminator, partial(scale, scaler), self._mute)
         self._reals = Reals(real, held_out, self._say)
         self._owners = real, held_out
         self._view = LoopView(self._networks, self._reals, LogitReader(logits), steps=self.budget, say=self._say)
@@ -106,13 +107,11 @@ class Monitor:
         return self._should_stop
 
     def history(self) -> History:
-        """Every observation so far; NaN where a quantity could not be measured."""
+        """Every observation so far; NaN where a quantity could not be measured. Before the first, `step` is empty."""
         history = self._observer.history()
-        if self._reals.apart:
-            return history
-        columns = dict(history.columns)
+        columns = {"step": np.empty(0, np.int64)} | dict(history.columns)
         for name in columns:
-            if name.removesuffix("_floor") in OF_TRAINING_DATA:
+            if not self._reals.apart and name.removesuffix("_floor") in OF_TRAINING_DATA:
                 columns[name] = np.full_like(columns[name], math.nan)
         return replace(history, columns=columns)
 
@@ -171,7 +170,9 @@ class Monitor:
                 self._plan(self._timetable)
         elif self._steps >= min(self.budget, max(FEWEST_STEPS, PATIENCE * self.budget)):
             unseen = "generator" if not window.made else "discriminator"
-            raise Unseen(f"after {self._steps} steps the {unseen} has not been called, as far as its hooks tell")
+            raise Unseen(
+                f"after {self._steps} steps the {unseen} has not been called on any sample, as far as its hooks tell"
+            )
 
     def _learn(self) -> None:
         window = self._watch.window
@@ -229,14 +230,6 @@ class Monitor:
             except Exception as error:
                 self._on_finding = None
                 warn(f"on_finding raised {told(error)}; it is not called again")
-
-    def _scale(self, call: Call) -> Tensor | float:
-        """What the loop multiplies its losses by; NaN where it may and does not say by how much."""
-        if self._scaler is None:
-            _, enabled, dtype = call.autocast
-            return math.nan if enabled and dtype == torch.float16 else 1.0
-        known = getattr(self._scaler, "_scale", None)  # on its device: to ask for a number would wait for it
-        return known.clone() if isinstance(known, Tensor) else float(self._scaler.get_scale())
 
     def _say(self, note: str) -> None:
         """Something about the loop that its owner should know; each once, in a warning when the look is over."""

@@ -15,7 +15,10 @@ class Unseen(RuntimeError):
 
 def told(error: BaseException) -> str:
     """An error in one line; what is said by ourselves needs no name."""
-    message = " ".join(str(error).split())[:500]
+    try:
+        message = " ".join(str(error).split())[:500]
+    except Exception:  # an error that cannot be shown must not become one of the loop
+        message = "(it cannot be shown)"
     ours = type(error).__module__.partition(".")[0] == PACKAGE
     return message if ours else f"{type(error).__name__}: {message}"
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from .conventions import Conventions, Lesson, alike
+from .notices import told
 from .rows import Rows, rows_that_fit
 from .sources import SECONDS, Unreadable, read
 
@@ -101,7 +102,7 @@ class Reals:
         except Unreadable:
             raise
         except Exception as error:  # the user's data set, in a way that the loop may never use
-            raise Unreadable(f"reading it raised {type(error).__name__}: {error}") from error
+            raise Unreadable(f"reading it raised {told(error)}") from error
         if len(columns[0]) < FEWEST_READ:
             raise Unreadable(f"{len(columns[0])} samples of it could be read in {SECONDS:g} seconds")
         x = columns[0].reshape(-1, *conventions.shape).float().to(given.device)

@@ -33,9 +33,10 @@ def read(source: Any, size: int, stream: torch.Generator) -> list[Tensor]:
     read: list[list[Tensor]] = []
     rows, until = 0, time.monotonic() + SECONDS
     for batch in _batches(source, stream, until):
-        read.append(_columns(batch, size))
-        rows += len(read[-1][0])
-        if rows >= rows_that_fit(read[-1]) or time.monotonic() > until:
+        if not _empty(batch):
+            read.append(_columns(batch, size))
+            rows += len(read[-1][0])
+        if (rows and rows >= rows_that_fit(read[-1])) or time.monotonic() > until:
             break
     if not rows:
         raise Unreadable("it is empty")
@@ -56,6 +57,12 @@ def _batches(source: Any, stream: torch.Generator, until: float) -> Iterator[Any
         yield from _collated(source.dataset, _sampled(source, stream), collate, until)
     else:
         raise Unreadable(f"a {type(source).__name__} cannot be read without taking samples from the loop")
+
+
+def _empty(batch: Any) -> bool:
+    """Whether a batch has tensors, and none of them a row."""
+    tensors = tensors_in(batch)
+    return bool(tensors) and all(len_of(tensor) == 0 for tensor in tensors)
 
 
 def _columns(batch: Any, size: int) -> list[Tensor]:

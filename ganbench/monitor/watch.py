@@ -83,6 +83,8 @@ class Watch:
         if module is not seen_at(self._generator) or not tensors:  # a shallow copy shares its hooks
             return
         n = len_of(next((tensor for tensor in tensors if tensor.ndim > 1), tensors[0]))
+        if n == 0:  # an empty batch teaches nothing
+            return
         kept = rows_kept([tensor for tensor in tensors if len_of(tensor) == n], n)
         made = Made(
             Call.of(self._networks[0], args, kwargs, n),
@@ -101,6 +103,8 @@ class Watch:
         if module is not seen_at(self._discriminator) or not tensors:
             return
         n = len_of(next((tensor for tensor in tensors if tensor.ndim > 1 and tensor.is_floating_point()), tensors[0]))
+        if n == 0:
+            return
         call = Call.of(self._networks[1], args, kwargs, n)
         leaves = tree_flatten((args, kwargs))[0]
         made, link, slot, output = self._linked(leaves)

@@ -26,12 +26,20 @@ def follow(monitor, gan, steps=40, **how):
         ({"budget": 0}, "budget is 0"),
         ({"budget": -5}, "budget is -5"),
         ({"budget": 2.5}, "budget is 2.5"),
+        ({"budget": torch.tensor([[5], [5]])}, r"budget is tensor\(\[\[5\], \[5\]\]\)"),
         ({"generator": "g"}, "generator is a str"),
         ({"discriminator": lambda x: x}, "discriminator is a function"),
         ({"average": 0.99}, "average is a float"),
         ({"discriminator": "generator"}, "the same module"),
         ({"average": "generator"}, "the copy that is averaged"),
         ({"diagnoses": ["mode-colapse"]}, "did you mean 'mode-collapse'"),
+        ({"diagnoses": "mode-collapse"}, r"diagnoses is 'mode-collapse'; give a list of names, \['mode-collapse'\]"),
+        ({"diagnoses": "mode-colapse"}, "give a list of names; did you mean 'mode-collapse'"),
+        ({"diagnoses": 3}, "diagnoses is of type int; give a list of names; valid: divergence, .*mode-collapse"),
+        ({"diagnoses": ["divergence", 3]}, "diagnoses holds something of type int; give a list of names; valid: dive"),
+        ({"logits": 3}, "logits is of type int; hand over a function"),
+        ({"on_finding": "print"}, "on_finding is of type str; hand over a function"),
+        ({"scaler": 1024.0}, "scaler is of type float; hand over the loop's GradScaler"),
     ],
 )
 def test_a_request_that_makes_no_sense_is_refused_in_one_line(gan, change, said):
@@ -108,6 +116,17 @@ def test_an_error_in_a_hook_is_no_error_of_the_loop(gan, heard, monkeypatch):
     assert monitor.muted is not None and len(heard()) == 1
 
 
+def test_an_error_that_cannot_be_shown_is_no_error_of_the_loop(gan, heard):
+    class Unshown(Exception):
+        def __str__(self):
+            raise RuntimeError("nothing to say")
+
+    monitor = ganbench.Monitor(gan.g, gan.d, real=gan.real, budget=40, diagnoses=[])
+    monitor._diagnoses["faulty"] = Faulty(Unshown())
+    follow(monitor, gan)
+    assert "Unshown" in monitor.muted and len(heard()) == 1
+
+
 def test_a_wish_to_stop_is_not_held_up(gan):
     monitor = ganbench.Monitor(gan.g, gan.d, real=gan.real, budget=40, diagnoses=[])
     monitor._diagnoses["faulty"] = Faulty(KeyboardInterrupt())
@@ -140,6 +159,54 @@ def test_where_warnings_are_errors_the_training_still_goes_on(gan, caplog):
     assert len(caplog.messages) == 2
 
 
+@pytest.mark.parametrize("empty", [{0}, {0, 1, 2}, {9}, {3, 8, 9, 10}])
+def test_an_empty_batch_is_passed_over(empty, gan, heard):
+    monitor = ganbench.Monitor(gan.g, gan.d, real=gan.real, budget=40)
+    for i in range(40):
+        gan.batch = 0 if i in empty else 32
+        gan.step()
+        monitor.step()
+    assert monitor.muted is None and heard() == []
+    assert list(monitor.history().columns["step"]) == [10, 20, 30, 40]
+
+
+def test_a_loop_whose_batches_are_all_empty_is_said_to_show_no_sample(gan, heard):
+    gan.batch = 0
+    monitor = ganbench.Monitor(gan.g, gan.d, real=gan.real, budget=40)
+    follow(monitor, gan)
+    assert "not been called on any sample" in monitor.muted and len(heard()) == 1
+
+
+class Unreadable:
+    """A data set that says in two lines why it cannot be read."""
+
+    def __len__(self):
+        return 100
+
+    def __getitem__(self, i):
+        raise OSError("no such file:\n  a.png")
+
+
+def test_every_note_is_one_line(gan, heard):
+    monitor = ganbench.Monitor(gan.g, gan.d, real=Unreadable(), budget=40)
+    follow(monitor, gan)
+    (note,) = monitor.notes
+    assert "reading it raised OSError: no such file: a.png; real samples are those" in note
+    assert "\n" not in note and len(heard()) == 1 and monitor.muted is None
+
+
+def test_what_is_true_again_at_a_later_look_is_said_once(gan, heard):
+    """A discriminator that ends in a sigmoid at every other look."""
+    looks = []
+    gan.d.register_forward_hook(lambda module, args, out: out if len(looks) % 2 else out.sigmoid())
+    monitor = ganbench.Monitor(gan.g, gan.d, real=gan.real, budget=100, diagnoses=[])
+    read = monitor._view._notice
+    monitor._view._notice = lambda: (looks.append(monitor._view._logits.probabilities), read())[0]
+    follow(monitor, gan, 100)
+    assert len(monitor.history().columns["step"]) == 10 and {True, False} == set(looks)
+    assert len(monitor.notes) == len(heard()) == 1
+
+
 def test_a_budget_may_be_exceeded_or_never_reached(gan):
     monitor = ganbench.Monitor(gan.g, gan.d, real=gan.real, budget=20)
     follow(monitor, gan, 60)
@@ -148,7 +215,7 @@ def test_a_budget_may_be_exceeded_or_never_reached(gan):
         follow(monitor, gan, 49)
     assert monitor.muted is None and not gan.g._forward_hooks
     follow(monitor, gan, 60)
-    assert monitor.history().columns == {}
+    assert list(monitor.history().columns["step"]) == []
 
 
 @pytest.mark.parametrize("budget", [1, 2, 7])
@@ -160,7 +227,9 @@ def test_a_short_budget_is_observed_at_its_end(gan, budget):
 
 def test_before_the_first_observation_there_is_an_empty_history(gan):
     monitor = ganbench.Monitor(gan.g, gan.d, real=gan.real, budget=20)
-    assert monitor.history().columns == {} and monitor.findings == () and monitor.should_stop is False
+    (step,) = monitor.history().columns.values()
+    assert step.dtype.kind == "i" and len(step) == len(monitor.history().columns["step"]) == 0
+    assert monitor.findings == () and monitor.should_stop is False
 
 
 @pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])  # noqa: S301

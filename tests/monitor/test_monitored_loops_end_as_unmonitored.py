@@ -137,6 +137,20 @@ def plain(run):
     run.leave(stream)
 
 
+def batches_that_are_empty_at_first(run):
+    g, d, real = mlp(LATENT, 2), mlp(2, 1), ring()
+    monitor, optimizer_g, optimizer_d = run.watch(g, d, real=[real[:0], real]), adam(g), adam(d)
+    for i in range(STEPS):
+        n = 0 if i < 3 or i == 9 else BATCH
+        fake = g(latents(n))
+        loss_d = turn(
+            optimizer_d, softplus(-d(real[torch.randint(512, (n,))])).sum() + softplus(d(fake.detach())).sum()
+        )
+        loss_g = turn(optimizer_g, softplus(-d(fake)).sum())
+        monitor.step(loss_d, loss_g)
+    run.leave(g, d, optimizer_g, optimizer_d)
+
+
 class Noisy(Dataset):
     """Draws from streams of its own and from the global ones."""
 
@@ -457,6 +471,7 @@ WATCHED = [
     plain,
     a_data_set_that_draws,
     an_iterator_that_ends,
+    batches_that_are_empty_at_first,
     labels_by_position,
     labels_by_keyword_one_hot,
     copies_on_the_way,

@@ -200,6 +200,7 @@ def loaders(x):
         "loader": DataLoader(TensorDataset(labels, x), 16, shuffle=True),
         "persistent": DataLoader(TensorDataset(x), 16, num_workers=1, persistent_workers=True),
         "batches": list(x.split(50)),
+        "batches, some empty": [x[:0], *x.split(50), x[:0]],
         "dicts": [{"name": ["a"] * len(part), "image": part} for part in x.split(50)],
     }
 
@@ -222,6 +223,7 @@ def test_real_samples_are_read_from(kind, gan, heard):
         "generator": (x for x in []),
         "stream": DataLoader(Stream()),
         "empty": DataLoader(TensorDataset(torch.zeros(0, 2)), 4),
+        "empty batches": [torch.zeros(0, 2)] * 3,
         "other shape": torch.zeros(100, 3),
         "other range": torch.full((100, 2), 7.0),
         "text": ["a", "b"],
