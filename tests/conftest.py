@@ -1,4 +1,4 @@
-"""Trials made the way a suite makes them, small enough for tests."""
+"""Trials made the way a suite makes them, small enough for tests, and the command line called in this process."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch comes: tests run side by side, one on each core
 
+import json
+import sys
+import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +20,7 @@ from small_suites import MLP, RING, suite_table, trials_of
 import ganbench
 from ganbench import catalog as catalogs
 from ganbench.catalog import Catalog
+from ganbench.cli import main
 from ganbench.records import Trial, TrialResult
 
 
@@ -70,3 +75,64 @@ def plugin_file(tmp_path: Path) -> Callable[[str], tuple[str, ...]]:
         return (str(path),)
 
     return write
+
+
+@dataclass
+class Said:
+    """What a command said and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def first_line(self) -> str:
+        return self.err.splitlines()[0]
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+    @property
+    def findings(self) -> dict[str, Any]:
+        """Of `diagnose --json`, by diagnosis."""
+        return {row["diagnosis"]: row for row in self.json}
+
+    @property
+    def finding(self) -> Any:
+        (row,) = self.json
+        return row
+
+
+@pytest.fixture(scope="session")
+def exit_code() -> Callable[..., int]:
+    """Call `ganbench ARGUMENTS` in this process, with a `MonkeyPatch` to do it by."""
+
+    def call(patch: pytest.MonkeyPatch, *arguments: object) -> int:
+        patch.setattr(warnings, "showwarning", warnings.showwarning)  # which the command line replaces
+        patch.setattr(sys, "argv", ["ganbench", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        return int(end.value.code or 0)
+
+    return call
+
+
+@pytest.fixture
+def say(monkeypatch, capsys, exit_code) -> Callable[..., Said]:
+    """Call `ganbench ARGUMENTS` where the test is."""
+
+    def call(*arguments: object) -> Said:
+        capsys.readouterr()
+        code = exit_code(monkeypatch, *arguments)
+        said = capsys.readouterr()
+        return Said(code, said.out, said.err)
+
+    return call
+
+
+@pytest.fixture
+def say_here(say, monkeypatch, tmp_path) -> Callable[..., Said]:
+    """Call `ganbench ARGUMENTS` in `tmp_path`."""
+    monkeypatch.chdir(tmp_path)
+    return say

@@ -11,6 +11,7 @@ import click
 from .. import catalog as catalogs
 from ..diagnosis import diagnose
 from ..diagnosis.again import diagnosed_again
+from ..errors import RequestError
 from ..plugins import local_files
 from ..records import ComponentRef, Finding, History, Trial
 from ..store import Store, Unreadable
@@ -43,6 +44,8 @@ def command(path: Path, as_json: bool, patterns: tuple[str, ...]) -> int:
         rows, n, notes = _of_logs(path, patterns)
     for note in notes:
         click.echo(f"ganbench: {note}", err=True)
+    if not n:
+        raise RequestError(f"{path}: none of its trials can be diagnosed")
     if as_json:
         import msgspec
 
@@ -65,6 +68,10 @@ def _is_run(path: Path) -> bool:
 
 def _of_run(store: Store) -> tuple[Rows, int, list[str]]:
     results, damaged = store.results()
+    if not results:
+        more = f" and {len(damaged) - 1} more" if len(damaged) > 1 else ""
+        why = f"left out: {damaged[0]}{more}" if damaged else "none is finished; `ganbench run` again goes on with it"
+        raise RequestError(f"{store.folder} holds a run without any trial to diagnose: {why}")
     notes = [f"left out: {note}" for note in damaged]
     catalog = catalogs.load(local_files(Path.cwd()))  # never what a stored trial names: that would run its code
     rows: Rows = []
@@ -78,7 +85,8 @@ def _of_run(store: Store) -> tuple[Rows, int, list[str]]:
         try:
             findings, missing = diagnosed_again(store, result, catalog)
         except Unreadable as error:
-            notes.append(f"left out: {error}")
+            if result.status not in UNENDED:  # of those nothing may have been observed: how they ended is said
+                notes.append(f"left out: {error}")
         except Exception as error:  # one trial's diagnosis costs no other
             notes.append(f"left out: {trial.id}: {type(error).__name__}: {error}")
         else:

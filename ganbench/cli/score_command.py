@@ -29,7 +29,7 @@ def command(folder: Path, output: Path | None) -> int:
     made = score.score(folder, catalog)
     try:
         files = score.write(made, output)
-        if not (folder / dataset.RUNS).is_file():
+        if not dataset.is_begun(folder):
             dataset.write(made.recordings, folder / "recordings")
             click.echo(f"recordings: {folder / 'recordings'}")
     except OSError as error:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -44,11 +45,22 @@ class Gathering:
         if self._counter is None:
             self._counter = StepCounter([*names, *columns])
             self.unit = self._counter.unit
+        counted = self._counter.counted
         steps = self._counter.steps(n, columns)
+        if self._counter.counted and not counted:
+            for found in self._series.values():
+                found.put_at(0.0)  # its rows were numbered for want of a step
         self.rows += n
         for raw, (positions, values) in columns.items():
             if self.wants(raw):
                 self.add(raw, steps[positions], values)
+
+    def tell_twins(self, names: Sequence[str]) -> None:
+        """Note which of the columns' names stand more than once: the first of each is read."""
+        twins = [printable(name) for name, count in Counter(filter(None, names)).items() if count > 1]
+        note = f"several columns are called {listed(twins)}: the first is read"
+        if twins and note not in self.notes:
+            self.notes.append(note)
 
     def wants(self, raw: str) -> bool:
         """Whether a column is kept, now and from now on; one that counts steps is no series."""
@@ -69,6 +81,8 @@ class Gathering:
 
     def finish(self) -> Log:
         """The log. Raises NothingToRead where no column is one that we know."""
+        if self._counter and not self._counter.counted:
+            self.unit = "row"
         gathered = {raw: found for raw, found in self._series.items() if found.count}
         placed, spare = _placed(gathered)
         series = {name: gathered[raw].series() for name, raw in placed.items()}
@@ -108,7 +122,9 @@ class Gathering:
             more = f" and {back.times_back - 3} times more" if back.times_back > 3 else ""
             yield f"the log starts again ({self.unit} goes back {places}{more}): what was written later counts"
         if self.unit == "row":
-            yield "no column counts steps: rows are counted instead"
+            silent = self._counter.column if self._counter else None
+            why = f"column {printable(silent)!r} never holds a number" if silent else "no column counts steps"
+            yield f"{why}: rows are counted instead"
 
 
 def _placed(gathered: Mapping[str, Gathered]) -> tuple[dict[str, str], list[str]]:

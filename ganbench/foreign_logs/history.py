@@ -12,7 +12,7 @@ MOST_ROWS = 50_000
 
 
 def to_history(log: Log) -> History:
-    """The series as columns over all steps, NaN where nothing was logged; the last step as the budget.
+    """The series as columns over all steps, NaN where nothing was logged; the last step as the budget, at least 1.
 
     Where a loss breaks for good the history has a Breakdown, without a layer: a log does not know it.
     """
@@ -25,7 +25,7 @@ def to_history(log: Log) -> History:
         there = steps[at] == series.steps
         column[at[there]] = series.values[there]  # of several at one step the last
         columns.setdefault(name, column)
-    return History(columns, int(steps[-1]), _breakdown(log))
+    return History(columns, max(1, int(steps[-1])), _breakdown(log))
 
 
 def _breakdown(log: Log) -> Breakdown | None:

@@ -52,7 +52,9 @@ def read_parquet(path: Path, name: str) -> Log:
     try:
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=20_000):
-                columns = {field.name: _numbers(batch.column(i)) for i, field in enumerate(batch.schema)}
+                names = batch.schema.names
+                gathering.tell_twins(names)
+                columns = {raw: _numbers(batch.column(names.index(raw))) for raw in names}
                 kept = {raw: column for raw, column in columns.items() if column is not None}
                 gathering.add_rows(batch.num_rows, kept, kept)
     except (OSError, pa.ArrowException) as error:

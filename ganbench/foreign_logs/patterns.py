@@ -19,7 +19,10 @@ EXAMPLE = r"--pattern 'step (?P<step>\d+).* loss_d (?P<loss_d>\S+).* loss_g (?P<
 
 
 def compiled(patterns: Sequence[str]) -> list[re.Pattern[str]]:
-    """The patterns; raises RequestError for one that is none, or names nothing that is known."""
+    """The patterns; raises RequestError for one that is none or names nothing known, or where none names a signal.
+
+    One that counts steps alone serves beside one that names a signal: a row without a step has that of the row before.
+    """
     made = []
     for text in patterns:
         try:
@@ -28,11 +31,17 @@ def compiled(patterns: Sequence[str]) -> list[re.Pattern[str]]:
             raise RequestError(f"--pattern {text!r} is no regular expression: {error}; as in {EXAMPLE}") from None
         if not pattern.groupindex:
             raise RequestError(f"--pattern {text!r} has no named group; as in {EXAMPLE}")
-        if not any(our_name(group) for group in pattern.groupindex):
-            group = next(iter(pattern.groupindex))
-            hint = did_you_mean(group, [*KNOWN, *(unit for unit, _ in COUNTERS)])
-            raise RequestError(f"--pattern {text!r} names no signal that ganbench knows, but {group!r}; {hint}")
+        unknown = [group for group in pattern.groupindex if not unit_of(group)]
+        if unknown and not any(our_name(group) for group in unknown):
+            hint = did_you_mean(unknown[0], [*KNOWN, *(unit for unit, _ in COUNTERS)])
+            raise RequestError(f"--pattern {text!r} names no signal that ganbench knows, but {unknown[0]!r}; {hint}")
         made.append(pattern)
+    if made and not any(our_name(group) for pattern in made for group in pattern.groupindex):
+        group = next(iter(made[0].groupindex))
+        raise RequestError(
+            f"--pattern {made[0].pattern!r} reads {group!r} alone, which counts steps; "
+            f"name a signal too, such as loss_d, loss_g or fid, as in {EXAMPLE}"
+        )
     return made
 
 

@@ -44,6 +44,7 @@ class StepCounter:
         self.unit = chosen or "row"
         self.column = there[chosen] if chosen else None
         self.epoch = there.get("epoch") if chosen in COUNT_WITHIN_AN_EPOCH else None
+        self.counted = False  # whether that column has held a number yet
         self._rows = 0
         self._last = {"step": 0.0, "epoch": 0.0}
         self._offsets: dict[float, float] = {}  # what is added to steps that begin anew with each epoch
@@ -54,9 +55,11 @@ class StepCounter:
     def steps(self, n: int, columns: Mapping[str, tuple[Array, Array]]) -> Array:
         """The steps (n,) of the next n rows; `columns` holds the positions and values of what was logged in them.
 
-        A row without a step has that of the row before it.
+        A row without a step has that of the row before it. As long as none has had one, rows are counted.
         """
-        if self.column is None:
+        if self.column is not None and not self.counted and self.column in columns:
+            self.counted = bool(np.isfinite(columns[self.column][1]).any())
+        if self.column is None or not self.counted:
             self._rows += n
             return np.arange(self._rows - n + 1, self._rows + 1, dtype=float)
         counted = self._filled("step", n, columns.get(self.column))

@@ -83,7 +83,8 @@ def _names_columns(row: Sequence[str], delimiter: str | None) -> bool:
     """Whether a row may be a header. One column alone is taken for one only where a comma might have stood."""
     filled = [cell.strip() for cell in row if cell.strip(' "#')]
     enough = len(filled) > 1 or (len(filled) == 1 and delimiter == ",")
-    return enough and len(set(filled)) == len(filled) and not any(number(cell) is not None for cell in filled)
+    differ = len(set(filled)) > 1 or len(filled) == 1  # a rule such as `=== ===` names nothing
+    return enough and differ and not any(number(cell) is not None for cell in filled)
 
 
 def _numeric(rows: Sequence[Sequence[str]]) -> bool:
@@ -111,7 +112,8 @@ def _names(header: Sequence[str], path: Path) -> list[str]:
 
 
 def _take(gathering: Gathering, names: Sequence[str], rows: Rows) -> None:
-    """Hand rows on as columns of numbers."""
+    """Hand rows on as columns of numbers; of several with one name the first."""
+    gathering.tell_twins(names)
     columns: dict[str, tuple[Array, Array]] = {}
     shortest = min(map(len, rows))
     for column, raw in enumerate(names):

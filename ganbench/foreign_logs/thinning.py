@@ -54,6 +54,12 @@ class Gathered:
         if self._n_waiting + len(self._held) > 2 * CAPACITY:
             self._thin()
 
+    def put_at(self, step: float) -> None:
+        """Put all that was taken so far at one step."""
+        for rows in (self._held, *self._waiting):
+            rows[:, 1] = step
+        self._last_step = step
+
     def _thin(self) -> None:
         self._held, self._waiting, self._n_waiting = np.concatenate([self._held, *self._waiting]), [], 0
         regular = np.count_nonzero(self._held[:, 0] % self._stride == 0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,37 +11,60 @@ import pandas as pd
 
 from ..errors import RequestError
 from ..records import Breakdown, History
+from ..store import write_atomically
 from ..zoo.truth.labels import FAILURES, Labels
 from .recording import Recording
+from .soundness import Table, check_histories, check_runs, check_states
 
 RUNS, STATES, HISTORIES = "runs.parquet", "states.parquet", "histories.parquet"
 PLACE = ["broke_at", "broke_player", "broke_layer", "broke_what"]
 
 
 def write(recordings: Sequence[Recording], folder: Path) -> None:
-    """Write the tables and the datasheet into `folder`."""
+    """Write the tables and the datasheet into `folder`, in place of older ones.
+
+    Without the table of runs there are no recordings: it goes first and comes last, so that a folder whose writing was
+    interrupted is never taken for whole, nor for a mixture of old and new.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     runs = pd.DataFrame([_run(recording) for recording in recordings])
     states = pd.DataFrame([row for recording in recordings for row in _states(recording)])
     histories = pd.concat([_history(recording) for recording in recordings], ignore_index=True)
-    for name, table in ((RUNS, runs), (STATES, states), (HISTORIES, histories)):
-        table.to_parquet(folder / name, index=False, compression="zstd")
-    shutil.copyfile(Path(__file__).with_name("datasheet.md"), folder / "README.md")
+    tables = ((STATES, states), (HISTORIES, histories), (RUNS, runs))
+    contents = {name: table.to_parquet(None, index=False, compression="zstd") for name, table in tables}
+    (folder / RUNS).unlink(missing_ok=True)
+    write_atomically(folder / "README.md", Path(__file__).with_name("datasheet.md").read_bytes())
+    for name, content in contents.items():
+        write_atomically(folder / name, content)
+
+
+def is_begun(folder: Path) -> bool:
+    """Whether there are tables in `folder`, whole or not."""
+    return any((folder / name).is_file() for name in (RUNS, STATES, HISTORIES))
 
 
 def read(folder: Path) -> list[Recording]:
     """The recordings in `folder`. Raises RequestError naming the file that is missing or is not as it was written."""
     try:
-        runs, states, histories = (pd.read_parquet(folder / name) for name in (RUNS, STATES, HISTORIES))
-        if runs.empty:
-            raise ValueError(f"{RUNS} has no rows")
-        if not all(states[failure].dtype == bool for failure in FAILURES):
-            raise ValueError(f"{STATES} holds something else than truth values")
-        by_run, state_of = (dict(iter(table.groupby("run", sort=False))) for table in (histories, states))
-        return [_recording(row, by_run[row["run"]], state_of[row["run"]]) for _, row in runs.iterrows()]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        why = f"{error} is missing" if isinstance(error, KeyError) else error
-        raise RequestError(f"{folder} holds no recordings that can be read: {why}") from error
+        runs, states, histories = (_table(folder, name) for name in (RUNS, STATES, HISTORIES))
+        check_runs(runs)
+        check_states(states, runs.rows["run"])
+        check_histories(histories, runs.rows["run"])
+    except ValueError as error:
+        raise RequestError(f"{folder} holds no recordings that can be read: {error}") from error
+    by_run, state_of = (dict(iter(table.rows.groupby("run", sort=False))) for table in (histories, states))
+    return [_recording(row, by_run[row["run"]], state_of[row["run"]]) for _, row in runs.rows.iterrows()]
+
+
+def _table(folder: Path, name: str) -> Table:
+    """Raises ValueError for a file that is gone or damaged."""
+    try:
+        return Table(name, pd.read_parquet(folder / name))
+    except FileNotFoundError:
+        why = "writing them was interrupted, or it was lost: `ganbench score` of the run writes them anew"
+        raise ValueError(f"there is no {name} in it ({why})") from None
+    except (OSError, ValueError, TypeError, KeyError, OverflowError) as error:
+        raise ValueError(f"{name}: {error}") from error
 
 
 def _run(recording: Recording) -> dict[str, object]:
@@ -86,14 +108,12 @@ def _history(recording: Recording) -> pd.DataFrame:
 
 def _recording(run: Any, rows: pd.DataFrame, states: pd.DataFrame) -> Recording:
     measured = rows.drop(columns="run").dropna(axis="columns", how="all")
-    columns = {name: measured[name].to_numpy(float) for name in measured.columns}
+    columns = {name: measured[name].to_numpy(float, na_value=np.nan) for name in measured.columns}
     columns["step"] = rows["step"].to_numpy(np.int64)
     broken = None
     if pd.notna(run["broke_at"]):
         broken = Breakdown(int(run["broke_at"]), *(run[name] for name in PLACE[1:]))
     end = frozenset(run["ended_with"].split(";")) - {""}
-    if unknown := end - {*FAILURES}:
-        raise ValueError(f"{RUNS}: {run['run']} ended with {min(unknown)!r}, which is no failure")
     state = {
         float(row["fraction"]): frozenset(failure for failure in FAILURES if row[failure])
         for _, row in states.iterrows()

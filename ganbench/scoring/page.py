@@ -11,15 +11,13 @@ import pandas as pd
 PARTS = ("held-out", "development")  # what counts first
 
 
-def write_page(
-    score: pd.DataFrame, verdicts: pd.DataFrame, stopping: pd.DataFrame, confusion: pd.DataFrame, folder: Path
-) -> Path:
-    """Write `index.html` into `folder`."""
+def page(score: pd.DataFrame, verdicts: pd.DataFrame, stopping: pd.DataFrame, confusion: pd.DataFrame) -> str:
+    """The page as HTML."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["number"] = _number
-    page = environment.get_template("page.html.jinja").render(
+    return environment.get_template("page.html.jinja").render(
         parts=[part for part in PARTS if part in set(score["part"])],
         aurocs=_aurocs(score),
         fractions=sorted(score["fraction"].unique()),
@@ -29,9 +27,6 @@ def write_page(
         confusion=confusion.to_dict("records"),
         labels=list(confusion.columns[1:]),
     )
-    path = folder / "index.html"
-    path.write_text(page, encoding="utf-8")
-    return path
 
 
 def _aurocs(score: pd.DataFrame) -> dict[Any, list[dict[str, Any]]]:

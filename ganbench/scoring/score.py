@@ -10,11 +10,11 @@ import pandas as pd
 
 from ..catalog import Catalog
 from ..errors import RequestError
-from ..store import Store
+from ..store import Store, write_atomically
 from . import dataset, tables
 from .diagnosers import OWN, diagnosers
 from .judging import judge
-from .page import write_page
+from .page import page
 from .reading import recordings_of
 from .recording import Recording
 
@@ -51,7 +51,7 @@ def score(folder: Path, catalog: Catalog) -> Scoring:
 
 def read(folder: Path) -> tuple[list[Recording], list[str]]:
     """Recordings from a run's folder, or from a folder of recordings, and notes on what was left out."""
-    if (folder / dataset.RUNS).is_file():
+    if dataset.is_begun(folder):
         return dataset.read(folder), []
     if not folder.is_dir():
         raise RequestError(f"there is no folder {folder}")
@@ -61,8 +61,9 @@ def read(folder: Path) -> tuple[list[Recording], list[str]]:
 def write(scoring: Scoring, folder: Path) -> list[Path]:
     """Write score.csv, verdicts.csv, stopping.csv, confusion.csv and index.html into `folder`; the page first."""
     folder.mkdir(parents=True, exist_ok=True)
-    files = [write_page(scoring.score, scoring.verdicts, scoring.stopping, scoring.confusion, folder)]
+    contents = {"index.html": page(scoring.score, scoring.verdicts, scoring.stopping, scoring.confusion)}
     for name in ("score", "verdicts", "stopping", "confusion"):
-        files.append(folder / f"{name}.csv")
-        getattr(scoring, name).to_csv(files[-1], index=False)
-    return files
+        contents[f"{name}.csv"] = getattr(scoring, name).to_csv(index=False, lineterminator="\n")
+    for name, text in contents.items():
+        write_atomically(folder / name, text.encode("utf-8", "backslashreplace"))
+    return [folder / name for name in contents]

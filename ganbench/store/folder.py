@@ -100,7 +100,7 @@ class Store:
 
     def results(self, ids: Sequence[str] | None = None) -> tuple[list[TrialResult], list[str]]:
         """The stored results among `ids` (those that suite.json lists), in that order, and what cannot be read."""
-        wanted = self.facts().get("trials", []) if ids is None else ids
+        wanted = self._listed() if ids is None else ids
         read, damaged = [], []
         for trial_id in wanted:
             if self.has(trial_id):
@@ -110,11 +110,18 @@ class Store:
                     damaged.append(str(error))
         return read, damaged
 
+    def _listed(self) -> list[str]:
+        """The trials that suite.json lists. Raises RequestError where it holds no list of names."""
+        try:
+            return msgspec.convert(self.facts().get("trials", []), list[str])
+        except msgspec.ValidationError as error:
+            raise RequestError(f"{self.folder / 'suite.json'}: 'trials' is no list of trial ids: {error}") from None
+
     def _read_json(self, name: str) -> dict[str, Any]:
         path = self.folder / name
         try:
             return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
         except FileNotFoundError:
             raise RequestError(f"{self.folder} holds no run: there is no {name} in it") from None
-        except (OSError, msgspec.MsgspecError) as error:
+        except (OSError, msgspec.MsgspecError, RecursionError) as error:
             raise RequestError(f"{path} cannot be read: {error}") from None

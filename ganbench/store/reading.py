@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from ..records import Breakdown, Finding, History, Score, Trial, TrialResult
 from .writing import Facts
+
+MOST_STEPS = 2**53  # beyond it a float counts no more
 
 
 class Unreadable(Exception):
@@ -21,7 +24,7 @@ class Unreadable(Exception):
 class _Facts:
     """What history.parquet says beside its columns."""
 
-    steps: int
+    steps: Annotated[int, msgspec.Meta(ge=1)]
     breakdown: Breakdown | None
 
 
@@ -38,20 +41,65 @@ def read_result(folder: Path) -> TrialResult:
 
 
 def read_history(folder: Path) -> History:
-    """A stored history. Raises Unreadable."""
+    """A stored history: columns of numbers, `step` among them, which never goes back.
+
+    Raises Unreadable for one that is gone, damaged, of another program, or in which nothing was observed.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     path = folder / "history.parquet"
     try:
-        table = pq.read_table(path)
-        facts = msgspec.json.decode((table.schema.metadata or {})[b"ganbench"], type=_Facts)
-        columns = {name: table.column(name).to_numpy() for name in table.column_names}
+        with pq.ParquetFile(path) as file:
+            table = file.read()
+        facts = _history_facts(table)
+        return History(_history_columns(table), facts.steps, facts.breakdown)
     except FileNotFoundError as error:
         raise Unreadable(f"{path}: there is no such file") from error
-    except (OSError, KeyError, pa.ArrowException, msgspec.MsgspecError) as error:
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise Unreadable(f"{path}: {error}") from error
-    return History(columns, facts.steps, facts.breakdown)
+
+
+def _history_facts(table: Any) -> _Facts:
+    """What is stored beside the columns. Raises ValueError where that is nothing of ganbench's."""
+    stored = (table.schema.metadata or {}).get(b"ganbench")
+    if stored is None:
+        raise ValueError("it is no history of ganbench: its schema has no metadata 'ganbench' (steps and breakdown)")
+    try:
+        return msgspec.json.decode(stored, type=_Facts)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise ValueError(f"its metadata 'ganbench' is not as it was written: {error}") from error
+
+
+def _history_columns(table: Any) -> dict[str, Any]:
+    """The columns by name, nulls as NaN. Raises ValueError for what no diagnosis can read."""
+    import pyarrow as pa
+
+    names = table.column_names
+    if not table.num_rows:
+        raise ValueError("it has no rows: nothing was observed")
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise ValueError(f"it has several columns called {twice[0]!r}")
+    if "step" not in names:
+        raise ValueError(f"it has no column 'step' among its {len(names)} columns")
+    for field in table.schema:
+        if not (pa.types.is_integer(field.type) or pa.types.is_floating(field.type)):
+            raise ValueError(f"column {field.name!r} holds no numbers but {field.type}")
+    columns = {name: table.column(name).to_numpy() for name in names}
+    columns["step"] = _steps(columns["step"])
+    return columns
+
+
+def _steps(column: Any) -> Any:
+    """Steps as integers. Raises ValueError where they count nothing, or go back."""
+    import numpy as np
+
+    counts = np.isfinite(column) & (column == np.trunc(column)) & (column >= 0) & (column < MOST_STEPS)
+    if not counts.all():
+        raise ValueError(f"column 'step' holds {column[~counts][0]}, which is no count of steps")
+    if (back := np.flatnonzero(column[1:] < column[:-1])).size:
+        raise ValueError(f"column 'step' goes back from {column[back[0]]:.0f} to {column[back[0] + 1]:.0f}")
+    return column.astype(np.int64, copy=False)
 
 
 def _scores(path: Path) -> list[Score]:
@@ -66,5 +114,5 @@ def _scores(path: Path) -> list[Score]:
 def _decode(path: Path, type_: Any) -> Any:
     try:
         return msgspec.json.decode(path.read_bytes(), type=type_)
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, msgspec.MsgspecError, RecursionError) as error:
         raise Unreadable(f"{path}: {error}") from error

@@ -17,10 +17,16 @@ SCORE_FIELDS = [f.name for f in fields(Score)]
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Readers see the old file or the new one, never a part."""
+    """Readers see the old file or the new one, never a part. An OSError names `path`; nothing of it stays behind."""
     hidden = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
-    hidden.write_bytes(content)
-    hidden.replace(path)
+    try:
+        hidden.write_bytes(content)
+        hidden.replace(path)
+    except BaseException as error:
+        hidden.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            error.filename, error.filename2 = str(path), None
+        raise
 
 
 def write_trial(folder: Path, result: TrialResult) -> None:

@@ -1,18 +1,12 @@
-"""The command line called in this process, in a folder of its own."""
+"""The command line called in a folder of its own, and a small suite for it."""
 
 from __future__ import annotations
 
-import json
-import sys
-import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-from ganbench.cli import main
 
 SUITE = """
 metrics = ["modes"]
@@ -31,37 +25,10 @@ discriminator = { name = "mlp", width = 16 }
 """
 
 
-@dataclass
-class Said:
-    """What a command said and how it ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def first_line(self) -> str:
-        return self.err.splitlines()[0]
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
 @pytest.fixture
-def ganbench(monkeypatch, capsys, tmp_path) -> Callable[..., Said]:
+def ganbench(say_here) -> Callable[..., Any]:
     """Call `ganbench ARGUMENTS` in `tmp_path`."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
-
-    def call(*arguments: str) -> Said:
-        monkeypatch.setattr(sys, "argv", ["ganbench", *arguments])
-        with pytest.raises(SystemExit) as end:
-            main()
-        said = capsys.readouterr()
-        return Said(int(end.value.code or 0), said.out, said.err)
-
-    return call
+    return say_here
 
 
 @pytest.fixture

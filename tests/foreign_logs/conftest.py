@@ -2,52 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import sys
-import warnings
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ganbench.cli import main
-
-
-@dataclass
-class Said:
-    """What the command said and how it ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def findings(self) -> dict[str, Any]:
-        """By diagnosis."""
-        return {row["diagnosis"]: row for row in json.loads(self.out)}
-
-    @property
-    def finding(self) -> Any:
-        (row,) = json.loads(self.out)
-        return row
-
 
 @pytest.fixture
-def diagnose(monkeypatch, capsys) -> Callable[..., Said]:
+def diagnose(say) -> Callable[..., Any]:
     """Call `ganbench diagnose ARGUMENTS --json`."""
-    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
-
-    def call(*arguments: object, as_json: bool = True) -> Said:
-        given = [*map(str, arguments), *(["--json"] if as_json else [])]
-        monkeypatch.setattr(sys, "argv", ["ganbench", "diagnose", *given])
-        with pytest.raises(SystemExit) as end:
-            main()
-        said = capsys.readouterr()
-        return Said(int(end.value.code or 0), said.out, said.err)
-
-    return call
+    return lambda *arguments, as_json=True: say("diagnose", *arguments, *(["--json"] if as_json else []))
 
 
 @pytest.fixture

@@ -9,12 +9,15 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ganbench import RequestError
 from ganbench.foreign_logs import Log, read, to_history, verdicts, what_was_read
+from ganbench.foreign_logs.row_by_row import ROWS
 from ganbench.foreign_logs.thinning import CAPACITY, Gathered
 
 STEPS = range(0, 1000, 10)
@@ -62,6 +65,54 @@ def test_without_a_step_column_rows_are_counted_and_that_is_said(write_csv):
     log = log_of(write_csv(d_loss=[0.5] * 30))
     assert list(log.series["loss_d"].steps) == list(range(1, 31)) and log.unit == "row"
     assert "no column counts steps: rows are counted instead" in log.notes
+
+
+@pytest.mark.parametrize("step", ["nan", "inf", "-inf", "", "soon"])
+def test_where_the_step_column_never_holds_a_number_rows_are_counted_and_that_is_said_once(write_csv, diagnose, step):
+    path = write_csv(step=[step] * 30, loss_d=[0.5 + i / 100 for i in range(30)], loss_g=[0.7] * 30)
+    log = log_of(path)
+    assert list(log.series["loss_d"].steps) == list(range(1, 31)) and log.unit == "row"
+    said = diagnose(path)
+    assert said.code == 0 and "arning" not in said.err  # of numpy's, which a user can do nothing about
+    assert said.err.count("column 'step' never holds a number: rows are counted instead") == 1
+
+
+def test_rows_before_the_first_step_stand_at_its_beginning_however_many_they_are(tmp_path):
+    path = tmp_path / "log.jsonl"
+    rows = ['{"step": NaN, "d_loss": 1}'] * (ROWS + 3) + [f'{{"step": {i}, "d_loss": 0.5}}' for i in range(1, 40)]
+    path.write_text("\n".join(rows))
+    log = log_of(path)
+    assert log.unit == "step" and not log.notes
+    series = log.series["loss_d"]
+    assert (series.steps[series.values == 1] == 0).all() and list(series.steps[series.values == 0.5]) == [*range(1, 40)]
+
+
+def test_a_log_of_one_moment_is_diagnosed_without_a_word_from_numpy(write_csv, diagnose):
+    path = write_csv(step=[0] * 30, loss_d=[0.5] * 30, loss_g=[0.7] * 30)
+    said = diagnose(path)
+    assert said.code == 0 and "arning" not in said.err
+    assert to_history(log_of(path)).steps == 1
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_of_columns_with_one_name_the_first_is_read_and_that_is_said_once(tmp_path, diagnose, kind):
+    path = tmp_path / f"log.{kind}"
+    if kind == "csv":
+        lines = ["step,loss_d,loss_d,loss_g", *(f"{i},0.5,3,0.7" for i in range(30))]
+        path.write_text("\n".join(lines))
+    else:
+        columns = [pa.array(range(30)), *(pa.array([value] * 30) for value in (0.5, 3.0, 0.7))]
+        pq.write_table(pa.Table.from_arrays(columns, ["step", "loss_d", "loss_d", "loss_g"]), path)
+    log = log_of(path)
+    assert set(log.series["loss_d"].values) == {0.5} and set(log.series["loss_g"].values) == {0.7}
+    said = diagnose(path)
+    assert said.code == 0 and said.err.count("several columns are called loss_d: the first is read") == 1
+
+
+def test_a_rule_above_a_table_is_no_header(tmp_path):
+    path = tmp_path / "log.txt"
+    path.write_text("\n".join(["==== ====", "step loss_d", *(f"{i} 0.5" for i in range(30))]))
+    assert log_of(path).recognised == ("loss_d",)
 
 
 def test_epochs_that_are_fractions_stay_apart(write_csv):
@@ -163,6 +214,15 @@ def test_what_is_no_log_is_said_in_one_line(tmp_path, diagnose, name):
         (
             ["text.log", "--pattern", "(?P<los_d>.)"],
             "names no signal that ganbench knows, but 'los_d'; did you mean 'loss_d'?",
+        ),
+        (
+            ["text.log", "--pattern", r"(?P<step>\d+) (?P<los_d>\S+)"],
+            "names no signal that ganbench knows, but 'los_d'; did you mean 'loss_d'?",
+        ),
+        (
+            ["text.log", "--pattern", r"(?P<step>\d+)"],
+            "reads 'step' alone, which counts steps; name a signal too, such as loss_d, loss_g or fid, "
+            r"as in --pattern 'step (?P<step>\d+).* loss_d (?P<loss_d>\S+)",
         ),
         (["text.log", "--pattern", "(?P<loss_d>zzz)"], "the pattern is found in none of its lines"),
         (["text.log", "--pattern", "(?P<loss_d>[a-z]+)"], "none of its rows is a signal"),

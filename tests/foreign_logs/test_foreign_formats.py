@@ -240,6 +240,40 @@ def test_several_patterns_read_several_kinds_of_line(tmp_path, diagnose):
     assert said.finding["summary"].startswith("fid was best at iteration 0 (10) and is now 4.0 times worse")
 
 
+def test_steps_may_stand_on_lines_of_their_own_with_a_pattern_of_their_own(tmp_path, diagnose):
+    path = tmp_path / "train.log"
+    path.write_text("\n".join(f"=== iteration {i * 10}\nD=0.6 G={'nan' if i > 6 else 0.8}" for i in range(20)))
+    patterns = [r"iteration (?P<iter>\d+)", r"D=(?P<loss_d>\S+) G=(?P<loss_g>\S+)"]
+    said = diagnose(path, *(word for pattern in patterns for word in ("--pattern", pattern)))
+    assert (said.finding["diagnosis"], said.finding["onset_step"]) == ("divergence", 70)
+
+
+def test_of_a_history_alone_it_is_said_which_finding_follows_from_which(say_here, tmp_path):
+    (tmp_path / "ganbench_plugins.py").write_text('''
+import ganbench
+
+class Root:
+    """Always found."""
+    def diagnose(self, history):
+        yield ganbench.Finding("root", "now", "failure", 0.9, 1, "said", {}, "")
+
+class Twig:
+    """Always found, and may follow from the root."""
+    follows = ("root",)
+    def diagnose(self, history):
+        yield ganbench.Finding("twig", "now", "failure", 0.8, 1, "said too", {}, "")
+
+@ganbench.hookimpl
+def ganbench_diagnoses():
+    yield ganbench.Component("root", Root)
+    yield ganbench.Component("twig", Twig)
+''')
+    shutil.copy(RECORDINGS / "healthy-points" / "history.parquet", tmp_path)
+    found = say_here("diagnose", "history.parquet", "--json").findings
+    assert found["twig"]["cause"] == "root" and found["root"]["cause"] == ""
+    assert "  said too\n  follows from: root\n" in say_here("diagnose", "history.parquet").out
+
+
 @pytest.mark.parametrize("failure", ["divergence", "mode-collapse", "overpowering-discriminator", "weak-discriminator"])
 def test_our_own_histories_are_diagnosed_one_or_a_folder_of_them(failure, diagnose, tmp_path):
     said = diagnose(RECORDINGS / failure / "history.parquet")

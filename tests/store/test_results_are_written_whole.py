@@ -6,13 +6,16 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from ganbench import RequestError
 from ganbench.records import Artifacts, Breakdown, Evidence, Finding, History, Score, TrialResult
-from ganbench.store import Store, Unreadable, read_history
+from ganbench.store import Store, Unreadable, read_history, write_atomically
 
 
 @pytest.fixture
@@ -84,6 +87,88 @@ def test_a_damaged_history_is_named(tmp_path, result):
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(Unreadable, match=r"history\.parquet"):
         read_history(path.parent)
+
+
+SOUND = {"step": [10, 20], "loss_d": [0.1, 0.2]}
+FACTS = b'{"steps": 20, "breakdown": null}'
+
+
+@pytest.mark.parametrize(
+    ("columns", "metadata", "said"),
+    [
+        (SOUND, None, "it is no history of ganbench: its schema has no metadata 'ganbench'"),
+        (SOUND, {"pandas": "{}"}, "it is no history of ganbench"),
+        (SOUND, {"ganbench": b"{}"}, "metadata 'ganbench' is not as it was written: Object missing required field"),
+        (SOUND, {"ganbench": b"[]"}, "Expected `object`, got `array`"),
+        (SOUND, {"ganbench": b"7"}, "Expected `object`, got `int`"),
+        (SOUND, {"ganbench": b"version 3"}, "JSON is malformed"),
+        (SOUND, {"ganbench": b'{"steps": 0, "breakdown": null}'}, "Expected `int` >= 1 - at `$.steps`"),
+        (SOUND, {"ganbench": b'{"steps": 20, "breakdown": []}'}, "at `$.breakdown`"),
+        ({"loss_d": [0.1, 0.2]}, {"ganbench": FACTS}, "it has no column 'step'"),
+        ({"step": pa.array([], pa.int64())}, {"ganbench": FACTS}, "it has no rows: nothing was observed"),
+        ({}, {"ganbench": FACTS}, "it has no rows: nothing was observed"),
+        (SOUND | {"loss_d": ["a", "b"]}, {"ganbench": FACTS}, "column 'loss_d' holds no numbers but string"),
+        (SOUND | {"step": ["10", "20"]}, {"ganbench": FACTS}, "column 'step' holds no numbers but string"),
+        (SOUND | {"step": [10.5, 20.0]}, {"ganbench": FACTS}, "column 'step' holds 10.5, which is no count of steps"),
+        (SOUND | {"step": [10, None]}, {"ganbench": FACTS}, "column 'step' holds nan"),
+        (SOUND | {"step": [10.0, float("inf")]}, {"ganbench": FACTS}, "column 'step' holds inf"),
+        (SOUND | {"step": [20, 10]}, {"ganbench": FACTS}, "column 'step' goes back from 20 to 10"),
+    ],
+)
+def test_a_history_that_no_diagnosis_could_read_says_what_is_wrong_with_it(tmp_path, columns, metadata, said):
+    table = pa.table(columns).replace_schema_metadata(metadata)
+    pq.write_table(table, tmp_path / "history.parquet")
+    with pytest.raises(Unreadable) as raised:
+        read_history(tmp_path)
+    assert str(raised.value).startswith(f"{tmp_path / 'history.parquet'}: ") and said in str(raised.value)
+
+
+def test_a_history_with_two_columns_of_one_name_is_refused(tmp_path):
+    table = pa.Table.from_arrays([pa.array([1]), pa.array([0.1]), pa.array([0.2])], ["step", "loss_d", "loss_d"])
+    pq.write_table(table.replace_schema_metadata({"ganbench": FACTS}), tmp_path / "history.parquet")
+    with pytest.raises(Unreadable, match="several columns called 'loss_d'"):
+        read_history(tmp_path)
+
+
+def test_a_history_whose_gaps_are_nulls_reads_them_as_nan(tmp_path):
+    table = pa.table({"step": [1.0, 2.0], "loss_d": [0.5, None]}).replace_schema_metadata({"ganbench": FACTS})
+    pq.write_table(table, tmp_path / "history.parquet")
+    history = read_history(tmp_path)
+    assert history.columns["step"].dtype == np.int64
+    np.testing.assert_array_equal(history.columns["loss_d"], [0.5, np.nan])
+
+
+@pytest.mark.parametrize(
+    ("trials", "said"),
+    [
+        ("5", "Expected `array`, got `int`"),
+        ("null", "Expected `array`, got `null`"),
+        ('"all"', "Expected `array`, got `str`"),
+        ('{"a": 1}', "Expected `array`, got `object`"),
+        ('["a", 3]', "Expected `str`, got `int` - at `$[1]`"),
+    ],
+)
+def test_a_run_whose_list_of_trials_is_none_is_one_clear_line(tmp_path, trials, said):
+    (tmp_path / "suite.json").write_text(f'{{"suite": "s", "trials": {trials}}}')
+    with pytest.raises(RequestError) as raised:
+        Store(tmp_path).results()
+    assert str(raised.value) == f"{tmp_path / 'suite.json'}: 'trials' is no list of trial ids: {said}"
+
+
+def test_a_file_that_cannot_be_written_leaves_the_old_one_and_no_draft_and_is_named(tmp_path, monkeypatch):
+    path = tmp_path / "suite.json"
+    write_atomically(path, b"old")
+    write = Path.write_bytes
+
+    def disk_full(draft, content):
+        write(draft, content[:1])
+        raise OSError(28, "No space left on device", str(draft))
+
+    monkeypatch.setattr(Path, "write_bytes", disk_full)
+    with pytest.raises(OSError, match="No space left") as raised:
+        write_atomically(path, b"new")
+    assert raised.value.filename == str(path)
+    assert [file.name for file in tmp_path.iterdir()] == ["suite.json"] and path.read_bytes() == b"old"
 
 
 def test_leftovers_of_a_killed_writer_are_swept_and_never_read(tmp_path, result):

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import shutil
-import sys
-import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
-
-from ganbench.cli import main
 
 PLUGINS = '''
 import math
@@ -69,36 +65,15 @@ discriminator = { name = "mlp", width = 8 }
 """
 
 
-@dataclass
-class Said:
-    """What a command said and how it ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def first_line(self) -> str:
-        return self.err.splitlines()[0]
-
-
-def command(monkeypatch, *arguments: str) -> int:
-    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
-    monkeypatch.setattr(sys, "argv", ["ganbench", *arguments])
-    with pytest.raises(SystemExit) as end:
-        main()
-    return int(end.value.code or 0)
-
-
 @pytest.fixture(scope="module")
-def made(tmp_path_factory) -> Path:
+def made(tmp_path_factory, exit_code) -> Path:
     """The folder of the run, `out`, beside its suite and its plugins."""
     folder = tmp_path_factory.mktemp("made")
     (folder / "ganbench_plugins.py").write_text(PLUGINS)
     (folder / "mine.toml").write_text(SUITE)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        assert command(patch, "run", "--suite", "mine.toml", "--output", "out", "--executor", "inline") == 0
+        assert exit_code(patch, "run", "--suite", "mine.toml", "--output", "out", "--executor", "inline") == 0
     return folder
 
 
@@ -110,15 +85,6 @@ def run(made, tmp_path) -> Path:
 
 
 @pytest.fixture
-def treat(monkeypatch, capsys, tmp_path) -> Callable[..., Said]:
-    """Call `ganbench treat ARGUMENTS` in `tmp_path`, trials one after the other."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: object) -> Said:
-        capsys.readouterr()
-        words = [str(word) for word in arguments]
-        code = command(monkeypatch, "treat", *words, *([] if "--executor" in words else ["--executor", "inline"]))
-        said = capsys.readouterr()
-        return Said(code, said.out, said.err)
-
-    return call
+def treat(say_here) -> Callable[..., Any]:
+    """Call `ganbench treat ARGUMENTS` in `tmp_path`, trials one after the other unless told otherwise."""
+    return lambda *words: say_here("treat", *words, *([] if "--executor" in words else ["--executor", "inline"]))

@@ -144,3 +144,28 @@ def test_a_run_whose_plugins_are_elsewhere_names_the_file_to_bring(run, made, tr
     assert "made with ganbench_plugins.py" in said.first_line
     assert "cannot be made again: no diagnosis is called 'broken-down'" in said.first_line
     assert not (run / "treat").exists()
+
+
+def test_plugins_of_the_folder_it_is_run_in_reach_worker_processes(run, treat):
+    said = treat(run, "--limit", 1, "--healthy", 0, "--verify", 0, "--executor", "processes", "--workers", 1)
+    assert said.code == 0, said.err
+    made = [json.loads(path.read_text()) for path in (run / "treat").glob("trials/*/result.json")]
+    assert all(facts["origins"]["diagnosis broken-down"].startswith("ganbench_plugins.py ") for facts in made)
+    assert len(made) == 2 and not any(facts["status"] == "error" for facts in made)
+
+
+@pytest.mark.parametrize("executor", ["inline", "processes"])
+def test_a_plugin_file_that_a_stored_trial_names_is_never_run(run, treat, tmp_path, executor):
+    marker, evil = tmp_path / "marker", tmp_path / "elsewhere" / "evil.py"
+    evil.parent.mkdir()
+    here = (tmp_path / "ganbench_plugins.py").read_text()
+    evil.write_text(f"from pathlib import Path\nPath({str(marker)!r}).touch()\n{here}")
+    for path in run.glob("trials/*/trial.json"):
+        stored = json.loads(path.read_text())
+        path.write_text(json.dumps(stored | {"plugin_files": [str(evil)]}))
+    workers = ["--workers", 1] if executor == "processes" else []
+    said = treat(run, "--limit", 1, "--healthy", 0, "--verify", 1, "--executor", executor, *workers)
+    assert said.code == 0, said.err
+    assert len(list((run / "treat").glob("trials/*/result.json"))) == 3 and not marker.exists()
+    (tmp_path / "ganbench_plugins.py").unlink()
+    assert treat(run).code == 2 and not marker.exists()
