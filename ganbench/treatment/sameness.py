@@ -21,7 +21,7 @@ def difference(then: Store, before: TrialResult, now: Store, after: TrialResult)
     if (before.status, before.steps) != (after.status, after.steps):
         return f"{before.status} after {before.steps} steps then, {after.status} after {after.steps} now"
     old, new = (read_history(s.trials / r.trial.id).columns for s, r in ((then, before), (now, after)))
-    rows, rows_now = (len(columns.get("step", ())) for columns in (old, new))  # no columns: broken before any look
+    rows, rows_now = len(old["step"]), len(new["step"])
     if rows != rows_now:
         return f"{rows} observations then, {rows_now} now"
     parted = {}
