@@ -98,7 +98,7 @@ class Monitor:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What the newest observation has found, the surest failures first."""
+        """What was found at the newest probe, or when the numbers broke, the surest failures first."""
         return self._findings
 
     @property
@@ -195,7 +195,7 @@ class Monitor:
             self._next = self._steps + 1
 
     def _look(self, timetable: Timetable, loss_d: Tensor | float | None, loss_g: Tensor | float | None) -> None:
-        """One observation, and what diagnoses make of it."""
+        """One observation and, at a probe, what diagnoses make of it: how often they are right was measured there."""
         self._watch.disarm()
         if not self._watch.window.gradients:
             timetable.watch_longer()
@@ -206,11 +206,13 @@ class Monitor:
                     self._view.set_budget(self.budget * timetable.batch_size)
                     self._unmeasured = False
                 losses = [_mean(loss, self._view.device) for loss in (loss_d, loss_g)]
-                row = self._observer.observe(self._steps, *losses, probe=timetable.probed(self._steps))
+                probed = timetable.probed(self._steps)
+                row = self._observer.observe(self._steps, *losses, probe=probed)
                 if broken(row):
                     self._observer.breakdown = place(self._steps, self._networks)
-                self._findings = diagnose(self._diagnoses, self.history())
-                self._should_stop = any(f.severity == "failure" and f.confidence >= SURE for f in self._findings)
+                if probed or broken(row):
+                    self._findings = diagnose(self._diagnoses, self.history())
+                    self._should_stop = any(f.severity == "failure" and f.confidence >= SURE for f in self._findings)
         self._plan(timetable)
         if self._due == NEVER and not self._reals.enough:
             raise Unseen("too few real samples were found; hand over real=, a loader, a data set or a tensor")

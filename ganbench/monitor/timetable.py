@@ -8,6 +8,7 @@ from ..observation import Schedule
 from ..records import ComponentRef, Evaluation, Training
 
 NEVER = -1
+OBSERVATIONS = 40  # as many as in the failure zoo, on which diagnoses were fitted
 LONGEST = 16  # steps before an observation from which calls are watched, at most
 
 
@@ -19,7 +20,8 @@ class Timetable:
 
     def __init__(self, budget: int, batch_size: int) -> None:
         unnamed = ComponentRef("unknown")
-        schedule = Schedule.of(Training(budget, batch_size, unnamed, unnamed), Evaluation((), at=()))
+        training = Training(budget, batch_size, unnamed, unnamed, observations=OBSERVATIONS)
+        schedule = Schedule.of(training, Evaluation((), at=()))
         self._observe = sorted(schedule.observe)
         self._probe = schedule.probe
         self.batch_size = batch_size

@@ -328,6 +328,17 @@ def test_probes_stand_at_their_fractions_of_the_budget(gan):
     assert {20, 50, 100, 150, 200} <= set(probed.tolist())
 
 
+def test_diagnoses_are_made_at_probes_where_they_were_measured(gan, monkeypatch):
+    monitor = ganbench.Monitor(gan.g, gan.d, real=gan.real, budget=400)
+    diagnosed = []
+    monkeypatch.setattr("ganbench.monitor.monitor.diagnose", lambda *_: diagnosed.append(monitor._steps) or ())
+    for _ in range(400):
+        gan.step()
+        monitor.step()
+    assert diagnosed == [20, 40, 100, 200, 300, 400]
+    assert len(monitor.history().columns["step"]) == 20
+
+
 def test_real_samples_under_a_penalty_are_met_and_interpolations_are_not(gan):
     """R1 and R2 want gradients of every sample; WGAN-GP of samples between the two."""
     for between in (False, True):
