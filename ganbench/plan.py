@@ -32,16 +32,16 @@ def unfold(
 ) -> list[Trial]:
     """Every trial of a suite: data sets × methods × seeds, in the suite's order.
 
-    `specs` describes each data set by its label. Raises RequestError for a component, option or missing part that
-    no trial could be made from.
+    `specs` describes each data set by its label; one that is not described is left out. Raises RequestError for a
+    component, option or missing part that no trial could be made from.
     """
     metrics = tuple(catalog.check("metric", ref, f"{suite.source}: metrics") for ref in suite.metrics)
     _check_once(metrics, f"{suite.source}: metrics")
     evaluation = Evaluation(metrics, suite.at, suite.samples)
     diagnoses = _diagnoses(suite, catalog)
     trials = []
-    for label, dataset in suite.datasets.items():
-        spec = specs[label]
+    for label, spec in specs.items():
+        dataset = suite.datasets[label]
         for method, entry in suite.methods.items():
             if not any(fnmatchcase(method, pattern) for pattern in dataset.methods):
                 continue
@@ -95,18 +95,24 @@ def select(trials: Iterable[Trial], only: Sequence[str]) -> list[Trial]:
 
     Raises RequestError for a key that is none, and where nothing matches.
     """
-    globs: dict[str, list[str]] = {}
+    keys = []
     for condition in only:
-        key, sign, glob = condition.partition("=")
+        key, sign, _ = condition.partition("=")
         if key not in _KEYS or not sign:
             raise RequestError(f"--only {condition}: give KEY=GLOB; {did_you_mean(key, _KEYS)}")
-        globs.setdefault(key, []).append(glob)
+        keys.append(key)
     trials = list(trials)
-    chosen = [t for t in trials if all(any(fnmatchcase(_KEYS[k](t), g) for g in gs) for k, gs in globs.items())]
+    chosen = [t for t in trials if all(chooses(only, key, _KEYS[key](t)) for key in keys)]
     if not chosen:
-        values = {key: sorted({_KEYS[key](t) for t in trials}) for key in globs}
+        values = {key: sorted({_KEYS[key](t) for t in trials}) for key in keys}
         raise RequestError(f"--only {' '.join(only)}: no trial matches; there are {values}")
     return chosen
+
+
+def chooses(only: Sequence[str], key: str, value: str) -> bool:
+    """Whether conditions KEY=GLOB leave in what has this value of `key`."""
+    globs = [glob for name, _, glob in (condition.partition("=") for condition in only) if name == key]
+    return not globs or any(fnmatchcase(value, glob) for glob in globs)
 
 
 def regularizer_names(trial: Trial) -> str:

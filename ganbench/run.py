@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,6 +52,7 @@ class Prepared:
     executor: Any
     reports: Sequence[ComponentRef]
     store: Store
+    unplanned: Sequence[str] = ()  # stored trials of data sets that are not here, and that nobody asked for
 
 
 @dataclass(frozen=True)
@@ -78,12 +79,14 @@ def prepare(request: Request) -> Prepared:
     executor = _executor(suite, request, catalog)
     wanted_reports = reports.checked(suite.reports, catalog, suite.source)
     device = resolve_device(request.device)
-    planned = plan.unfold(suite, catalog, describe_data(suite, catalog), device, files)
+    specs = describe_data(suite, catalog, request.only)
+    planned = plan.unfold(suite, catalog, specs, device, files)
+    unplanned = _stored_of(suite.datasets.keys() - specs.keys(), store)
     chosen = plan.select(planned, request.only)
     kept, notes = ([], []) if request.fresh else still_standing(chosen, store, catalog)
     done = {result.trial.id for result in kept}
     todo = [trial for trial in chosen if trial.id not in done]
-    return Prepared(suite, catalog, planned, todo, kept, notes, executor, wanted_reports, store)
+    return Prepared(suite, catalog, planned, todo, kept, notes, executor, wanted_reports, store, unplanned)
 
 
 def carry_out(prepared: Prepared, command: str = "") -> Outcome:
@@ -93,7 +96,7 @@ def carry_out(prepared: Prepared, command: str = "") -> Outcome:
         "suite": prepared.suite.name,
         "summary": prepared.suite.summary,
         "source": prepared.suite.source,
-        "trials": [trial.id for trial in prepared.planned],
+        "trials": [*(trial.id for trial in prepared.planned), *prepared.unplanned],
     }
     with store.claimed(facts, _environment(prepared, command)):
         emit(RunStarted(prepared.suite.name, len(todo), len(prepared.kept), str(store.folder)))
@@ -192,8 +195,11 @@ def _executor(suite: Suite, request: Request, catalog: Catalog) -> Any:
     return catalog.build("executor", catalog.check("executor", ref, "executor"))
 
 
-def describe_data(suite: Suite, catalog: Catalog) -> dict[str, DataSpec]:
-    """What each data set looks like. Raises RequestError for one that is not there or takes no such options."""
+def describe_data(suite: Suite, catalog: Catalog, only: Sequence[str] = ()) -> dict[str, DataSpec]:
+    """What each data set looks like. Raises RequestError for one that is not there or takes no such options.
+
+    One that is not there and that the conditions of `only` leave out is not described.
+    """
     specs = {}
     for label, entry in suite.datasets.items():
         where = f"{suite.source}: data set {label!r}"
@@ -204,10 +210,20 @@ def describe_data(suite: Suite, catalog: Catalog) -> dict[str, DataSpec]:
         try:
             specs[label] = catalog.build("dataset", ref).spec
         except (OSError, ValueError) as error:
-            raise RequestError(f"{where}: {error}") from error
+            if plan.chooses(only, "dataset", label):
+                raise RequestError(f"{where}: {error}") from error
+            del specs[label]
         except (Exception, SystemExit):
             continue  # its own fault: its trials fail with it, and no others
     return specs
+
+
+def _stored_of(datasets: Set[str], store: Store) -> list[str]:
+    """The trials of these data sets that the folder's last run lists: they stay listed."""
+    if not datasets or not store.begun:
+        return []
+    results, _ = store.results()
+    return [result.trial.id for result in results if result.trial.dataset in datasets]
 
 
 def still_standing(chosen: Sequence[Trial], store: Store, catalog: Catalog) -> tuple[list[TrialResult], list[str]]:

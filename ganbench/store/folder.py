@@ -27,6 +27,11 @@ class Store:
         self.trials = folder / "trials"
         self.report = folder / "report"
 
+    @property
+    def begun(self) -> bool:
+        """Whether there is a run in it, whatever came of it."""
+        return (self.folder / "suite.json").exists()
+
     def check(self, suite: str) -> None:
         """Raises RequestError if the folder is no place for a run of `suite`. Writes nothing."""
         try:
@@ -35,7 +40,7 @@ class Store:
             raise RequestError(f"output {self.folder} is a file; give a folder with --output") from None
         except OSError as error:
             raise RequestError(f"output {self.folder} cannot be read: {error.strerror}") from None
-        owner = self.facts().get("suite") if (self.folder / "suite.json").exists() else None
+        owner = self.facts().get("suite") if self.begun else None
         if owner is not None and owner != suite:
             raise RequestError(f"output {self.folder} belongs to suite {owner!r}, not {suite!r}; give another --output")
         # Hidden files are what a run killed at its very beginning leaves.

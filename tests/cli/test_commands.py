@@ -70,6 +70,39 @@ def test_a_second_run_keeps_what_is_done_and_only_more_seeds_are_new(ganbench, w
     assert all(p.stat().st_mtime_ns > stamp for p, stamp in stamps.items())
 
 
+MOVING = """
+from pathlib import Path
+import ganbench, torch
+
+class Moving:
+    "Points in a file that comes and goes."
+    spec = ganbench.DataSpec("points", (2,))
+    def __init__(self):
+        if not Path("points").exists():
+            raise FileNotFoundError("put the file points here")
+    def training(self):
+        return ganbench.Batch(torch.randn(500, 2, generator=torch.Generator().manual_seed(1)))
+    held_out = training
+
+@ganbench.hookimpl
+def ganbench_datasets():
+    return [ganbench.Component("moving", Moving)]
+"""
+
+
+def test_data_that_is_not_here_is_not_needed_where_it_is_left_out_and_its_results_stay(ganbench, write_suite, tmp_path):
+    (tmp_path / "ganbench_plugins.py").write_text(MOVING)
+    (tmp_path / "points").touch()
+    write_suite("[datasets.moving]\n")
+    inline = ["run", "--suite", "mine.toml", "--output", "out", "--executor", "inline", "--seeds", "1"]
+    assert ganbench(*inline, "--only", "dataset=moving").code == 0
+    (tmp_path / "points").unlink()
+    assert ganbench(*inline).code == 2
+    assert ganbench(*inline, "--only", "dataset=mov*").code == 2
+    assert ganbench(*inline, "--only", "dataset=ring").code == 0
+    assert sorted(pd.read_csv(tmp_path / "out/report/trials.csv").dataset) == ["moving", "ring"]
+
+
 def test_a_dry_run_writes_nothing(ganbench, write_suite, tmp_path):
     write_suite()
     said = ganbench("run", "--suite", "mine.toml", "--dry-run")
