@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,13 +15,12 @@ from .errors import RequestError, did_you_mean
 from .events import Event, RunEnded, RunStarted, TrialEnded
 from .plugins import local_files
 from .records import ComponentRef, DataSpec, Trial, TrialResult
-from .store import Store, Unreadable
+from .standing import FAULTS, still_standing, stored_of
+from .store import Store
 from .suite import Suite, override, read
 
 if TYPE_CHECKING:
     from .comparison import Comparison
-
-FAULTS = ("error", "timeout")  # trials that are tried again by the next run
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ def prepare(request: Request) -> Prepared:
     device = resolve_device(request.device)
     specs = describe_data(suite, catalog, request.only)
     planned = plan.unfold(suite, catalog, specs, device, files)
-    unplanned = _stored_of(suite.datasets.keys() - specs.keys(), store)
+    unplanned = stored_of(suite.datasets.keys() - specs.keys(), store)
     chosen = plan.select(planned, request.only)
     kept, notes = ([], []) if request.fresh else still_standing(chosen, store, catalog)
     done = {result.trial.id for result in kept}
@@ -216,38 +215,3 @@ def describe_data(suite: Suite, catalog: Catalog, only: Sequence[str] = ()) -> d
         except (Exception, SystemExit):
             continue  # its own fault: its trials fail with it, and no others
     return specs
-
-
-def _stored_of(datasets: Set[str], store: Store) -> list[str]:
-    """The trials of these data sets that the folder's last run lists: they stay listed."""
-    if not datasets or not store.begun:
-        return []
-    results, _ = store.results()
-    return [result.trial.id for result in results if result.trial.dataset in datasets]
-
-
-def still_standing(chosen: Sequence[Trial], store: Store, catalog: Catalog) -> tuple[list[TrialResult], list[str]]:
-    """The stored results that stand, and a note for each one that has to be made again."""
-    kept, notes = [], []
-    for trial in chosen:
-        if not store.has(trial.id):
-            continue
-        try:
-            result = store.read(trial.id)
-        except Unreadable as error:
-            notes.append(f"{trial.id} is made again: it cannot be read ({error})")
-            continue
-        if result.status in FAULTS:
-            notes.append(f"{trial.id} is tried again: it ended in {result.status}")
-        elif result.origins and dict(result.origins) != dict(catalog.origins(trial)):
-            notes.append(f"{trial.id} is made again: {_difference(result.origins, catalog.origins(trial))}")
-        else:
-            kept.append(result)
-    return kept, notes
-
-
-def _difference(old: Any, new: Any) -> str:
-    changed = [
-        f"{part} was made by {old.get(part)}, now {origin}" for part, origin in new.items() if old.get(part) != origin
-    ]
-    return "; ".join(changed) or "its components have changed"

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from ..errors import RequestError
 from ..records import Trial
-from ..run import Prepared, still_standing
+from ..run import Prepared
+from ..standing import still_standing
 from ..store import Unreadable
 from ..suite import Suite
 from .cases import Case
