@@ -166,6 +166,15 @@ def test_seeds_of_a_recipe_are_in_one_part():
     assert of_all == {"development", "held-out"}
 
 
+def test_runs_on_other_data_than_the_zoos_are_all_held_out():
+    parts = {
+        recording("r", fails=False, level=0, recipe=f"{family}/x", dataset=data).part
+        for family in ("healthy", "weak", "collapse", "oscillation")
+        for data in ("spiral", "mnist", "mnist/few")
+    }
+    assert parts == {"held-out"}
+
+
 def test_recordings_are_a_data_set_that_reads_back_the_same(tmp_path):
     broken = recording("broken", fails=False, level=np.nan, status="diverged")
     dataset.write([*RUNS, broken], tmp_path)
