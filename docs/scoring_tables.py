@@ -8,26 +8,40 @@ import pandas as pd
 
 HERE = Path(__file__).parent
 PAGE = HERE / "scoring.md"
-SCORES = HERE.parent / "results" / "reference" / "failures"
-BEGIN, END = "<!-- figures -->", "<!-- end -->"
+REFERENCE = HERE.parent / "results" / "reference"
+SCORES, ELSEWHERE = REFERENCE / "failures", REFERENCE / "elsewhere"
+END = "<!-- end -->"
 QUESTIONS = {"now": "State", "end": "Forecast"}
 
 
-def figures() -> str:
-    """The tables as Markdown, held-out part."""
-    score = pd.read_csv(SCORES / "score" / "score.csv")
-    held_out = score[score["part"] == "held-out"]
-    parts = [_aurocs(held_out[held_out["horizon"] == horizon], title) for horizon, title in QUESTIONS.items()]
-    parts += [_findings(held_out), _verdicts(), _stopping()]
-    if (SCORES / "treat" / "summary.csv").exists():
-        parts.append(_remedies(pd.read_csv(SCORES / "treat" / "summary.csv")))
-    return "\n\n".join(parts)
+def of_the_zoo() -> str:
+    """The zoo's tables as Markdown, held-out part."""
+    remedies = pd.read_csv(SCORES / "treat" / "summary.csv")
+    return "\n\n".join([*_scored(SCORES / "score"), _remedies(remedies)])
+
+
+def of_elsewhere() -> str:
+    """Those of runs that the zoo never saw."""
+    return "\n\n".join(_scored(ELSEWHERE / "score"))
+
+
+SECTIONS = {"<!-- figures -->": of_the_zoo, "<!-- elsewhere -->": of_elsewhere}
 
 
 def written(page: str) -> str:
     """The page with its tables made anew."""
-    before, rest = page.split(BEGIN)
-    return f"{before}{BEGIN}\n{figures()}\n{END}{rest.split(END)[1]}"
+    for begin, tables in SECTIONS.items():
+        before, rest = page.split(begin)
+        page = f"{before}{begin}\n{tables()}\n{END}{rest.partition(END)[2]}"
+    return page
+
+
+def _scored(folder: Path) -> list[str]:
+    score = pd.read_csv(folder / "score.csv")
+    held_out = score[score["part"] == "held-out"]
+    parts = [_aurocs(held_out[held_out["horizon"] == horizon], title) for horizon, title in QUESTIONS.items()]
+    verdicts, stopping = (pd.read_csv(folder / f"{name}.csv") for name in ("verdicts", "stopping"))
+    return [*parts, _findings(held_out), _verdicts(verdicts), _stopping(stopping)]
 
 
 def _aurocs(score: pd.DataFrame, title: str) -> str:
@@ -66,22 +80,27 @@ def _findings(score: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def _verdicts() -> str:
-    table = pd.read_csv(SCORES / "score" / "verdicts.csv")
+def _verdicts(table: pd.DataFrame) -> str:
     macro = table[table["verdict"] == "macro"].pivot(index="diagnoser", columns="part", values="f1")
-    lines = ["**Final verdicts: macro-F1**", "", "| diagnoser | held-out | development |", "|---|---|---|"]
-    lines += [f"| {d} | {_number(r['held-out'])} | {_number(r['development'])} |" for d, r in macro.iterrows()]
+    parts = [part for part in ("held-out", "development") if part in macro]
+    lines = [
+        "**Final verdicts: macro-F1**",
+        "",
+        f"| diagnoser | {' | '.join(parts)} |",
+        "|---" * (len(parts) + 1) + "|",
+    ]
+    lines += [f"| {d} | {' | '.join(_number(r[part]) for part in parts)} |" for d, r in macro.iterrows()]
     return "\n".join(lines)
 
 
-def _stopping() -> str:
-    table = pd.read_csv(SCORES / "score" / "stopping.csv")
+def _stopping(table: pd.DataFrame) -> str:
+    parts = ["held-out", "all"] if "development" in set(table["part"]) else ["all"]
     lines = ["**Stopping at the first sure finding**", ""]
     lines += ["| diagnoser | part | compute of failed runs saved | healthy runs stopped |", "|---|---|---|---|"]
     for row in table[
         table["diagnoser"].isin(["ganbench", "always fail"]) | table["diagnoser"].str.startswith("folk")
     ].itertuples():
-        if row.part != "development":
+        if row.part in parts:
             lines.append(
                 f"| {row.diagnoser} | {row.part} | {row.saved:.0%} of {row.n_failed} | {row.healthy_stopped:.1%} of {row.n_healthy} |"
             )

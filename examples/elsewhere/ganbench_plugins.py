@@ -22,6 +22,7 @@ SLOPE = 0.2  # of leaky rectifiers
 def ganbench_datasets() -> Iterator[ganbench.Component]:
     yield ganbench.Component("spiral", Spiral)
     yield ganbench.Component("polytope", Polytope)
+    yield ganbench.Component("shapes", Shapes)
 
 
 @ganbench.hookimpl
@@ -77,6 +78,54 @@ class Polytope(_Gaussians):
 
     def __init__(self) -> None:
         super().__init__(torch.cat([torch.eye(6), -torch.eye(6)]) * 2, 0.15)
+
+
+class Shapes:
+    """Eight shapes, grey, 16x16, labelled, each anywhere within two pixels of the middle and of a size of its own.
+
+    Three numbers make an image of a class, so that two thousand real ones show what is one and what is not.
+    """
+
+    spec = ganbench.DataSpec("images", (1, 16, 16), value_range=(-1.0, 1.0), classes=8)
+
+    def training(self) -> ganbench.Batch:
+        """(20000, 1, 16, 16) and labels."""
+        return self._draw(20_000, 1)
+
+    def held_out(self) -> ganbench.Batch:
+        """(4000, 1, 16, 16) and labels."""
+        return self._draw(4000, 2)
+
+    @staticmethod
+    def _draw(n: int, seed: int) -> ganbench.Batch:
+        stream = torch.Generator().manual_seed(seed)
+        labels = torch.randint(8, (n,), generator=stream)
+        place, size = 4 * torch.rand(n, 2, 1, 1, generator=stream) - 2, 4 + torch.rand(n, 1, 1, generator=stream)
+        pixel = torch.arange(16) - 7.5
+        x, y = (pixel[None, None, :] - place[:, 0]) / size, (pixel[None, :, None] - place[:, 1]) / size
+        outside = torch.stack([shape(x, y) for shape in _SHAPES])[labels, torch.arange(n)]
+        return ganbench.Batch(torch.tanh(-3 * outside * size).unsqueeze(1), labels)
+
+
+def _bar(x: Tensor, y: Tensor) -> Tensor:
+    return torch.maximum(x.abs() - 1, y.abs() - 0.3)
+
+
+def _cross(x: Tensor, y: Tensor) -> Tensor:
+    return torch.minimum(_bar(x, y), _bar(y, x))
+
+
+# How far outside of a shape of size 1 a point is; negative inside.
+_SHAPES: tuple[Callable[[Tensor, Tensor], Tensor], ...] = (
+    lambda x, y: x.hypot(y) - 1,
+    lambda x, y: (x.hypot(y) - 0.8).abs() - 0.25,
+    lambda x, y: torch.maximum(x.abs(), y.abs()) - 0.85,
+    lambda x, y: x.abs() + y.abs() - 1.1,
+    _bar,
+    lambda x, y: _bar(y, x),
+    _cross,
+    lambda x, y: _cross((x + y) / 2**0.5, (x - y) / 2**0.5),
+)
 
 
 class AverageHinge:

@@ -6,12 +6,13 @@ import importlib.util
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from ganbench import catalog as catalogs
 from ganbench.scoring import score
 
 ROOT = Path(__file__).parents[2]
-REFERENCE = ROOT / "results" / "reference" / "failures"
+REFERENCE = ROOT / "results" / "reference"
 
 
 def test_the_tables_of_the_page_are_those_of_the_committed_scores():
@@ -22,11 +23,12 @@ def test_the_tables_of_the_page_are_those_of_the_committed_scores():
     assert tables.written(page) == page
 
 
-def test_the_committed_scores_are_those_of_the_committed_recordings():
-    made = score.score(REFERENCE / "recordings", catalogs.load())
+@pytest.mark.parametrize("runs", ["failures", "elsewhere"])
+def test_the_committed_scores_are_those_of_the_committed_recordings(runs):
+    made = score.score(REFERENCE / runs / "recordings", catalogs.load())
     mine = {"score": made.score, "verdicts": made.verdicts, "stopping": made.stopping, "confusion": made.confusion}
     for name, table in mine.items():
-        stored = pd.read_csv(REFERENCE / "score" / f"{name}.csv")
+        stored = pd.read_csv(REFERENCE / runs / "score" / f"{name}.csv")
         if "diagnoser" in table:
             table, stored = (t[t["diagnoser"] == "ganbench"].reset_index(drop=True) for t in (table, stored))
         pd.testing.assert_frame_equal(table, stored, check_dtype=False, rtol=1e-6)
