@@ -172,15 +172,13 @@ class History:
 class Samples:
     """What a metric is given: samples to judge, as many held-out real ones at most, and what is known of the data.
 
-    `fake` (N, *shape) and `real` (M, *shape) are float tensors on the CPU. `modes` where the data set states them,
-    `labels` (M,) of the real ones where it has any.
+    `fake` (N, *shape) and `real` (M, *shape) are float tensors on the CPU. `modes` where the data set states them.
     """
 
     fake: Tensor
     real: Tensor
     spec: DataSpec
     modes: Modes | None = None
-    labels: Tensor | None = None
 
 
 @dataclass(frozen=True)

@@ -34,11 +34,11 @@ class Evaluator:
     ) -> None:
         self.n_fake = min(n, len(training))
         stream = torch.Generator().manual_seed(seed)
-        reals = held_out.take(torch.randperm(len(held_out), generator=stream)[:n])
+        reals = held_out.take(torch.randperm(len(held_out), generator=stream)[:n]).x
         stand_ins = training.take(torch.randperm(len(training), generator=stream)[: self.n_fake]).x
         self._metrics = metrics
         self._data, self._modes = data, modes
-        self.reals, self._labels, self._stand_ins = reals.x, reals.labels, stand_ins
+        self.reals, self._stand_ins = reals, stand_ins
         self._floors: dict[str, Mapping[str, float]] = {}
         self.scores: list[Score] = []
 
@@ -69,7 +69,7 @@ class Evaluator:
         return new
 
     def _samples(self, fake: Tensor) -> Samples:
-        return Samples(fake, self.reals, self._data, self._modes, self._labels)
+        return Samples(fake, self.reals, self._data, self._modes)
 
 
 def _direction(better: Direction | Mapping[str, Direction], key: str) -> Direction:
