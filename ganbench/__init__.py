@@ -2,13 +2,24 @@
 
 from typing import TYPE_CHECKING, Any
 
-from .errors import RequestError
-from .events import Event, RunEnded, RunStarted, TrialEnded, TrialProgress, TrialStarted
-from .hookspecs import CONTRACT_VERSION, hookimpl
-from .records import (
+from .contract.components import (
+    Comparison,
+    Dataset,
+    Diagnosis,
+    DiscriminatorFn,
+    Executor,
+    Loss,
+    Metric,
+    Regularizer,
+    Report,
+)
+from .contract.errors import RequestError
+from .contract.events import Event, RunEnded, RunStarted, TrialEnded, TrialProgress, TrialStarted
+from .contract.failures import Failure, Status
+from .contract.hooks import CONTRACT_VERSION, hookimpl
+from .contract.records import (
     Artifacts,
     Batch,
-    Breakdown,
     Component,
     ComponentRef,
     Components,
@@ -20,7 +31,9 @@ from .records import (
     History,
     Horizon,
     Modes,
+    NonFinite,
     Part,
+    Remedy,
     Samples,
     Score,
     Severity,
@@ -29,24 +42,21 @@ from .records import (
     Trial,
     TrialResult,
 )
+from .contract.view import Game, View
 
 if TYPE_CHECKING:
-    from .comparison import Comparison, load
-    from .monitor import Monitor
-    from .observation import input_gradient
-    from .protocols import Judge, View
+    from .monitor.monitor import Monitor
+    from .results.comparison import load
+    from .training.input_gradient import input_gradient
     from .trial import run_trial
 
 __version__ = "0.1.0"
 
 # These need torch or pandas, which are not imported before someone asks for them.
 _LAZY = {
-    "Comparison": "comparison",
-    "Judge": "protocols",
-    "Monitor": "monitor",
-    "View": "protocols",
-    "input_gradient": "observation",
-    "load": "comparison",
+    "Monitor": "monitor.monitor",
+    "input_gradient": "training.input_gradient",
+    "load": "results.comparison",
     "run_trial": "trial",
 }
 
@@ -54,29 +64,40 @@ __all__ = [
     "CONTRACT_VERSION",
     "Artifacts",
     "Batch",
-    "Breakdown",
     "Comparison",
     "Component",
     "ComponentRef",
     "Components",
     "DataSpec",
+    "Dataset",
+    "Diagnosis",
     "Direction",
+    "DiscriminatorFn",
     "Evaluation",
     "Event",
     "Evidence",
+    "Executor",
+    "Failure",
     "Finding",
+    "Game",
     "History",
     "Horizon",
-    "Judge",
+    "Loss",
+    "Metric",
     "Modes",
     "Monitor",
+    "NonFinite",
     "Part",
+    "Regularizer",
+    "Remedy",
+    "Report",
     "RequestError",
     "RunEnded",
     "RunStarted",
     "Samples",
     "Score",
     "Severity",
+    "Status",
     "StopWhen",
     "Training",
     "Trial",

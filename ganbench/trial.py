@@ -11,16 +11,20 @@ from typing import Any
 
 import torch
 
-from . import catalog as catalogs
-from .catalog import Catalog
-from .diagnosis import diagnose, verdicts
-from .evaluation import Evaluator, generate
-from .events import Event, TrialProgress, TrialStarted
-from .observation import Observer, RunView, Schedule
-from .pool import Pool
-from .records import Artifacts, Finding, Score, Trial, TrialResult
-from .seeding import isolated, plant, seed_for, undisturbed
-from .training import GAN, Game, train
+from .contract.components import Dataset, Diagnosis
+from .contract.events import Event, TrialProgress, TrialStarted
+from .contract.failures import Status
+from .contract.records import Artifacts, Finding, Score, Trial, TrialResult
+from .diagnosis.findings import diagnose, verdicts
+from .evaluation.evaluator import Evaluator, generate
+from .observation.observer import Observer
+from .registry.registry import Registry, load_registry
+from .training.data import DeviceDataset
+from .training.game import GAN
+from .training.loop import train
+from .training.schedule import Schedule
+from .training.seeding import deterministic, preserve_rng_state, seed_everything, seed_for
+from .training.view import RunView
 
 KEPT_SAMPLES = 1000  # of the last evaluation, for pictures and for looking at them again
 
@@ -36,27 +40,27 @@ def run_trial(
     emit(TrialStarted(trial))
     device = torch.device(trial.device)
     try:
-        catalog = catalogs.load(trial.plugin_files)  # first: a plugin may set what it likes when it is imported
-        with isolated(device, threads):
+        registry = load_registry(trial.plugin_files)  # first: a plugin may set what it likes when it is imported
+        with deterministic(device, threads):
             used = threads or torch.get_num_threads()
-            result = _carry_out(trial, catalog, device, emit)
+            result = _run_stages(trial, registry, device, emit)
     except (Exception, SystemExit) as error:
-        used, result = threads or torch.get_num_threads(), TrialResult(trial, "error", _reason(error))
+        used, result = threads or torch.get_num_threads(), TrialResult(trial, Status.ERROR, _format_exception(error))
     return replace(result, seconds=time.perf_counter() - began, device=trial.device, threads=used)
 
 
-def _carry_out(trial: Trial, catalog: Catalog, device: torch.device, emit: Callable[[Event], None]) -> TrialResult:
-    plant(seed_for(trial.seed, "data set"))
-    dataset = catalog.build("dataset", trial.components.dataset)
-    if why := catalog.why_skipped(trial):
-        return TrialResult(trial, "skipped", why, origins=catalog.origins(trial))
-    run = LiveTrial.build(trial, dataset, catalog, device)
+def _run_stages(trial: Trial, registry: Registry, device: torch.device, emit: Callable[[Event], None]) -> TrialResult:
+    seed_everything(seed_for(trial.seed, "data set"))
+    dataset = registry.build("dataset", trial.components.dataset)
+    if why := registry.why_skipped(trial):
+        return TrialResult(trial, Status.SKIPPED, why, origins=registry.origins(trial))
+    run = LiveTrial.build(trial, dataset, registry, device)
     _check_networks(run.view, trial)
-    result = replace(_train(run, trial, emit), origins=catalog.origins(trial), scores=tuple(run.evaluator.scores))
+    result = replace(_train(run, trial, emit), origins=registry.origins(trial), scores=tuple(run.evaluator.scores))
     history = run.observer.history()
-    if result.status == "error":  # what there was until then; its samples could be anything
+    if result.status is Status.ERROR:  # what there was until then; its samples could be anything
         return replace(result, artifacts=Artifacts(history))
-    with undisturbed(device):
+    with preserve_rng_state(device):
         findings = diagnose(run.diagnoses, history)
     return replace(
         result,
@@ -75,11 +79,11 @@ def _train(run: LiveTrial, trial: Trial, emit: Callable[[Event], None]) -> Trial
     """Train to whatever end. Metrics and diagnoses may draw random numbers: training does not notice."""
 
     def evaluate(step: int) -> Sequence[Score]:
-        with undisturbed(run.gan.device):
-            return run.evaluator.score(step, run.samples(), run.game)
+        with preserve_rng_state(run.gan.device):
+            return run.evaluator.score(step, run.samples(), run.gan)
 
     def diagnose_so_far() -> Sequence[Finding]:
-        with undisturbed(run.gan.device):
+        with preserve_rng_state(run.gan.device):
             return diagnose(run.diagnoses, run.observer.history())
 
     def progress(step: int, row: Mapping[str, float]) -> None:
@@ -90,7 +94,7 @@ def _train(run: LiveTrial, trial: Trial, emit: Callable[[Event], None]) -> Trial
         ending = train(run.gan, schedule, run.observer, evaluate=evaluate, diagnose=diagnose_so_far, progress=progress)
     except (Exception, SystemExit) as error:
         done = run.gan.steps_done
-        return TrialResult(trial, "error", f"{_reason(error)}, after {done} steps", steps=done)
+        return TrialResult(trial, Status.ERROR, f"{_format_exception(error)}, after {done} steps", steps=done)
     return TrialResult(trial, ending.status, ending.reason, steps=ending.steps, train_seconds=ending.seconds)
 
 
@@ -99,32 +103,31 @@ class LiveTrial:
     """The live objects of a trial."""
 
     gan: GAN
-    game: Game
     view: RunView
     observer: Observer
     evaluator: Evaluator
-    diagnoses: Mapping[str, Any]
+    diagnoses: Mapping[str, Diagnosis]
     labels: torch.Tensor | None
     seed: int
 
     @classmethod
-    def build(cls, trial: Trial, dataset: Any, catalog: Catalog, device: torch.device) -> LiveTrial:
+    def build(cls, trial: Trial, dataset: Dataset, registry: Registry, device: torch.device) -> LiveTrial:
         """Build every other component, the networks each under a random seed of its own."""
         parts, seed = trial.components, trial.seed
         training, held_out = dataset.training(), dataset.held_out()
-        on_device, held_out_there = (Pool(part, trial.data, device) for part in (training, held_out))
+        on_device, held_out_there = (DeviceDataset(part, trial.data, device) for part in (training, held_out))
         here = torch.device("cpu")
-        plant(seed_for(seed, "generator"))
-        generator = catalog.build("generator", parts.generator, trial.data).to(device)
-        plant(seed_for(seed, "discriminator"))
-        discriminator = catalog.build("discriminator", parts.discriminator, trial.data).to(device)
-        loss = catalog.build("loss", parts.loss)
-        regularizers = {ref.name: catalog.build("regularizer", ref) for ref in parts.regularizers}
+        seed_everything(seed_for(seed, "generator"))
+        generator = registry.build("generator", parts.generator, trial.data).to(device)
+        seed_everything(seed_for(seed, "discriminator"))
+        discriminator = registry.build("discriminator", parts.discriminator, trial.data).to(device)
+        loss = registry.build("loss", parts.loss)
+        regularizers = {ref.name: registry.build("regularizer", ref) for ref in parts.regularizers}
         diagnoses, metrics = (
-            {ref.name: catalog.build(kind, ref) for ref in refs if catalog.skip(kind, ref, trial) is None}
+            {ref.name: registry.build(kind, ref) for ref in refs if registry.skip(kind, ref, trial) is None}
             for kind, refs in (("diagnosis", trial.diagnoses), ("metric", trial.evaluation.metrics))
         )
-        plant(seed_for(seed, "components"))  # for components that draw, such as dropout
+        seed_everything(seed_for(seed, "components"))  # for components that draw, such as dropout
         gan = GAN(generator, discriminator, loss, regularizers, on_device, trial.training, seed)
         view = RunView(
             generator,
@@ -137,20 +140,19 @@ class LiveTrial:
             steps=trial.training.steps,
             average=gan.average,
         )
-        view.game = game = Game(gan, view)
+        gan.view, view.game = view, gan
         if diagnoses:
             view.set_budget(trial.training.steps * trial.training.batch_size)
         return cls(
             gan=gan,
-            game=game,
             view=view,
             observer=Observer(view, diagnoses),
             evaluator=Evaluator(
                 metrics,
                 trial.data,
-                Pool(training, trial.data, here),
-                Pool(held_out, trial.data, here),
-                getattr(dataset, "modes", None),
+                DeviceDataset(training, trial.data, here),
+                DeviceDataset(held_out, trial.data, here),
+                dataset.modes,
                 trial.evaluation.samples,
                 seed_for(seed, "evaluation"),
             ),
@@ -168,18 +170,18 @@ class LiveTrial:
 
 def _check_networks(view: RunView, trial: Trial) -> None:
     """Refuse networks whose output broadcasting would hide, before anything is trained."""
-    pack = view.whole_packs(1)
-    n = view.whole_packs(max(8, 2 * pack))  # two packs at least: batch statistics want more than one
+    pack = view.round_to_pack(1)
+    n = view.round_to_pack(max(8, 2 * pack))  # two packs at least: batch statistics want more than one
     packs = n // pack
     with view.at(0), torch.no_grad():
         fake = view.fake(n)
         real = view.real(n)
         device = real.x.device
-        _expect("generator", trial.components.generator.name, fake.x, (n, *trial.data.shape), device)
-        _expect("discriminator", trial.components.discriminator.name, view.judge(real), (packs,), device)
+        _check_output("generator", trial.components.generator.name, fake.x, (n, *trial.data.shape), device)
+        _check_output("discriminator", trial.components.discriminator.name, view.logits(real), (packs,), device)
 
 
-def _expect(kind: str, name: str, output: Any, shape: tuple[int, ...], device: torch.device) -> None:
+def _check_output(kind: str, name: str, output: Any, shape: tuple[int, ...], device: torch.device) -> None:
     if not isinstance(output, torch.Tensor):
         raise TypeError(f"{kind} {name!r} returns {type(output).__name__}, not a tensor")
     if tuple(output.shape) != shape or output.dtype != torch.float32:
@@ -189,7 +191,7 @@ def _expect(kind: str, name: str, output: Any, shape: tuple[int, ...], device: t
         raise ValueError(f"{kind} {name!r} returns a tensor on {output.device}, and it is trained on {device}")
 
 
-def _reason(error: BaseException) -> str:
+def _format_exception(error: BaseException) -> str:
     """The error in one line, with the deepest place in it that is no library's."""
     message = " ".join(str(error).split()) or "no message"
     frames = [f for f in traceback.extract_tb(error.__traceback__) if "site-packages" not in f.filename]

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch comes: tests run side by side, one on each core
-
 import json
+import os
 import sys
 import warnings
 from collections.abc import Callable, Mapping
@@ -18,15 +15,16 @@ import pytest
 from small_suites import MLP, RING, suite_table, trials_of
 
 import ganbench
-from ganbench import catalog as catalogs
-from ganbench.catalog import Catalog
 from ganbench.cli import main
-from ganbench.records import Trial, TrialResult
+from ganbench.contract.records import Trial, TrialResult
+from ganbench.registry.registry import Registry, load_registry
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch comes: tests run side by side, one on each core
 
 
 @pytest.fixture
-def catalog() -> Catalog:
-    return catalogs.load()
+def registry() -> Registry:
+    return load_registry()
 
 
 @pytest.fixture

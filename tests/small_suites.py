@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ganbench import catalog as catalogs
-from ganbench import plan
-from ganbench.records import Trial
-from ganbench.run import describe_data
-from ganbench.suite.reading import parse
+from ganbench.contract.records import Trial
+from ganbench.pipeline import describe_data
+from ganbench.registry.registry import load_registry
+from ganbench.suite import expand
+from ganbench.suite.parse import parse_suite
 
 RING = {"ring": {"dataset": {"name": "ring", "sigma": 0.05, "size": 5000, "held_out": 1000}}}
 MLP = {"generator": {"name": "mlp", "width": 32}, "discriminator": {"name": "mlp", "width": 32}}
@@ -28,6 +28,6 @@ def suite_table(**changes: Any) -> dict[str, Any]:
 
 def trials_of(table: Mapping[str, Any], files: tuple[str, ...] = ()) -> list[Trial]:
     """The trials of a suite table."""
-    catalog = catalogs.load(files)
-    suite = parse(table, Path("test.toml"))
-    return plan.unfold(suite, catalog, describe_data(suite, catalog), plugin_files=files)
+    registry = load_registry(files)
+    suite = parse_suite(table, Path("test.toml"))
+    return expand.expand(suite, registry, describe_data(suite, registry), plugin_files=files)

@@ -77,11 +77,11 @@ class Polytope(_Gaussians):
 class AverageHinge:
     """Relativistic average hinge loss (Jolicoeur-Martineau 2019): each sample against the mean of the other kind."""
 
-    def discriminator(self, d: ganbench.Judge, real: ganbench.Batch, fake: ganbench.Batch) -> Tensor:
+    def discriminator(self, d: ganbench.DiscriminatorFn, real: ganbench.Batch, fake: ganbench.Batch) -> Tensor:
         """(E max(0, 1 - r(x)) + E max(0, 1 + r(G(z)))) / 2, where r is relative to the other mean."""
         return self._of(d(real), d(fake))
 
-    def generator(self, d: ganbench.Judge, real: ganbench.Batch, fake: ganbench.Batch) -> Tensor:
+    def generator(self, d: ganbench.DiscriminatorFn, real: ganbench.Batch, fake: ganbench.Batch) -> Tensor:
         """The same, the other way round."""
         return self._of(d(fake), d(real))
 
@@ -93,12 +93,12 @@ class AverageHinge:
 class Pearson:
     """Pearson's chi-squared divergence in its variational form (f-GAN, Nowozin et al. 2016)."""
 
-    def discriminator(self, d: ganbench.Judge, real: ganbench.Batch, fake: ganbench.Batch) -> Tensor:
+    def discriminator(self, d: ganbench.DiscriminatorFn, real: ganbench.Batch, fake: ganbench.Batch) -> Tensor:
         """-E d(x) + E (d(G(z))^2 / 4 + d(G(z)))."""
         of_fake = d(fake)
         return (of_fake.square() / 4 + of_fake).mean() - d(real).mean()
 
-    def generator(self, d: ganbench.Judge, real: ganbench.Batch, fake: ganbench.Batch) -> Tensor:
+    def generator(self, d: ganbench.DiscriminatorFn, real: ganbench.Batch, fake: ganbench.Batch) -> Tensor:
         """-E d(G(z))."""
         return -d(fake).mean()
 
@@ -108,11 +108,11 @@ class KullbackLeibler:
 
     expected_failures = {"is-finite-at-extreme-logits": "its conjugate is exponential, which is what it is here for"}
 
-    def discriminator(self, d: ganbench.Judge, real: ganbench.Batch, fake: ganbench.Batch) -> Tensor:
+    def discriminator(self, d: ganbench.DiscriminatorFn, real: ganbench.Batch, fake: ganbench.Batch) -> Tensor:
         """-E d(x) + E exp(d(G(z)) - 1)."""
         return (d(fake) - 1).exp().mean() - d(real).mean()
 
-    def generator(self, d: ganbench.Judge, real: ganbench.Batch, fake: ganbench.Batch) -> Tensor:
+    def generator(self, d: ganbench.DiscriminatorFn, real: ganbench.Batch, fake: ganbench.Batch) -> Tensor:
         """-E d(G(z))."""
         return -d(fake).mean()
 

@@ -1,1 +1,88 @@
-"""What ganbench ships: ordinary plugins, found by name through the same hooks as anybody's."""
+"""What ganbench ships, as an ordinary plugin: every component by name, imported when it is first built."""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import ganbench
+
+
+@ganbench.hookimpl
+def ganbench_generators() -> Iterator[ganbench.Component]:
+    yield ganbench.Component("mlp", "ganbench.builtin.networks.mlp:MLPGenerator")
+    yield ganbench.Component("conv", "ganbench.builtin.networks.dcgan:ConvGenerator")
+
+
+@ganbench.hookimpl
+def ganbench_discriminators() -> Iterator[ganbench.Component]:
+    yield ganbench.Component("mlp", "ganbench.builtin.networks.mlp:MLPDiscriminator")
+    yield ganbench.Component("conv", "ganbench.builtin.networks.dcgan:ConvDiscriminator")
+
+
+@ganbench.hookimpl
+def ganbench_losses() -> Iterator[ganbench.Component]:
+    yield ganbench.Component("minimax", "ganbench.builtin.losses:Minimax")
+    yield ganbench.Component("non-saturating", "ganbench.builtin.losses:NonSaturating")
+    yield ganbench.Component("least-squares", "ganbench.builtin.losses:LeastSquares")
+    yield ganbench.Component("hinge", "ganbench.builtin.losses:Hinge")
+    yield ganbench.Component("wasserstein", "ganbench.builtin.losses:Wasserstein")
+    yield ganbench.Component("relativistic", "ganbench.builtin.losses:Relativistic")
+
+
+@ganbench.hookimpl
+def ganbench_regularizers() -> Iterator[ganbench.Component]:
+    yield ganbench.Component("r1", "ganbench.builtin.regularizers:R1")
+    yield ganbench.Component("r2", "ganbench.builtin.regularizers:R2")
+    yield ganbench.Component("gradient-penalty", "ganbench.builtin.regularizers:GradientPenalty")
+    yield ganbench.Component("dragan", "ganbench.builtin.regularizers:Dragan")
+    yield ganbench.Component("weight-clipping", "ganbench.builtin.regularizers:WeightClipping")
+
+
+@ganbench.hookimpl
+def ganbench_datasets() -> Iterator[ganbench.Component]:
+    yield ganbench.Component("ring", "ganbench.builtin.datasets.mixtures:Ring")
+    yield ganbench.Component("grid", "ganbench.builtin.datasets.mixtures:Grid")
+    yield ganbench.Component("digits", "ganbench.builtin.datasets.digits:Digits")
+    yield ganbench.Component("stacked-digits", "ganbench.builtin.datasets.digits:StackedDigits")
+
+
+@ganbench.hookimpl
+def ganbench_metrics() -> Iterator[ganbench.Component]:
+    yield ganbench.Component("digit-modes", "ganbench.builtin.metrics.digits:DigitModes")
+    yield ganbench.Component("energy-distance", "ganbench.builtin.metrics.energy_distance:EnergyDistance")
+    yield ganbench.Component("frechet-digits", "ganbench.builtin.metrics.digits:FrechetDigits")
+    yield ganbench.Component("modes", "ganbench.builtin.metrics.modes:Modes")
+    yield ganbench.Component("prdc-digits", "ganbench.builtin.metrics.digits:PrdcDigits")
+    yield ganbench.Component("sliced-wasserstein", "ganbench.builtin.metrics.sliced_wasserstein:SlicedWasserstein")
+
+
+@ganbench.hookimpl
+def ganbench_diagnoses() -> Iterator[ganbench.Component]:
+    yield ganbench.Component(
+        "overpowering-discriminator", "ganbench.builtin.diagnoses.failures:OverpoweringDiscriminator"
+    )
+    yield ganbench.Component("weak-discriminator", "ganbench.builtin.diagnoses.failures:WeakDiscriminator")
+    yield ganbench.Component("mode-collapse", "ganbench.builtin.diagnoses.failures:ModeCollapse")
+    yield ganbench.Component("divergence", "ganbench.builtin.diagnoses.divergence:Divergence")
+    yield ganbench.Component("oscillation", "ganbench.builtin.diagnoses.failures:Oscillation")
+    yield ganbench.Component("memorization", "ganbench.builtin.diagnoses.failures:Memorization")
+
+
+@ganbench.hookimpl
+def ganbench_reports() -> Iterator[ganbench.Component]:
+    yield ganbench.Component("csv", "ganbench.builtin.reports.csv_tables:CsvReport")
+    yield ganbench.Component("html", "ganbench.builtin.reports.html_page:HtmlReport")
+    yield ganbench.Component("latex", "ganbench.builtin.reports.latex_tables:LatexReport")
+    yield ganbench.Component("markdown", "ganbench.builtin.reports.markdown_page:MarkdownReport")
+
+
+@ganbench.hookimpl
+def ganbench_executors() -> Iterator[ganbench.Component]:
+    yield ganbench.Component("inline", "ganbench.builtin.executors.inline:Inline")
+    yield ganbench.Component("processes", "ganbench.builtin.executors.processes:Processes")
+
+
+@ganbench.hookimpl
+def ganbench_suites() -> Iterator[ganbench.Component]:
+    for file in sorted((Path(__file__).parent / "suites").glob("*.toml")):
+        yield ganbench.Component(file.stem, partial(Path, file))

@@ -9,7 +9,7 @@ import warnings
 import click
 
 from .. import __version__
-from ..errors import RequestError
+from ..contract.errors import RequestError
 
 COMMANDS = {
     "run": "Train, diagnose and compare the methods of a suite.",
@@ -33,7 +33,7 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        module = importlib.import_module(f".{name.replace('-', '_')}_command", __name__)
+        module = importlib.import_module(f".{name.replace('-', '_')}", __name__)
         command: click.Command = module.command
         return command
 

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from .. import hookimpl
-from ..events import Event, RunStarted, TrialEnded, TrialProgress, TrialStarted
-from ..records import Trial
+from ..contract.events import Event, RunStarted, TrialEnded, TrialProgress, TrialStarted
+from ..contract.records import Trial
 
 PLAIN_EVERY = 10.0  # seconds between two plain lines
 RATE_OVER = 15.0  # seconds that the step rate looks back

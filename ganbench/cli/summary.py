@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from ..comparison import Comparison
-from .tables import width
+from ..contract.components import Comparison
+from .console import console_width
 
 STYLES = {"best": "bold green", "tied": "green", "worse": "red", "inconclusive": "dim"}
 
@@ -17,7 +17,7 @@ def show_comparison(comparison: Comparison) -> None:
     """Print a table for each data set: methods by rank, a column for each metric, failures in plain sight."""
     from rich.console import Console
 
-    console = Console(width=width(), highlight=False)
+    console = Console(width=console_width(), highlight=False)
     for note in comparison.damaged:
         console.print(f"left out: {note}", markup=False)
     skipped = comparison.trials[comparison.trials.status == "skipped"]

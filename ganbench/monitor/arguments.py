@@ -8,10 +8,10 @@ from typing import Any, cast
 
 from torch import nn
 
-from .. import catalog as catalogs
-from ..errors import RequestError, did_you_mean
-from ..records import ComponentRef
-from .notices import told
+from ..contract.errors import RequestError, did_you_mean
+from ..contract.records import ComponentRef
+from ..registry.registry import load_registry
+from .messages import format_error
 from .wrappers import innermost
 
 
@@ -51,19 +51,19 @@ def built(names: Sequence[str] | None, say: Callable[[str], None]) -> dict[str, 
 
     Raises ValueError for what are no names, RequestError for a name that is none, or whose diagnosis cannot be made.
     """
-    catalog = catalogs.load()
-    every = [entry.name for entry in catalog.entries("diagnosis")]
+    registry = load_registry()
+    every = [entry.name for entry in registry.entries("diagnosis")]
     made = {}
     for name in every if names is None else _listed(names, every):
         try:
-            made[name] = catalog.build("diagnosis", ComponentRef(name))
+            made[name] = registry.build("diagnosis", ComponentRef(name))
         except (Exception, SystemExit) as error:
             if names is None:
-                say(f"left out: diagnosis {name!r}: {told(error)}")
+                say(f"left out: diagnosis {name!r}: {format_error(error)}")
             elif isinstance(error, RequestError):
                 raise
             else:
-                raise RequestError(f"Monitor: diagnosis {name!r} cannot be made: {told(error)}") from error
+                raise RequestError(f"Monitor: diagnosis {name!r} cannot be made: {format_error(error)}") from error
     return made
 
 

@@ -1,4 +1,4 @@
-"""A forward call that the loop made, remembered well enough to be made again with other samples."""
+"""TODO."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from torch.func import functional_call
 from torch.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
 
 KEPT_ROWS = 512  # samples of one call
+
+
 KEPT_BYTES = 4 * 2**20  # of one tensor
 
 

@@ -11,9 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from .calls import Call
-from .window import Gradient
+from .capture import Gradient
 
-Judge = Callable[[Call, Mapping[int, Tensor], int], Tensor]  # logits of a call with other samples put in place
+DiscriminatorFn = Callable[
+    [Call, Mapping[int, Tensor], int], Tensor
+]  # logits of a call with other samples put in place
 AGREED = 0.5  # mean cosine from which a direction counts; a loss of D's logits alone has 1 or -1
 
 
@@ -32,7 +34,7 @@ def scale(scaler: Any, call: Call) -> Tensor | float:
     return known.clone() if isinstance(known, Tensor) else float(scaler.get_scale())
 
 
-def input_gradient(gradients: Sequence[Gradient], agreements: Sequence[float], data_std: float) -> Tensor:
+def input_gradient(gradients: Sequence[Gradient], agreements: Sequence[float], data_std: float | Tensor) -> Tensor:
     """Mean norm of ∂L_G/∂x of a sample of a step, times the samples in it, over the data's standard deviation.
 
     A step is what one state of G's weights has made. The loss is taken for a mean over its samples, also where they
@@ -50,7 +52,7 @@ def input_gradient(gradients: Sequence[Gradient], agreements: Sequence[float], d
     return torch.where(mean.isfinite(), mean, math.nan) / data_std
 
 
-def agreement(gradient: Gradient, judge: Judge) -> float:
+def agreement(gradient: Gradient, judge: DiscriminatorFn) -> float:
     """Mean cosine between the gradient of a loss and that of D's logits at the same samples.
 
     Below zero, the loss falls as the logits rise. 0 where either has vanished.

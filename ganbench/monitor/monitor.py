@@ -8,27 +8,26 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..diagnosis import diagnose
-from ..observation import Observer, RunView
-from ..records import Finding, History
-from ..training.loop import SURE
+from ..contract.records import Finding, History
+from ..diagnosis.findings import diagnose
+from ..observation.observer import Observer
+from ..training.loop import STOP_CONFIDENCE
 from .arguments import built, check, check_aids
-from .breakdown import broken, place
-from .conventions import learn
+from .call_convention import infer
+from .capture import Watch
 from .gradients import scale
 from .logits import LogitReader
+from .messages import NotObserved, format_error, warn_once
 from .networks import Networks
-from .notices import Unseen, told, warn
-from .reals import Reals
-from .timetable import LONGEST, NEVER, Timetable
-from .view import LoopView
-from .watch import Watch
+from .real_samples import RealSamples
+from .schedule import LONGEST, NEVER, Timetable
+from .view import LoopView, broken, place
 
 PATIENCE = 0.1  # of the budget, in which the loop has to call its networks
 FEWEST_STEPS = 20  # that it has for it in any case
@@ -73,13 +72,13 @@ class Monitor:
         self._should_stop = False
         self._on_finding = on_finding
         self._watch = Watch(generator, discriminator, partial(scale, scaler), self._mute)
-        self._reals = Reals(real, held_out, self._say)
+        self._reals = RealSamples(real, held_out, self._say)
         self._owners = real, held_out
         self._view = LoopView(self._networks, self._reals, LogitReader(logits), steps=self.budget, say=self._say)
         with self._view.aside():
             self._diagnoses = built(diagnoses, self._say)
         # The view offers all that observers ask of a RunView, and shares no code with it.
-        self._observer = Observer(cast(RunView, self._view), self._diagnoses)
+        self._observer = Observer(self._view, self._diagnoses)
         self._timetable: Timetable | None = None  # until a batch has been seen
         self._unmeasured = True  # what a probe may cost
         self._steps = 0
@@ -152,7 +151,7 @@ class Monitor:
             self.close()
             raise
         for note in self.notes[self._warned :]:
-            warn(note)
+            warn_once(note)
         self._warned = len(self.notes)
         if self.muted is not None:
             self.close()
@@ -170,13 +169,13 @@ class Monitor:
                 self._plan(self._timetable)
         elif self._steps >= min(self.budget, max(FEWEST_STEPS, PATIENCE * self.budget)):
             unseen = "generator" if not window.made else "discriminator"
-            raise Unseen(
+            raise NotObserved(
                 f"after {self._steps} steps the {unseen} has not been called on any sample, as far as its hooks tell"
             )
 
     def _learn(self) -> None:
         window = self._watch.window
-        lesson = learn(window) if window.made and window.judged else None
+        lesson = infer(window) if window.made and window.judged else None
         self._view.learn(lesson, window.gradients)
         self._watch.forget()
 
@@ -209,14 +208,16 @@ class Monitor:
                 probed = timetable.probed(self._steps)
                 row = self._observer.observe(self._steps, *losses, probe=probed)
                 if broken(row):
-                    self._observer.breakdown = place(self._steps, self._networks)
+                    self._observer.nonfinite = place(self._steps, self._networks)
                 if probed or broken(row):
                     self._findings = diagnose(self._diagnoses, self.history())
-                    self._should_stop = any(f.severity == "failure" and f.confidence >= SURE for f in self._findings)
+                    self._should_stop = any(
+                        f.severity == "failure" and f.confidence >= STOP_CONFIDENCE for f in self._findings
+                    )
         self._plan(timetable)
         if self._due == NEVER and not self._reals.enough:
-            raise Unseen("too few real samples were found; hand over real=, a loader, a data set or a tensor")
-        if self._observer.breakdown is not None:  # nothing that follows can be read
+            raise NotObserved("too few real samples were found; hand over real=, a loader, a data set or a tensor")
+        if self._observer.nonfinite is not None:  # nothing that follows can be read
             self.close()
         self._announce()
 
@@ -231,7 +232,7 @@ class Monitor:
                 self._on_finding(finding)
             except Exception as error:
                 self._on_finding = None
-                warn(f"on_finding raised {told(error)}; it is not called again")
+                warn_once(f"on_finding raised {format_error(error)}; it is not called again")
 
     def _say(self, note: str) -> None:
         """Something about the loop that its owner should know; each once, in a warning when the look is over."""
@@ -240,8 +241,8 @@ class Monitor:
 
     def _mute(self, error: Exception) -> None:
         if self.muted is None:
-            self.muted = told(error)
-            warn(f"no longer watching, since {self.muted}; the training goes on as it was")
+            self.muted = format_error(error)
+            warn_once(f"no longer watching, since {self.muted}; the training goes on as it was")
 
 
 def _mean(loss: Tensor | float | None, device: torch.device) -> Tensor:

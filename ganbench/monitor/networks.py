@@ -1,4 +1,7 @@
-"""The loop's networks as functions: of detached weights and of copies of their buffers, which stay as they are."""
+"""What stands between a loop and its network: on which module calls are seen, and which one is called to look.
+
+The loop's networks as functions: of detached weights and of copies of their buffers, which stay as they are.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,7 @@ class Networks:
             samples.append(tensors_in(call.repeat(network, state, given, training))[sample])
         return torch.cat(samples)
 
-    def judge(self, call: Call, put: Mapping[int, Tensor], n: int) -> Iterator[tuple[Any, int]]:
+    def logits(self, call: Call, put: Mapping[int, Tensor], n: int) -> Iterator[tuple[Any, int]]:
         """What D returns to `call` with `put` in their places, piece by piece, and the samples in each piece."""
         state = self._states[self.discriminator]
         for piece, size in _pieces(put, n, call.n):

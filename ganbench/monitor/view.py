@@ -1,4 +1,7 @@
-"""A foreign run as observers see it: forward passes that leave the loop's networks, modes and streams alone."""
+"""Where a foreign run's numbers are no longer finite, as far as one look can tell.
+
+A foreign run as observers see it: forward passes that leave the loop's networks, modes and streams alone.
+"""
 
 from __future__ import annotations
 
@@ -10,41 +13,61 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..observation.budget import FEWEST, affordable, operations
-from ..observation.schedule import OBSERVED
+from ..contract.components import DiscriminatorFn
+from ..contract.records import Batch, DataSpec, NonFinite
+from ..contract.view import View
 from ..observation.signals import auc
-from ..protocols import Game, Judge
-from ..records import Batch, DataSpec
+from ..training.schedule import MAX_SIGNAL_SAMPLES
+from ..training.view import MIN_PROBE_SAMPLES, affordable_samples, flops_per_sample
 from . import gradients
-from .aside import aside
+from .call_convention import CallConvention, Conventions
 from .calls import Call
-from .conventions import Conventions, Lesson
-from .inputs import Inputs
+from .capture import Gradient
+from .isolation import isolated
 from .logits import LogitReader
 from .networks import Networks
-from .reals import SEED, Reals
-from .rows import Rows
-from .window import Gradient
+from .noise import Inputs
+from .real_samples import SEED, RealSamples
+from .schedule import Rows
+
+VITAL = ("d_real", "d_fake", "logit_max", "weight_norm_d", "weight_norm_g")
+
+
+def broken(row: Mapping[str, float]) -> bool:
+    """Whether weights or outputs are not finite. A loss alone is not asked: a scaler skips such a step.
+
+    Weights are measured only where there are diagnoses.
+    """
+    return any(name in row and not math.isfinite(row[name]) for name in VITAL)
+
+
+def place(step: int, networks: Networks) -> NonFinite:
+    """The first weight that is not finite, of D before G; where all are, it is D's output that is not."""
+    for player, network in (("discriminator", networks.discriminator), ("generator", networks.generator)):
+        for name, weight in network.named_parameters():
+            if not bool(weight.detach().isfinite().all()):
+                return NonFinite(step, player, name, "weight")  # type: ignore[arg-type]
+    return NonFinite(step, "discriminator", "", "output")
+
 
 BELIEVED = 0.4  # AUC below which a D whose logits G makes fall is one that finds lower more real
 NOTICED = 16  # samples that tell whether D ends in a sigmoid
 KINDS: dict[int, str] = {1: "points", 3: "images"}
 
 
-class LoopView:
+class LoopView(View):
     """What observers see of a foreign loop, in the terms of `observation.RunView`. Valid inside `with view.at(step)`.
 
     `Batch.labels` are no classes here but say which row of what the loop has shown a sample's conditions are in.
     """
 
     def __init__(
-        self, networks: Networks, reals: Reals, logits: LogitReader, *, steps: int, say: Callable[[str], None]
+        self, networks: Networks, reals: RealSamples, logits: LogitReader, *, steps: int, say: Callable[[str], None]
     ) -> None:
         self.steps, self.step = steps, 0
         self.data = DataSpec("unknown", ())
-        self.data_std = 1.0
-        self.affordable = FEWEST  # samples that a probe may take
-        self.game: Game | None = None  # nobody knows how to play on
+        self.data_std: float | Tensor = 1.0
+        self.affordable = MIN_PROBE_SAMPLES  # samples that a probe may take
         self._networks, self._reals, self._logits, self._say = networks, reals, logits, say
         self._inputs = Inputs()
         self._conditions: list[Tensor] = []
@@ -55,7 +78,7 @@ class LoopView:
         self._aside = False
         self._conventions: Conventions
 
-    def learn(self, lesson: Lesson | None, seen: Sequence[Gradient]) -> None:
+    def learn(self, lesson: CallConvention | None, seen: Sequence[Gradient]) -> None:
         """Take in how the loop calls its networks, if it has called both, and the gradients that came back to G."""
         self._gradients = gradients.of_g(seen)
         if lesson is None:
@@ -75,7 +98,7 @@ class LoopView:
     def set_budget(self, trained_on: int) -> None:
         """Let probes take what is a small share of training on `trained_on` samples."""
         with self.at(0):
-            self.affordable = affordable(trained_on, operations(lambda: self.judge(self.fake(8)), 8))
+            self.affordable = affordable_samples(trained_on, flops_per_sample(lambda: self.logits(self.fake(8)), 8))
 
     @contextmanager
     def at(self, step: int) -> Iterator[LoopView]:
@@ -97,7 +120,7 @@ class LoopView:
             return
         before, self._aside = self._aside, True
         try:
-            with aside(self._networks.every, owners):
+            with isolated(self._networks.every, owners):
                 yield
         finally:
             self._aside = before
@@ -129,7 +152,7 @@ class LoopView:
             self._fixed, _ = self._inputs.draw(n, torch.Generator(self.device).manual_seed(SEED))
         return self._as_given(self._networks.make(self._conventions.made, self._fixed, n, self._conventions.sample))
 
-    def judge(self, batch: Batch) -> Tensor:
+    def logits(self, batch: Batch) -> Tensor:
         """The discriminator's logits, higher for real; differentiable in `batch.x` alone."""
         call, slot, places = self._conventions.judged, self._conventions.slot, self._conventions.conditions
         put = {slot: batch.x.to(call.leaves[slot].dtype)}
@@ -138,7 +161,7 @@ class LoopView:
             put |= {i: column[batch.labels] for i, column in zip(places, self._conditions, strict=True)}
         return self._sign * self._judged(call, put, len(batch.x))
 
-    def generator_loss(self, d: Judge, real: Batch, fake: Batch) -> Tensor:
+    def generator_loss(self, d: DiscriminatorFn, real: Batch, fake: Batch) -> Tensor:
         """Nobody knows what a foreign G minimizes: NaN, and so is its gradient."""
         return d(fake).mean() * math.nan
 
@@ -155,31 +178,29 @@ class LoopView:
         d, g = self._networks.weight_norms()
         return {"weight_norm_d": d.to(self.device), "weight_norm_g": g.to(self.device)}
 
-    def whole_packs(self, n: int) -> int:
-        """Samples are judged one by one."""
-        return max(n, 1)
-
     def _notice(self) -> None:
         """Whether D returns probabilities, and whether G makes its logits rise or fall."""
         before = self._logits.probabilities
         call, slot = self._conventions.judged, self._conventions.slot
         x = call.leaves[slot].detach().clone().requires_grad_()
         self._logits.notice(
-            *next(self._networks.judge(call.cut(slice(NOTICED)), {slot: x[:NOTICED]}, len(x[:NOTICED])))
+            *next(self._networks.logits(call.cut(slice(NOTICED)), {slot: x[:NOTICED]}, len(x[:NOTICED])))
         )
         if self._logits.probabilities and not before:
             self._say("the discriminator returns probabilities, not logits: they are read as such")
         self._agreements = [gradients.agreement(g, self._judged) for g in self._gradients]
         rising = bool(self._agreements) and min(self._agreements) >= gradients.AGREED  # G's loss rises with the logits
         if rising and self._sign > 0 and self._reals.enough:
-            real, fake = (self.judge(batch).detach() for batch in (self.real(OBSERVED), self.fake(OBSERVED)))
+            real, fake = (
+                self.logits(batch).detach() for batch in (self.real(MAX_SIGNAL_SAMPLES), self.fake(MAX_SIGNAL_SAMPLES))
+            )
             if float(auc(real, fake)) < BELIEVED:
                 self._sign = -1.0
                 self._say("the discriminator has the wrong sign (lower means more real): its logits are turned round")
 
     def _judged(self, call: Call, put: Mapping[int, Tensor], n: int) -> Tensor:
         """The logits as D means them."""
-        pieces = self._networks.judge(call, put, n)
+        pieces = self._networks.logits(call, put, n)
         return torch.cat([self._logits(output, size) for output, size in pieces]).to(self.device)
 
     def _make(self, n: int, *, evaluated: bool) -> Batch:

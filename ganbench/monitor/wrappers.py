@@ -1,4 +1,4 @@
-"""What stands between a loop and its network: on which module calls are seen, and which one is called to look."""
+"""What wraps a network: data parallelism, Fabric, compilation."""
 
 from __future__ import annotations
 

@@ -8,28 +8,28 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from ..records import Batch
+from ..contract.records import Batch
+from ..contract.view import View
 from .signals import auc
-from .view import RunView
 
-PROBED = 512  # held-out samples of each kind, at most
+MAX_PROBE_SAMPLES = 512  # held-out samples of each kind, at most
 TIMES = 2  # generated samples for each real one where reaching a place is the question
 BINS = 32
 BALL = 0.03  # share of the real samples inside a real sample's ball: about as wide as a mode, whatever the scale
 FEATURES, SCALES, RIDGE = 256, (0.25, 1.0), 1e-2  # of the fresh critic: waves, their lengths, and the penalty
 
 
-class Probing:
+class ProbeBatch:
     """One probing of a run: samples as they would be evaluated, against held-out real ones.
 
     With `floor`, other held-out samples stand in for the generated ones: the best that G could do. Training samples
     would not do: where they are few, or a part of what there is, a G as bad as they are would count as perfect.
     """
 
-    def __init__(self, view: RunView, floor: bool) -> None:
+    def __init__(self, view: View, floor: bool) -> None:
         self.view = view
         parts = 2 + TIMES if floor else 2
-        self.n = view.whole_packs(min(PROBED, view.affordable, max(view.held_out_size // parts, 1)))
+        self.n = view.round_to_pack(min(MAX_PROBE_SAMPLES, view.affordable, max(view.held_out_size // parts, 1)))
         held_out = view.held_out(parts * self.n)  # drawn at once, so that no sample is its own floor
         self.real, rest = _split(held_out, self.n)
         self.more_real, made = _split(rest, self.n)
@@ -47,7 +47,7 @@ class Probing:
     def logits(self) -> tuple[Tensor, Tensor]:
         """D's own, of held-out and of generated samples."""
         with torch.no_grad():
-            return self.view.judge(self.more_real), self.view.judge(self.more_fake)
+            return self.view.logits(self.more_real), self.view.logits(self.more_fake)
 
     @cached_property
     def apart(self) -> Tensor:
@@ -62,7 +62,7 @@ class Probing:
         return torch.cdist(real, real).topk(k + 1, dim=1, largest=False).values[:, -1]
 
 
-def fresh_critic_auc(probing: Probing) -> Tensor:
+def fresh_critic_auc(probing: ProbeBatch) -> Tensor:
     """How well a critic that the generator never met tells real from generated: 1/2 not at all, 1 always.
 
     A classifier two-sample test (Lopez-Paz and Oquab 2017): the critic learns on one half of the samples and is tried
@@ -84,12 +84,12 @@ def fresh_critic_auc(probing: Probing) -> Tensor:
     return auc(logits[: len(more_real)], logits[len(more_real) :])
 
 
-def known_critic_auc(probing: Probing) -> Tensor:
+def known_critic_auc(probing: ProbeBatch) -> Tensor:
     """How well D itself tells the same samples from the same real ones."""
     return auc(*probing.logits)
 
 
-def coverage(probing: Probing) -> Tensor:
+def coverage(probing: ProbeBatch) -> Tensor:
     """Share of real samples with a generated one in their ball (Naeem et al. 2020, with wide balls).
 
     Balls as wide as a mode, and more generated samples than real ones, make it ask whether a region is reached at
@@ -98,12 +98,12 @@ def coverage(probing: Probing) -> Tensor:
     return (probing.apart.min(dim=1).values <= probing.radius).float().mean()
 
 
-def precision(probing: Probing) -> Tensor:
+def precision(probing: ProbeBatch) -> Tensor:
     """Share of generated samples inside the ball of some real one (Kynkäänniemi et al. 2019, with wide balls)."""
     return (probing.apart <= probing.radius[:, None]).any(dim=0).float().mean()
 
 
-def empty_bins(probing: Probing) -> Tensor:
+def empty_bins(probing: ProbeBatch) -> Tensor:
     """Share of bins that hold significantly fewer generated samples than real ones (Richardson and Weiss 2018).
 
     Bins are the neighbourhoods of a few real samples; a bin is short where the difference of its two proportions
@@ -123,20 +123,22 @@ def empty_bins(probing: Probing) -> Tensor:
     return ((real - made > 3 * error) & (made < real / 2)).float().mean()
 
 
-def energy_distance(probing: Probing) -> Tensor:
+def energy_distance(probing: ProbeBatch) -> Tensor:
     """Energy distance to held-out data (Székely and Rizzo 2013), unbiased, over the distance of two real samples."""
     real, fake = probing.real.x.flatten(1), probing.fake.x.flatten(1)
     of_real, of_fake = (torch.cdist(part, part).sum() / (len(part) * (len(part) - 1)) for part in (real, fake))
     return (2 * torch.cdist(real, fake).mean() - of_real - of_fake) / of_real
 
 
-def spread(probing: Probing) -> Tensor:
+def spread(probing: ProbeBatch) -> Tensor:
     """Mean distance between two generated samples over that between two real ones."""
-    real, fake = (torch.pdist(part.x[: PROBED // 2].flatten(1)).mean() for part in (probing.real, probing.fake))
+    real, fake = (
+        torch.pdist(part.x[: MAX_PROBE_SAMPLES // 2].flatten(1)).mean() for part in (probing.real, probing.fake)
+    )
     return fake / real
 
 
-def nearest_training(probing: Probing) -> Tensor:
+def nearest_training(probing: ProbeBatch) -> Tensor:
     """How near generated samples lie to training data, over how near held-out data does: 1 as new, 0 a copy.
 
     The ratio of median nearest-neighbour distances to a sample of the training data.
@@ -148,14 +150,14 @@ def nearest_training(probing: Probing) -> Tensor:
     return made / new.clamp_min(1e-12)
 
 
-def memory_gap(probing: Probing) -> Tensor:
+def memory_gap(probing: ProbeBatch) -> Tensor:
     """D's AUC on training data minus that on held-out data, against the same generated samples: what it memorized."""
     real, fake = probing.logits
     with torch.no_grad():
-        return auc(probing.view.judge(probing.seen), fake) - auc(real, fake)
+        return auc(probing.view.logits(probing.seen), fake) - auc(real, fake)
 
 
-PROBES: dict[str, Callable[[Probing], Tensor]] = {
+PROBES: dict[str, Callable[[ProbeBatch], Tensor]] = {
     "fresh_critic_auc": fresh_critic_auc,
     "known_critic_auc": known_critic_auc,
     "coverage": coverage,

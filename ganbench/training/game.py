@@ -1,61 +1,257 @@
-"""A run in the middle of its training, to be looked at and played on under other rules. The run itself stays."""
+"""Two players learning from each other: one step of the game, as the textbook has it.
+
+A run in the middle of its training, to be looked at and played on under other rules. The run itself stays.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
-from ..observation import RunView
-from ..records import ComponentRef
-from ..seeding import undisturbed
-from .gan import GAN
+from ..contract.adapt import adapt, provides
+from ..contract.components import Loss, Regularizer
+from ..contract.records import Batch, ComponentRef, Player, Training
+from ..contract.view import Game
+from .data import DeviceDataset
+from .noise import sample_noise
+from .optimizers import build_optimizer, decay_factor
+from .seeding import preserve_rng_state, restore_rng_state, rng_state, seed_for
+from .view import RunView
 
 
-class Game:
-    """A game and a view of it (see `protocols.Game`)."""
+class GAN(Game):
+    """A generator and a discriminator in training, with everything that their next step depends on.
 
-    def __init__(self, gan: GAN, view: RunView) -> None:
-        self.view = view
-        self._gan = gan
+    `training` lies on the device that the networks are on. The networks are as built; `seed` gives the order of
+    the data and the latents.
+    """
 
-    @property
-    def steps_done(self) -> int:
-        """Steps played so far."""
-        return self._gan.steps_done
+    view: RunView
+
+    def __init__(
+        self,
+        generator: Any,
+        discriminator: Any,
+        loss: Loss,
+        regularizers: Mapping[str, Regularizer],
+        training: DeviceDataset,
+        settings: Training,
+        seed: int,
+    ) -> None:
+        self.generator, self.discriminator, self.loss = generator, discriminator, adapt("loss", loss)
+        self.regularizers = {name: adapt("regularizer", regularizer) for name, regularizer in regularizers.items()}
+        self.settings = settings
+        self.device = training.device
+        self.seed = seed
+        self.steps_done = 0
+        self.d_updates = 0
+        self._data = training
+        self._order = torch.Generator(self.device).manual_seed(seed_for(seed, "data order"))
+        self._latents = torch.Generator(self.device).manual_seed(seed_for(seed, "latents"))
+        self._loss_d, self._loss_g = loss.discriminator, loss.generator
+        self._d_weights, self._g_weights = _trainable(discriminator), _trainable(generator)
+        self.optimizer_d = build_optimizer(settings.optimizer_d, self._d_weights)
+        self.optimizer_g = build_optimizer(settings.optimizer_g, self._g_weights)
+        self._penalties_d, self._acts_d = _regularizers_of(self.regularizers, "discriminator")
+        self._penalties_g, self._acts_g = _regularizers_of(self.regularizers, "generator")
+        self.average = copy.deepcopy(generator).requires_grad_(False).eval() if settings.ema else None
+        self._average_weights = [] if self.average is None else list(self.average.parameters())
+        self._averaged_weights = list(generator.parameters())
+        self._real = self.real_batch()
 
     @property
     def steps(self) -> int:
         """The budget."""
-        return self._gan.settings.steps
+        return self.settings.steps
 
-    def play_on(
+    def warm_up(self) -> None:
+        """Let D learn alone, where the settings ask for it."""
+        for _ in range(self.settings.d_warmup):
+            self.train_discriminator()
+
+    def step(self) -> tuple[Tensor, Tensor]:
+        """D learns `d_steps` times, then G `g_steps` times. Returns their last losses, still on the device."""
+        if self.settings.lr_decay != "constant":
+            self._set_learning_rates()
+        for _ in range(self.settings.d_steps):
+            loss_d = self.train_discriminator()
+        for _ in range(self.settings.g_steps):
+            loss_g = self.train_generator()
+        self.steps_done += 1
+        return loss_d, loss_g
+
+    def train_discriminator(self) -> Tensor:
+        """Steps 3 and 4 of the textbook: D learns from real data and from generated data; G is frozen."""
+        real = self._real = self.real_batch()
+        with torch.no_grad():  # G is frozen: nothing of it is kept for a gradient
+            fake = self.fake_batch(real.labels)
+        self.optimizer_d.zero_grad()
+        loss: Tensor = self._loss_d(self.logits, real, fake)
+        total = loss
+        for penalty, every in self._penalties_d:
+            if self.d_updates % every == 0:
+                total = total + penalty(self.logits, real, fake) * every  # lazy, but as strong on average
+        total.backward()
+        self.optimizer_d.step()
+        for act in self._acts_d:
+            act(self.discriminator)
+        self.d_updates += 1
+        return loss.detach()
+
+    def train_generator(self) -> Tensor:
+        """Step 5 of the textbook: G learns from D's judgement; D is frozen."""
+        with frozen(self._d_weights):
+            fake = self.fake_batch(self._real.labels)
+            self.optimizer_g.zero_grad()
+            loss: Tensor = self._loss_g(self.logits, self._real, fake)
+            total = loss
+            for penalty, every in self._penalties_g:
+                if self.steps_done % every == 0:
+                    total = total + penalty(self.logits, self._real, fake) * every
+            total.backward()
+        self.optimizer_g.step()
+        for act in self._acts_g:
+            act(self.generator)
+        if self.average is not None:
+            # Weights of the first steps are worth forgetting sooner than the decay would.
+            decay = min(self.settings.ema, (self.steps_done + 1) / (self.steps_done + 10))
+            with torch.no_grad():
+                torch._foreach_lerp_(self._average_weights, self._averaged_weights, 1 - decay)
+        return loss.detach()
+
+    def logits(self, batch: Batch) -> Tensor:
+        """The discriminator as losses see it."""
+        logits: Tensor = self.discriminator(batch.x, batch.labels)
+        return logits
+
+    def real_batch(self) -> Batch:
+        """A batch of training data, drawn with replacement."""
+        size = (self.settings.batch_size,)
+        return self._data.take(torch.randint(len(self._data), size, generator=self._order, device=self.device))
+
+    def fake_batch(self, labels: Tensor | None) -> Batch:
+        """A batch of generated samples from fresh latents, with the labels of the real batch beside it."""
+        z = sample_noise(self.generator, self.settings.batch_size, self._latents)
+        return Batch(self.generator(z, labels), labels)
+
+    def evaluated_generator(self) -> nn.Module:
+        """G as it is judged: a copy in evaluation mode, of the running average where there is one."""
+        judged: nn.Module = copy.deepcopy(self.generator if self.average is None else self.average)
+        if self.average is not None:
+            for mine, trained in zip(judged.buffers(), self.generator.buffers(), strict=True):
+                mine.copy_(trained)  # batch statistics have no average of their own
+        return judged.eval()
+
+    def weights(self) -> dict[str, Tensor]:
+        """All weights and buffers by name, on the CPU; under "average" those of G as it is judged, where it is one."""
+        parts = {"generator": self.generator, "discriminator": self.discriminator}
+        if self.average is not None:
+            parts["average"] = self.evaluated_generator()
+        return {f"{p}.{name}": t.detach().cpu() for p, m in parts.items() for name, t in m.state_dict().items()}
+
+    def wait(self) -> None:
+        """Let an accelerator finish what it was given."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
+    def capture(self) -> dict[str, Any]:
+        """A copy of everything that the next step depends on."""
+        parts = {name: getattr(self, name).state_dict() for name in self._stateful}
+        streams = {name: getattr(self, name).get_state() for name in ("_order", "_latents")}
+        counters = {name: getattr(self, name) for name in ("steps_done", "d_updates", "_real")}
+        randomness = rng_state(self.device)
+        return copy.deepcopy({"parts": parts, "streams": streams, "counters": counters, "random": randomness})
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go back to a captured state; the next steps are then the same again."""
+        state = copy.deepcopy(dict(state))
+        for name, part in state["parts"].items():
+            getattr(self, name).load_state_dict(part)
+        for name, stream in state["streams"].items():
+            getattr(self, name).set_state(stream)
+        for name, counter in state["counters"].items():
+            setattr(self, name, counter)
+        restore_rng_state(state["random"], self.device)
+
+    def fork(
         self,
         steps: int,
         *,
         lr_d: float = 1.0,
         lr_g: float = 1.0,
-        more_regularizers: Mapping[str, Any] | None = None,
+        more_regularizers: Mapping[str, Regularizer] | None = None,
         **settings: Any,
-    ) -> Game:
-        """A copy of the game `steps` further on; with the defaults, what the run itself will be by then."""
-        rules = self._gan.settings
+    ) -> GAN:
+        """Return a copy of the game, trained `steps` further under other rules (see `Game.fork`)."""
         rules = replace(
-            rules,
-            optimizer_d=_slower(rules.optimizer_d, lr_d),
-            optimizer_g=_slower(rules.optimizer_g, lr_g),
+            self.settings,
+            optimizer_d=_scaled(self.settings.optimizer_d, lr_d),
+            optimizer_g=_scaled(self.settings.optimizer_g, lr_g),
             **settings,
         )
-        with undisturbed(self._gan.device), torch.enable_grad():
-            other = self._gan.branch(rules, {**self._gan.regularizers, **(more_regularizers or {})})
+        with preserve_rng_state(self.device), torch.enable_grad():
+            other = self._copy(rules, {**self.regularizers, **(more_regularizers or {})})
             for _ in range(steps):
                 other.step()
-        view = self.view.of(other.generator, other.discriminator, other.average)
-        view.game = game = Game(other, view)
-        return game
+        other.view = self.view.of(other.generator, other.discriminator, other.average)
+        other.view.game = other
+        return other
+
+    def _copy(self, settings: Training, regularizers: Mapping[str, Regularizer]) -> GAN:
+        """A copy of the game as it stands, to go on under other rules. It shares the data and nothing that learns."""
+        # A loss may keep count of its calls: the copy's are its own. One copy call, for what they share.
+        parts = (self.generator, self.discriminator, self.loss, dict(regularizers))
+        other = GAN(*copy.deepcopy(parts), self._data, settings, self.seed)
+        other.restore(self.capture())
+        other._set_learning_rates()  # those restored are the old ones
+        return other
+
+    @property
+    def _stateful(self) -> list[str]:
+        average = [] if self.average is None else ["average"]
+        return ["generator", "discriminator", "optimizer_g", "optimizer_d", *average]
+
+    def _set_learning_rates(self) -> None:
+        factor = decay_factor(self.settings.lr_decay, self.steps_done / self.settings.steps)
+        for optimizer, ref in (
+            (self.optimizer_g, self.settings.optimizer_g),
+            (self.optimizer_d, self.settings.optimizer_d),
+        ):
+            for group in optimizer.param_groups:
+                group["lr"] = ref.options["lr"] * factor
 
 
-def _slower(optimizer: ComponentRef, factor: float) -> ComponentRef:
+@contextmanager
+def frozen(weights: list[nn.Parameter]) -> Iterator[None]:
+    """No gradient is computed for `weights` inside."""
+    for weight in weights:
+        weight.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for weight in weights:
+            weight.requires_grad_(True)
+
+
+def _trainable(network: nn.Module) -> list[nn.Parameter]:
+    """The weights that learn: those that an author has frozen stay so."""
+    return [weight for weight in network.parameters() if weight.requires_grad]
+
+
+def _regularizers_of(
+    regularizers: Mapping[str, Regularizer], player: Player
+) -> tuple[list[tuple[Any, int]], list[Any]]:
+    """The penalties of a player's regularizers with their intervals, and what they do after its updates."""
+    mine = [r for r in regularizers.values() if r.player == player]
+    penalties = [(r.penalty, r.every) for r in mine if provides(r, "penalty")]
+    return penalties, [r.after_step for r in mine if provides(r, "after_step")]
+
+
+def _scaled(optimizer: ComponentRef, factor: float) -> ComponentRef:
     return replace(optimizer, options={**optimizer.options, "lr": optimizer.options["lr"] * factor})

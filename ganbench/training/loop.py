@@ -10,16 +10,28 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from torch import Tensor
 
-from ..observation import Observer, Schedule
-from ..records import Breakdown, Finding, Score, Status, StopWhen
-from .breakdown import locate
-from .gan import GAN
+from ..contract.failures import Status
+from ..contract.records import Finding, NonFinite, Score, StopWhen
+from .game import GAN
+from .replay import replay_to_first_nonfinite
+from .schedule import Schedule
 
-SURE = 0.9  # confidence from which a finding may end a run
+STOP_CONFIDENCE = 0.9  # confidence from which a finding may end a run
 CAPTURES = 10  # states kept over a run, one at a time, to go back to when it breaks down
+
+
+class RunObserver(Protocol):
+    """What the loop needs of an observer (`observation.Observer`): rows, and whether the newest one is finite."""
+
+    nonfinite: NonFinite | None
+
+    def observe(self, step: int, loss_d: Tensor, loss_g: Tensor, *, probe: bool) -> Mapping[str, float]: ...
+
+    def is_finite(self) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -35,7 +47,7 @@ class Ending:
 def train(
     gan: GAN,
     schedule: Schedule,
-    observer: Observer,
+    observer: RunObserver,
     *,
     evaluate: Callable[[int], Sequence[Score]],
     diagnose: Callable[[], Sequence[Finding]],
@@ -60,9 +72,9 @@ def train(
         if stop in schedule.observe:
             row = observer.observe(stop, *losses[-1], probe=stop in schedule.probe)
             progress(stop, row)
-            if observer.broken():
-                observer.breakdown = locate(gan, healthy, stop, losses)
-                return ending("diverged", _describe(observer.breakdown))
+            if not observer.is_finite():
+                observer.nonfinite = replay_to_first_nonfinite(gan, healthy, stop, losses)
+                return ending(Status.DIVERGED, _describe(observer.nonfinite))
             losses.clear()
             if looks % capture_every == 0:
                 healthy = gan.capture()
@@ -76,13 +88,13 @@ def train(
             elsewhere += time.perf_counter() - paused
             early = early or (_reached(scores, settings.stop_when) if settings.stop_when else None)
         if early and stop < settings.steps:
-            return ending("stopped", f"{early}; {settings.steps - stop} of {settings.steps} steps saved")
-    return ending("done")
+            return ending(Status.STOPPED, f"{early}; {settings.steps - stop} of {settings.steps} steps saved")
+    return ending(Status.DONE)
 
 
 def _surely_bad(findings: Sequence[Finding], stop_on: Sequence[str]) -> str | None:
     for finding in findings:
-        if finding.diagnosis in stop_on and finding.severity == "failure" and finding.confidence >= SURE:
+        if finding.diagnosis in stop_on and finding.severity == "failure" and finding.confidence >= STOP_CONFIDENCE:
             return f"{finding.diagnosis} is certain since step {finding.onset_step}"
     return None
 
@@ -98,6 +110,6 @@ def _reached(scores: Sequence[Score], target: StopWhen) -> str | None:
     return None
 
 
-def _describe(breakdown: Breakdown) -> str:
-    layer = f" of layer {breakdown.layer!r}" if breakdown.layer else ""
-    return f"not finite since step {breakdown.step}: {breakdown.what}{layer} of the {breakdown.player}"
+def _describe(nonfinite: NonFinite) -> str:
+    layer = f" of layer {nonfinite.layer!r}" if nonfinite.layer else ""
+    return f"not finite since step {nonfinite.step}: {nonfinite.what}{layer} of the {nonfinite.player}"

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..records import ComponentRef
+from ..contract.records import ComponentRef
 
 _CLASSES: dict[str, Any] = {
     "adam": torch.optim.Adam,
@@ -20,7 +20,7 @@ _CLASSES: dict[str, Any] = {
 _FUSED = {"adam", "adamw", "sgd"}  # one kernel for all weights: most of a small network's step is overhead
 
 
-def build(ref: ComponentRef, weights: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+def build_optimizer(ref: ComponentRef, weights: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
     """The optimizer over `weights`."""
     options = dict(ref.options) | ({"fused": True} if ref.name in _FUSED else {})
     if "betas" in options:

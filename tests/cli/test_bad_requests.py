@@ -96,7 +96,7 @@ import ganbench
 
 @ganbench.hookimpl
 def ganbench_losses():
-    yield ganbench.Component("hinge", "ganbench.builtin.losses.hinge:Hinge")
+    yield ganbench.Component("hinge", "ganbench.builtin.losses:Hinge")
 """)
     write_suite()
     said = ganbench("run", "--suite", "mine.toml")

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import ganbench
-from ganbench.records import Artifacts, History, TrialResult
-from ganbench.store import Store
+from ganbench.contract.records import Artifacts, History, TrialResult
+from ganbench.results.store import Store
 
 HISTORY = Path(ganbench.__file__).parent / "checks" / "recordings" / "divergence" / "history.parquet"
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 import ganbench
-from ganbench import catalog as catalogs
-from ganbench.checks.recordings import recording
-from ganbench.diagnosis import diagnose, verdicts
-from ganbench.records import ComponentRef, History
-from ganbench.suite import method_entry
-from ganbench.zoo.truth.labels import FAILURES
+from ganbench.contract.records import ComponentRef, History
+from ganbench.diagnosis.findings import diagnose, verdicts
+from ganbench.registry.registry import load_registry
+from ganbench.suite.parse import parse_method
+from ganbench.testing.helpers.recordings import recording
+from ganbench.zoo.ground_truth.labels import FAILURES
 
 MLP = {"generator": "mlp", "discriminator": "mlp"}
 RING = {"ring": {"dataset": {"name": "ring", "sigma": 0.05}}}
@@ -109,7 +109,7 @@ def test_momentum_at_a_huge_learning_rate_diverges(train):
     result = train(method, steps=200)
     assert result.status == "diverged"
     finding = found(result)["divergence"]
-    assert finding.confidence == 1.0 and finding.onset_step == result.artifacts.history.breakdown.step
+    assert finding.confidence == 1.0 and finding.onset_step == result.artifacts.history.nonfinite.step
     assert result.verdicts[0] == "divergence"
 
 
@@ -122,7 +122,7 @@ def test_stop_on_ends_a_run_that_is_surely_lost(train):
 
 
 def diagnosis(name: str, **options):
-    return catalogs.load().build("diagnosis", ComponentRef(name, options))
+    return load_registry().build("diagnosis", ComponentRef(name, options))
 
 
 def history(steps=1000, **columns) -> History:
@@ -167,7 +167,7 @@ def test_a_young_run_is_only_warned_of_until_two_probes_say_that_it_stays():
 def test_the_worse_it_is_the_surer_the_finding():
     weak = diagnosis("weak-discriminator")
     surer = [
-        weak.suspicion(
+        weak.score(
             history(
                 **_probed(coverage=c),
                 auc_d=0.5,
@@ -195,7 +195,7 @@ def test_a_strong_d_alone_is_no_failure():
 
 def test_with_less_than_half_of_the_signals_nothing_is_said():
     assert not list(diagnosis("overpowering-discriminator").diagnose(history(motion_speed=1e-5)))
-    assert diagnosis("weak-discriminator").suspicion(history(auc_d=0.5), "now") == 0.0
+    assert diagnosis("weak-discriminator").score(history(auc_d=0.5), "now") == 0.0
 
 
 def test_a_failure_that_follows_from_another_names_it():
@@ -211,7 +211,7 @@ def test_a_failure_that_follows_from_another_names_it():
 def test_remedies_are_settings_that_a_suite_accepts(name):
     finding = next(f for f in diagnosis(name).diagnose(recording(name)) if f.severity == "failure")
     table = tomllib.loads(f"remedy = {{ {finding.remedy} }}")["remedy"]
-    assert method_entry(table, "remedy")
+    assert parse_method(table, "remedy")
 
 
 @pytest.mark.parametrize("name", FAILURES)

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from ganbench.run import Request, prepare
-from ganbench.zoo.truth.labels import FAILURES
+from ganbench.pipeline import Request, prepare
+from ganbench.zoo.ground_truth.labels import FAILURES
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "failures.md"

@@ -10,9 +10,9 @@ from typing import get_args
 import pytest
 
 import ganbench
-from ganbench import catalog as catalogs
-from ganbench import hookspecs, protocols
-from ganbench.checks import carry_out, select
+from ganbench.contract import components, hooks
+from ganbench.registry.registry import load_registry
+from ganbench.testing.run_checks import run_checks, select_candidates
 
 PAGE = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
@@ -48,22 +48,22 @@ def methods_of(protocol: type) -> list[str]:
 
 
 def test_there_is_a_section_for_every_hook():
-    assert set(KINDS) == set(hookspecs.HOOKS) and set(KINDS.values()) | {"Events"} <= set(SECTIONS)
+    assert set(KINDS) == set(hooks.HOOKS) and set(KINDS.values()) | {"Events"} <= set(SECTIONS)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_signatures_are_those_of_the_code(kind):
     shown = [line.strip() for line in SECTIONS[KINDS[kind]].splitlines() if line.startswith("    ")]
-    hook = hookspecs.HOOKS[kind]
-    assert signature(getattr(hookspecs, hook), hook) in shown
+    hook = hooks.HOOKS[kind]
+    assert signature(getattr(hooks, hook), hook) in shown
     if kind != "suite":
-        for line in methods_of(getattr(protocols, kind.capitalize())):
+        for line in methods_of(getattr(components, kind.capitalize())):
             assert line in shown
 
 
 def test_the_event_hook_is_as_shown():
     assert "ganbench_event(event: Event) -> None" in SECTIONS["Events"]
-    assert signature(hookspecs.ganbench_event, "ganbench_event") == "ganbench_event(event: Event) -> None"
+    assert signature(hooks.ganbench_event, "ganbench_event") == "ganbench_event(event: Event) -> None"
     for name in re.findall(r"`((?:Run|Trial)\w+)`", SECTIONS["Events"]):
         assert hasattr(ganbench, name)
 
@@ -77,15 +77,15 @@ def example(title: str, folder: Path) -> str:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_example_passes_every_check_of_its_kind(kind, tmp_path):
-    (subject,) = select([example(KINDS[kind], tmp_path)])
+    (subject,) = select_candidates([example(KINDS[kind], tmp_path)])
     assert subject.entry.kind == kind
-    outcomes = list(carry_out(subject))
+    outcomes = list(run_checks(subject))
     assert [f"{o.check}: {o.message}" for o in outcomes if o.status == "failed"] == []
     assert sum(o.status == "passed" for o in outcomes) >= 5
 
 
 def test_the_listener_hears(tmp_path, make_trial, capsys):
-    plugins = catalogs.load((example("Events", tmp_path),)).plugins
+    plugins = load_registry((example("Events", tmp_path),)).plugins
     plugins.emit(ganbench.TrialEnded(ganbench.TrialResult(make_trial(), "error", "it broke")))
     assert "failed: it broke" in capsys.readouterr().out
     assert not plugins.broken

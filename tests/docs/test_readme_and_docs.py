@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 from small_suites import trials_of
 
-from ganbench import catalog as catalogs
 from ganbench.cli import COMMANDS, main
+from ganbench.registry.registry import load_registry
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -51,7 +51,7 @@ def test_the_suite_of_the_docs_is_one():
 def test_every_command_and_verdict_is_in_the_readme():
     for command in COMMANDS:
         assert f"ganbench {command}" in README
-    for entry in catalogs.load().entries("diagnosis"):
+    for entry in load_registry().entries("diagnosis"):
         assert f"`{entry.name}`" in README
 
 

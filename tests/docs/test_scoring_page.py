@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ganbench import catalog as catalogs
-from ganbench.scoring import score
+from ganbench.registry.registry import load_registry
+from ganbench.zoo.score import score
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "results" / "reference"
@@ -25,7 +25,7 @@ def test_the_tables_of_the_page_are_those_of_the_committed_scores():
 
 @pytest.mark.parametrize("runs", ["failures", "elsewhere"])
 def test_the_committed_scores_are_those_of_the_committed_recordings(runs):
-    made = score.score(REFERENCE / runs / "recordings", catalogs.load())
+    made = score.score(REFERENCE / runs / "recordings", load_registry())
     mine = {"score": made.score, "verdicts": made.verdicts, "stopping": made.stopping, "confusion": made.confusion}
     for name, table in mine.items():
         stored = pd.read_csv(REFERENCE / runs / "score" / f"{name}.csv")

@@ -14,8 +14,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ganbench.records import TrialResult
-from ganbench.store import Store
+from ganbench.contract.records import TrialResult
+from ganbench.results.store import Store
 
 FOLDER = Path(__file__).parent
 

@@ -20,11 +20,11 @@ import torchgan.losses
 import torchgan.models
 
 import ganbench
-import ganbench.checks
+import ganbench.testing
 
 WRAPPER = Path(__file__).parent / "foreign" / "ganbench_plugins.py"
 
-test_contract = ganbench.checks.cases(str(WRAPPER))
+test_contract = ganbench.testing.cases(str(WRAPPER))
 
 DATA = '''
 import torch
@@ -135,7 +135,7 @@ def test_the_record_says_where_its_parts_came_from(run):
 
 @pytest.mark.parametrize("kind", ["Minimax", "LeastSquares", "Wasserstein"])
 def test_the_losses_are_torchgans_own(kind):
-    (loss,) = (s for s in ganbench.checks.select([str(WRAPPER)]) if s.entry.kind == "loss")
+    (loss,) = (s for s in ganbench.testing.select([str(WRAPPER)]) if s.entry.kind == "loss")
     real, fake = (ganbench.Batch(torch.randn(8)) for _ in range(2))
     built = loss.build(kind=kind)
     of_d, of_g = (getattr(torchgan.losses, f"{kind}{player}Loss")() for player in ("Discriminator", "Generator"))

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 import ganbench
-from ganbench.catalog import Catalog
+from ganbench.registry.registry import Registry
 
 
 def follow(monitor, gan, steps=40, **how):
@@ -281,14 +281,14 @@ def test_a_monitor_without_diagnoses_observes_to_the_end(gan, heard):
 @pytest.fixture
 def broken_diagnosis(monkeypatch):
     """`mode-collapse` is one that cannot be made."""
-    build = Catalog.build
+    build = Registry.build
 
     def built(self, kind, ref, *given):
         if ref.name == "mode-collapse":
             raise RuntimeError("no license\nfound")
         return build(self, kind, ref, *given)
 
-    monkeypatch.setattr(Catalog, "build", built)
+    monkeypatch.setattr(Registry, "build", built)
 
 
 def test_a_diagnosis_that_cannot_be_made_is_left_out_where_nobody_asked_for_it(gan, heard, broken_diagnosis):

@@ -10,7 +10,7 @@ import torch
 from torch.multiprocessing.reductions import StorageWeakRef
 
 import ganbench
-from ganbench.monitor import reals, sources
+from ganbench.monitor import real_samples
 
 
 def test_what_g_returned_is_freed_when_the_loop_lets_go_of_it(gan):
@@ -55,7 +55,7 @@ def test_calls_and_gradients_are_let_go_between_looks_and_at_the_end(gan):
 
 
 def test_samples_are_met_only_until_there_are_enough(gan, monkeypatch):
-    monkeypatch.setattr(reals, "ENOUGH", 200)
+    monkeypatch.setattr(real_samples, "ENOUGH", 200)
     for real, most in ((gan.real, 0), (None, 200 + 16 * gan.batch)):
         monitor = ganbench.Monitor(gan.g, gan.d, real=real, budget=100)
         sizes = []
@@ -71,7 +71,7 @@ def test_the_spread_of_a_pool_is_computed_once(gan, monkeypatch):
     for _ in range(20):
         gan.step()
         monitor.step()
-    monkeypatch.delattr(reals.torch, "cat")
+    monkeypatch.delattr(real_samples.torch, "cat")
     assert monitor._reals.data_std() == pytest.approx(float(gan.real.std(correction=0)))
 
 
@@ -92,8 +92,8 @@ class Slow:
 
 @pytest.mark.parametrize("seconds, few", [(0.9, False), (0.2, True)])
 def test_reading_ends_in_the_midst_of_a_batch_when_time_is_up(seconds, few, gan, monkeypatch):
-    monkeypatch.setattr(sources, "SECONDS", seconds)
-    monkeypatch.setattr(reals, "FEWEST_READ", 8)
+    monkeypatch.setattr(real_samples, "SECONDS", seconds)
+    monkeypatch.setattr(real_samples, "FEWEST_READ", 8)
     slow = Slow(gan.real)
     monitor = ganbench.Monitor(gan.g, gan.d, real=slow, budget=20)
     for _ in range(20):

@@ -13,7 +13,7 @@ from torch.nn.functional import softplus
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 import ganbench
-from ganbench.monitor.priors import prior_of
+from ganbench.monitor.noise import prior_of
 
 
 class Sum(nn.Module):

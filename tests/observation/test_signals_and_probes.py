@@ -10,13 +10,14 @@ import torch
 from torch import nn
 
 from ganbench import Batch, DataSpec, RequestError
-from ganbench import catalog as catalogs
-from ganbench.observation import Observer, RunView, Schedule
-from ganbench.observation.motion import Motion
-from ganbench.observation.probes import PROBES, Probing
-from ganbench.observation.signals import SIGNALS, Glance, auc, textbook
-from ganbench.pool import Pool
-from ganbench.records import ComponentRef, Evaluation, Training
+from ganbench.contract.records import ComponentRef, Evaluation, Training
+from ganbench.observation.observer import Motion, Observer
+from ganbench.observation.probes import PROBES, ProbeBatch
+from ganbench.observation.signals import SIGNALS, SignalBatch, auc, textbook_signals
+from ganbench.registry.registry import load_registry
+from ganbench.training.data import DeviceDataset
+from ganbench.training.schedule import Schedule
+from ganbench.training.view import RunView
 
 
 class Shifted(nn.Module):
@@ -43,8 +44,8 @@ class Sum(nn.Module):
         return self.slope * x.sum(1)
 
 
-def pools(spec: DataSpec, *samples: torch.Tensor) -> list[Pool]:
-    return [Pool(Batch(x), spec, torch.device("cpu")) for x in samples]
+def pools(spec: DataSpec, *samples: torch.Tensor) -> list[DeviceDataset]:
+    return [DeviceDataset(Batch(x), spec, torch.device("cpu")) for x in samples]
 
 
 def view(
@@ -57,7 +58,7 @@ def view(
     g = torch.Generator().manual_seed(0)
     real = torch.randn(4000, 2, generator=g) if reals is None else reals
     held_out = torch.randn(4000, 2, generator=g) if reals is None else reals
-    made = catalogs.load().build("loss", ComponentRef(loss))
+    made = load_registry().build("loss", ComponentRef(loss))
     spec = DataSpec("points", (2,))
     seen = real if training is None else training
     return RunView(Shifted(centre), Sum(slope), made, *pools(spec, seen, held_out), spec, seed=1, steps=100)
@@ -67,14 +68,14 @@ def glance(name: str, **kind: object) -> float:
     whole = view(**kind)
     whole.set_budget(100_000)
     with whole.at(10) as here:
-        return float(SIGNALS[name](Glance(here)))
+        return float(SIGNALS[name](SignalBatch(here)))
 
 
 def probe(name: str, **kind: object) -> tuple[float, float]:
     whole = view(**kind)
     whole.set_budget(100_000)  # of a run of small networks: probes may take all that they can use
     with whole.at(10) as here:
-        return tuple(float(PROBES[name](Probing(here, floor=floor))) for floor in (False, True))
+        return tuple(float(PROBES[name](ProbeBatch(here, floor=floor))) for floor in (False, True))
 
 
 def test_auc_counts_pairs_with_ties_half():
@@ -91,11 +92,11 @@ def test_auc_d_is_a_half_for_a_perfect_generator_and_one_for_a_distant_one():
 
 def test_the_textbooks_value_is_minus_log_4_at_equilibrium_and_0_for_a_perfect_d():
     with view(slope=0.0).at(1) as here:
-        row = textbook(Glance(here))
+        row = textbook_signals(SignalBatch(here))
     assert float(row["value"]) == pytest.approx(-math.log(4))
     assert float(row["d_real"]) == float(row["d_fake"]) == 0.5
     with view(centre=-40.0, slope=20.0, reals=torch.full((100, 2), 40.0)).at(1) as here:
-        assert float(textbook(Glance(here))["value"]) == pytest.approx(0.0, abs=1e-3)
+        assert float(textbook_signals(SignalBatch(here))["value"]) == pytest.approx(0.0, abs=1e-3)
 
 
 @pytest.mark.parametrize("loss", ["wasserstein", "relativistic"])
@@ -146,10 +147,10 @@ def test_looking_leaves_buffers_gradients_modes_and_streams_alone():
     points = torch.randn(100, 2)
     wrapped = type("G", (nn.Module,), {"latent_dim": 2, "forward": lambda self, z, labels=None: self.net(z)})()
     wrapped.net = g
-    loss = catalogs.load().build("loss", ComponentRef("hinge"))
+    loss = load_registry().build("loss", ComponentRef("hinge"))
     spec = DataSpec("points", (2,))
     here = RunView(wrapped, d, loss, *pools(spec, points, points), spec, seed=0, steps=10)
-    diagnoses = {e.name: e.build() for e in catalogs.load().entries("diagnosis")}
+    diagnoses = {e.name: e.build() for e in load_registry().entries("diagnosis")}
     before = {name: t.clone() for name, t in wrapped.state_dict().items()}
     stream = torch.get_rng_state()
     Observer(here, diagnoses).observe(1, torch.zeros(()), torch.zeros(()), probe=True)
@@ -190,7 +191,7 @@ def test_motion_tells_standing_still_from_going_on_and_from_going_back_and_forth
 
 
 def test_probes_stand_on_their_rows_and_floors_beside_them():
-    observer = Observer(view(), {e.name: e.build() for e in catalogs.load().entries("diagnosis")})
+    observer = Observer(view(), {e.name: e.build() for e in load_registry().entries("diagnosis")})
     for step, probed in ((10, False), (20, True), (30, True)):
         observer.observe(step, torch.zeros(()), torch.zeros(()), probe=probed)
     columns = observer.history().columns

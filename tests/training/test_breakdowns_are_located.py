@@ -32,7 +32,7 @@ def test_the_exact_step_and_layer_of_a_nan_are_found_between_two_observations(ma
     assert result.status == "diverged"
     assert result.reason == "not finite since step 37: output of layer 'second' of the generator"
     assert result.steps == 36
-    where = result.artifacts.history.breakdown
+    where = result.artifacts.history.nonfinite
     assert (where.step, where.player, where.layer, where.what) == (37, "generator", "second", "output")
     (finding,) = [f for f in result.findings if f.diagnosis == "divergence"]
     assert (finding.severity, finding.confidence, finding.onset_step) == ("failure", 1.0, 37)
@@ -44,7 +44,7 @@ def test_exploding_weights_are_a_result_and_not_an_error(make_trial, run_here, p
     optimizer = {f"optimizer_{player[0]}": {"name": "sgd", "lr": 1e30}}
     result = run_here(make_trial({"loss": "wasserstein", **optimizer}))
     assert result.status == "diverged"
-    where = result.artifacts.history.breakdown
+    where = result.artifacts.history.nonfinite
     assert where.step <= 5
     # The player whose optimizer explodes breaks first; D may meet what an exploding G has made of its samples.
     assert where.player == player or (player == "generator" and where.what == "output")

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 import ganbench
-from ganbench import catalog as catalogs
-from ganbench.seeding import seed_for
-from ganbench.training import GAN
+from ganbench.registry.registry import load_registry
+from ganbench.training.game import GAN
 from ganbench.training.optimizers import decay_factor
+from ganbench.training.seeding import seed_for
 from ganbench.trial import LiveTrial
 
 CONV = {
@@ -21,8 +21,8 @@ CONV = {
 
 
 def live(trial: ganbench.Trial) -> LiveTrial:
-    catalog = catalogs.load(trial.plugin_files)
-    return LiveTrial.build(trial, catalog.build("dataset", trial.components.dataset), catalog, torch.device("cpu"))
+    registry = load_registry(trial.plugin_files)
+    return LiveTrial.build(trial, registry.build("dataset", trial.components.dataset), registry, torch.device("cpu"))
 
 
 def same(ours: ganbench.TrialResult, theirs: ganbench.TrialResult) -> bool:

@@ -7,8 +7,8 @@ import copy
 import pytest
 import torch
 
-from ganbench import catalog as catalogs
-from ganbench.seeding import isolated
+from ganbench.registry.registry import load_registry
+from ganbench.training.seeding import deterministic
 from ganbench.trial import LiveTrial
 
 CPU = torch.device("cpu")
@@ -36,9 +36,9 @@ def live(make_trial, plugin_file):
     """A run with a stateful loss, a penalty and a running average, 20 of its steps done."""
     files = plugin_file(COUNTING)
     trial = make_trial({"loss": "counting", "regularizers": ["r1"]}, files=files, ema=0.9, optimizer="adam")
-    catalog = catalogs.load(files)
-    with isolated(CPU, 1):
-        run = LiveTrial.build(trial, catalog.build("dataset", trial.components.dataset), catalog, CPU)
+    registry = load_registry(files)
+    with deterministic(CPU, 1):
+        run = LiveTrial.build(trial, registry.build("dataset", trial.components.dataset), registry, CPU)
         for _ in range(20):
             run.gan.step()
         yield run
@@ -53,7 +53,7 @@ def _same(some, others):
 
 
 def test_played_on_unchanged_it_becomes_what_the_run_itself_will_be(live):
-    ahead = live.game.play_on(15)
+    ahead = live.game.fork(15)
     for _ in range(15):
         live.gan.step()
     assert ahead.steps_done == live.gan.steps_done == 35
@@ -63,7 +63,7 @@ def test_played_on_unchanged_it_becomes_what_the_run_itself_will_be(live):
 def test_the_run_goes_on_as_if_it_had_not_been_played_on(live):
     untouched = copy.deepcopy(live.gan)
     random = torch.get_rng_state()
-    live.game.play_on(5, lr_d=0.1, d_steps=3, more_regularizers={"r2": live.gan.regularizers["r1"]})
+    live.game.fork(5, lr_d=0.1, d_steps=3, more_regularizers={"r2": live.gan.regularizers["r1"]})
     assert torch.equal(random, torch.get_rng_state())
     for _ in range(5):
         live.gan.step()
@@ -73,12 +73,12 @@ def test_the_run_goes_on_as_if_it_had_not_been_played_on(live):
 
 
 def test_other_rules_hold_from_there_on(live):
-    slow = live.game.play_on(1, lr_d=0.0 + 1e-9)
+    slow = live.game.fork(1, lr_d=0.0 + 1e-9)
     before = live.gan.discriminator.state_dict()
     moved = max((before[n] - w).abs().max() for n, w in slow._gan.discriminator.state_dict().items())
     assert (
         moved
         < 1e-6
-        < max((before[n] - w).abs().max() for n, w in live.game.play_on(1)._gan.discriminator.state_dict().items())
+        < max((before[n] - w).abs().max() for n, w in live.game.fork(1)._gan.discriminator.state_dict().items())
     )
-    assert live.game.play_on(2, d_steps=3)._gan.d_updates == live.gan.d_updates + 6
+    assert live.game.fork(2, d_steps=3)._gan.d_updates == live.gan.d_updates + 6

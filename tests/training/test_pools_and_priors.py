@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from ganbench import Batch, DataSpec, latents
-from ganbench.pool import Pool
+from ganbench import Batch, DataSpec
+from ganbench.training import noise
+from ganbench.training.data import DeviceDataset
 
 GREY = DataSpec("images", (1, 4, 4), value_range=(-1.0, 1.0))
 CPU = torch.device("cpu")
@@ -15,7 +16,7 @@ CPU = torch.device("cpu")
 
 def test_bytes_stay_bytes_until_they_are_drawn():
     x = torch.randint(0, 256, (50, 1, 4, 4), dtype=torch.uint8)
-    pool = Pool(Batch(x, torch.arange(50)), GREY, CPU)
+    pool = DeviceDataset(Batch(x, torch.arange(50)), GREY, CPU)
     drawn = pool.take(torch.tensor([3, 3, 7]))
     torch.testing.assert_close(drawn.x, x[[3, 3, 7]].float() / 127.5 - 1)
     assert drawn.labels.tolist() == [3, 3, 7]
@@ -32,7 +33,7 @@ def test_bytes_stay_bytes_until_they_are_drawn():
 )
 def test_other_types_are_refused(x, spec, words):
     with pytest.raises(ValueError, match=words):
-        Pool(Batch(x), spec, CPU)
+        DeviceDataset(Batch(x), spec, CPU)
 
 
 BYTES = '''
@@ -95,12 +96,12 @@ def ganbench_generators():
 
 
 def test_a_uniform_prior_is_kept_in_training_observing_and_evaluating(make_trial, run_here, plugin_file):
-    from ganbench import catalog as catalogs
+    from ganbench.registry.registry import load_registry
 
     files = plugin_file(UNIFORM)
     result = run_here(make_trial({"generator": "uniform"}, files=files, steps=20))
     assert result.status == "done", result.reason
-    seen = torch.cat(catalogs.load(files).find("generator", "uniform").build.seen)
+    seen = torch.cat(load_registry(files).find("generator", "uniform").build.seen)
     assert len(seen) > 1000 and seen.min() >= -1 and seen.max() < 1
     assert float(seen.std()) == pytest.approx(3**-0.5, abs=0.02)
 
@@ -108,4 +109,4 @@ def test_a_uniform_prior_is_kept_in_training_observing_and_evaluating(make_trial
 def test_an_unknown_prior_is_refused():
     generator = type("G", (), {"latent_dim": 2, "prior": "cauchy"})()
     with pytest.raises(ValueError, match="'normal' or 'uniform', not 'cauchy'"):
-        latents.draw(generator, 3, torch.Generator())
+        noise.sample_noise(generator, 3, torch.Generator())

@@ -6,22 +6,21 @@ import pandas as pd
 import pytest
 import torch
 
-from ganbench import catalog as catalogs
-from ganbench.records import ComponentRef
-from ganbench.zoo.truth.distance import energy_distance
-from ganbench.zoo.truth.kinds import sort
-from ganbench.zoo.truth.labels import FRACTIONS, labels
-from ganbench.zoo.truth.metric import missing, spread
-from ganbench.zoo.truth.strong_critic import auc, strong_auc
+from ganbench.contract.records import ComponentRef
+from ganbench.registry.registry import load_registry
+from ganbench.zoo.ground_truth.c2st import auc, c2st_auc
+from ganbench.zoo.ground_truth.labels import FRACTIONS, labels
+from ganbench.zoo.ground_truth.metric import energy_distance, missing, spread
+from ganbench.zoo.ground_truth.modes import assign_modes
 
 
 @pytest.fixture(scope="module")
 def ring():
-    return catalogs.load().build("dataset", ComponentRef("ring", {"sigma": 0.05}))
+    return load_registry().build("dataset", ComponentRef("ring", {"sigma": 0.05}))
 
 
 def _of(ring, x):
-    return sort(x, ring.modes)
+    return assign_modes(x, ring.modes)
 
 
 def test_real_samples_miss_nothing_and_have_the_spread_of_real_samples(ring):
@@ -44,15 +43,15 @@ def test_points_have_no_spread(ring):
 
 
 def test_digits_are_sorted_by_their_neighbours():
-    digits = catalogs.load().build("dataset", ComponentRef("digits", {}))
+    digits = load_registry().build("dataset", ComponentRef("digits", {}))
     held_out = digits.held_out()
-    told = sort(held_out.x, None)
+    told = assign_modes(held_out.x, None)
     assert (told.kind == held_out.labels).double().mean() > 0.98
     assert told.good.double().mean() > 0.95
-    assert sort(torch.rand_like(held_out.x) * 2 - 1, None).good.double().mean() < 0.05
-    stacked = catalogs.load().build("dataset", ComponentRef("stacked-digits", {}))
-    real = sort(stacked.held_out().x[:2000], None)
-    assert missing(real, sort(stacked.training().x[:2000], None)) < 0.1
+    assert assign_modes(torch.rand_like(held_out.x) * 2 - 1, None).good.double().mean() < 0.05
+    stacked = load_registry().build("dataset", ComponentRef("stacked-digits", {}))
+    real = assign_modes(stacked.held_out().x[:2000], None)
+    assert missing(real, assign_modes(stacked.training().x[:2000], None)) < 0.1
 
 
 def test_the_energy_distance_is_that_of_its_definition_and_zero_for_the_same_distribution():
@@ -66,8 +65,8 @@ def test_the_energy_distance_is_that_of_its_definition_and_zero_for_the_same_dis
 def test_the_strong_classifier_tells_what_can_be_told(ring):
     torch.manual_seed(0)
     real = ring.held_out().x[:1500]
-    assert strong_auc(real, ring.training().x[:1500]) < 0.6
-    assert strong_auc(real, torch.randn(1500, 2)) > 0.9
+    assert c2st_auc(real, ring.training().x[:1500]) < 0.6
+    assert c2st_auc(real, torch.randn(1500, 2)) > 0.9
     assert auc(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 0.0])) == 0.875
 
 

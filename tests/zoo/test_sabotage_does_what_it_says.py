@@ -5,16 +5,16 @@ from __future__ import annotations
 import pytest
 import torch
 
-from ganbench import catalog as catalogs
-from ganbench.errors import RequestError
-from ganbench.records import Batch, ComponentRef, DataSpec
+from ganbench.contract.errors import RequestError
+from ganbench.contract.records import Batch, ComponentRef, DataSpec
+from ganbench.registry.registry import load_registry
 
 POINTS = DataSpec("points", (2,), modes=8)
 
 
 def build(kind, name, *given, **options):
-    catalog = catalogs.load()
-    return catalog.build(kind, catalog.check(kind, ComponentRef(name, options), "test"), *given)
+    registry = load_registry()
+    return registry.build(kind, registry.check(kind, ComponentRef(name, options), "test"), *given)
 
 
 def test_a_frozen_discriminator_has_one_weight_that_learns_and_it_orders_nothing():

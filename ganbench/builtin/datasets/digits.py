@@ -27,7 +27,7 @@ def _parts() -> tuple[ganbench.Batch, ganbench.Batch]:
     )
 
 
-class Digits:
+class Digits(ganbench.Dataset):
     """Real 8x8 handwritten digits, grey, labelled: 1,200 to train on and 597 held out."""
 
     spec = ganbench.DataSpec("images", (1, 8, 8), value_range=(-1.0, 1.0), classes=10)
@@ -43,7 +43,7 @@ class Digits:
         return _parts()[1]
 
 
-class StackedDigits:
+class StackedDigits(ganbench.Dataset):
     """Three random digits as colour channels: 1,000 modes (stacked MNIST's protocol, on 8x8 digits).
 
     With fewer `classes`, of the digits below that number alone: 4 make 64 modes.

@@ -14,8 +14,10 @@ _TRAINING_SEED, _HELD_OUT_SEED = (
 )  # the same points in every run: a data set is fixed, training seeds vary
 
 
-class _Mixture:
+class _Mixture(ganbench.Dataset):
     """Equally likely isotropic Gaussians."""
+
+    modes: ganbench.Modes
 
     def __init__(self, centres: torch.Tensor, sigma: float, size: int, held_out_size: int) -> None:
         if sigma <= 0 or size < 1 or held_out_size < 1:

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 import ganbench
 
-from .calibrated import track_record
-from .sustained import confidence, decades, measured, onset
+from .calibrated import confidence, decades, measured, onset, track_record
 
 REMEDY = (
     'loss = "relativistic", optimizer = { name = "adam", lr = 1e-3, betas = [0.0, 0.9] }, '
@@ -16,7 +15,7 @@ REMEDY = (
 )
 
 
-class Divergence:
+class Divergence(ganbench.Diagnosis):
     """Losses, logits, gradients or weights that are no longer finite, or logits beyond any sense."""
 
     def __init__(self, *, logit: float = 1e4, rows: int = 5) -> None:
@@ -25,8 +24,8 @@ class Divergence:
 
     def diagnose(self, history: ganbench.History) -> Iterator[ganbench.Finding]:
         """A failure where the run broke down, at the step and in the layer; a warning where logits are huge."""
-        if history.breakdown is not None:
-            yield self._broken(history.breakdown, history)
+        if history.nonfinite is not None:
+            yield self._broken(history.nonfinite, history)
             return
         steps, logits = measured(history, "logit_max")
         first = onset(logits >= self.logit, self.rows)
@@ -39,11 +38,11 @@ class Divergence:
                 onset_step=int(steps[first]),
                 summary=f"Logits have grown to {logits[-1]:.3g}: the players drive each other apart.",
                 evidence={"logit_max": ganbench.Evidence(float(logits[-1]), self.logit, int(steps[-1]))},
-                remedy=REMEDY,
+                remedy=ganbench.Remedy.parse(REMEDY),
                 track_record=track_record("divergence"),
             )
 
-    def _broken(self, where: ganbench.Breakdown, history: ganbench.History) -> ganbench.Finding:
+    def _broken(self, where: ganbench.NonFinite, history: ganbench.History) -> ganbench.Finding:
         steps, logits = measured(history, "logit_max")
         last = {"logit_max": ganbench.Evidence(float(logits[-1]), self.logit, int(steps[-1]))} if len(steps) else {}
         layer = f" of layer {where.layer!r}" if where.layer else ""
@@ -55,6 +54,6 @@ class Divergence:
             onset_step=where.step,
             summary=f"The {where.what}{layer} of the {where.player} is not finite since step {where.step}.",
             evidence=last,
-            remedy=REMEDY,
+            remedy=ganbench.Remedy.parse(REMEDY),
             track_record=track_record("divergence"),
         )

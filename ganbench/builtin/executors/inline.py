@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 import ganbench
 
 
-class Inline:
+class Inline(ganbench.Executor):
     """One trial after the other in this process, for debugging: a trial that hangs or kills its process ends the run."""
 
     expected_failures = {"survives-a-trial-that-dies": "runs trials in the calling process"}

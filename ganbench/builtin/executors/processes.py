@@ -8,13 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 
 import ganbench
 
-from .memory import machine_memory
-from .worker import Terms, Worker, lost, stirring
+from .worker import Limits, Worker, failed_result, machine_memory, wait_ready
 
 LEAST_SHARE = 2 * 2**30  # bytes; importing torch alone takes one
 
 
-class Processes:
+class Processes(ganbench.Executor):
     """Trials in spawned worker processes, which share the processor's threads and memory, each trial with its timeout.
 
     `memory` is what a worker may allocate, in GiB: an equal share of the machine's where it is not given. A trial that
@@ -43,14 +42,14 @@ class Processes:
         waiting = deque(trials)
         given_back: set[str] = set()
         started = min(workers, len(waiting))
-        terms = Terms(threads, self._memory_each(started) if on_cpu else None)
+        terms = Limits(threads, self._memory_each(started) if on_cpu else None)
         crew = [Worker(terms) for _ in range(started)]
         try:
             while waiting or any(worker.trial for worker in crew):
                 for worker in crew:
                     if waiting and not worker.trial:
                         worker.give(waiting.popleft())
-                for worker in stirring(crew):
+                for worker in wait_ready(crew):
                     for message in worker.attend():
                         if isinstance(message, ganbench.TrialResult):
                             yield message
@@ -60,7 +59,7 @@ class Processes:
                             given_back.add(message.id)
                             waiting.appendleft(message)
                         else:
-                            yield lost(message, "error", "no worker lived to take it up")
+                            yield failed_result(message, "error", "no worker lived to take it up")
         finally:
             for worker in crew:
                 worker.end()

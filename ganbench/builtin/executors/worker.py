@@ -1,4 +1,7 @@
-"""A spawned process that carries trials out, seen from both of its ends."""
+"""How much memory there is, and a worker kept to its share of it.
+
+A spawned process that carries trials out, seen from both of its ends.
+"""
 
 from __future__ import annotations
 
@@ -21,16 +24,45 @@ from typing import Any
 
 import ganbench
 
-from .memory import keep_to
+CGROUP = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
-GRACE = 5.0  # seconds between asking a worker to end and making it
-LONGEST = 1.0  # seconds to wait without looking around
-READS = 64  # of what is printed, before anything else gets its turn
-KEPT = 4000  # bytes of what a trial prints
+
+def machine_memory() -> int | None:
+    """Bytes of memory of this machine, or of the container that it shows us; None where it does not say."""
+    try:
+        found = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    except (ValueError, OSError, AttributeError):
+        return None
+    for file in CGROUP:
+        with contextlib.suppress(OSError, ValueError):  # not there, or "max"
+            found.append(int(file.read_text()))
+    return min(found)
+
+
+def keep_to(limit: int | None) -> None:
+    """Refuse this process more than `limit` bytes, and have the system, where memory runs out, end it first."""
+    if not sys.platform.startswith("linux"):
+        return  # elsewhere the limit means something else, or nothing
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
+    if limit is None:
+        return
+    import resource
+
+    # Of data, not of addresses: torch maps libraries far larger than what it uses.
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    if hard == resource.RLIM_INFINITY or limit < hard:
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+
+
+GRACE_SECONDS = 5.0  # seconds between asking a worker to end and making it
+MAX_REASON_CHARS = 1.0  # seconds to wait without looking around
+READ_BYTES = 64  # of what is printed, before anything else gets its turn
+KEPT_OUTPUT_CHARS = 4000  # bytes of what a trial prints
 
 
 @dataclass(frozen=True)
-class Terms:
+class Limits:
     """What a worker may use: threads, and bytes of memory where there is a limit."""
 
     threads: int
@@ -38,7 +70,7 @@ class Terms:
 
 
 @dataclass(frozen=True)
-class Last:
+class FinalResult:
     """A result whose trial left something running: its worker is not to be trusted with another."""
 
     result: ganbench.TrialResult
@@ -47,7 +79,7 @@ class Last:
 class Worker:
     """A process and what it is at: dead ones are replaced when the next trial comes."""
 
-    def __init__(self, terms: Terms) -> None:
+    def __init__(self, terms: Limits) -> None:
         self.terms = terms
         self.trial: ganbench.Trial | None = None
         self._taken = False
@@ -92,24 +124,24 @@ class Worker:
         self._listen()
         for message in self._messages():
             if isinstance(message, str):
-                ended = lost(trial, "error", message)
+                ended = failed_result(trial, "error", message)
                 break
             self._taken = True
-            if isinstance(message, Last | ganbench.TrialResult):
+            if isinstance(message, FinalResult | ganbench.TrialResult):
                 self.trial = None
                 yield self._taken_in(message)
             else:
                 yield message
         if self.trial and ended is None and self.patience == 0:
-            ended = lost(trial, "timeout", f"not done after {trial.timeout:g} s")
+            ended = failed_result(trial, "timeout", f"not done after {trial.timeout:g} s")
         if self.trial and ended is not None:
             self._kill()
             self.trial = None
             yield replace(ended, output=self._heard()) if self._taken or ended.status == "timeout" else trial
 
-    def _taken_in(self, message: Last | ganbench.TrialResult) -> ganbench.TrialResult:
-        result = message.result if isinstance(message, Last) else message
-        if isinstance(message, Last) or result.status == "error":
+    def _taken_in(self, message: FinalResult | ganbench.TrialResult) -> ganbench.TrialResult:
+        result = message.result if isinstance(message, FinalResult) else message
+        if isinstance(message, FinalResult) or result.status == "error":
             self._kill()  # whatever it did to its process, the next trial gets another
         return replace(result, output=self._heard())
 
@@ -122,7 +154,7 @@ class Worker:
             if self.trial and dead:  # a process that it forked may hold the pipe open
                 raise EOFError
         except (EOFError, OSError):
-            self.process.join(GRACE)
+            self.process.join(GRACE_SECONDS)
             yield f"the worker died: {_cause(self.process.exitcode)}{self._last_words()}"
         except Exception as error:  # what it sent cannot be read here
             yield f"the worker's result cannot be read: {type(error).__name__}: {error}"
@@ -130,11 +162,11 @@ class Worker:
     def _listen(self) -> None:
         """Take what was printed so far out of the way, or the worker would wait for us to."""
         with contextlib.suppress(OSError):
-            for _ in range(READS):
+            for _ in range(READ_BYTES):
                 heard = os.read(self.prints.fileno(), 1 << 16) if self.prints.poll() else b""
                 if not heard:
                     break
-                self._said = (self._said + heard)[-KEPT:]
+                self._said = (self._said + heard)[-KEPT_OUTPUT_CHARS:]
 
     def _heard(self) -> str:
         self._listen()
@@ -152,18 +184,18 @@ class Worker:
 
     def _kill(self) -> None:
         self.process.terminate()
-        self.process.join(GRACE)
+        self.process.join(GRACE_SECONDS)
         if self.process.is_alive():
             self.process.kill()
             self.process.join()
 
 
-def stirring(crew: Sequence[Worker]) -> list[Worker]:
+def wait_ready(crew: Sequence[Worker]) -> list[Worker]:
     """The workers that have something to say, are gone, or whose time is up: waits for one."""
     busy = [worker for worker in crew if worker.trial]
     patience = [worker.patience for worker in busy if worker.patience is not None]
     ears = [worker.pipe for worker in busy] + [worker.prints for worker in busy]
-    heard = connection.wait(ears, min([*patience, LONGEST]))
+    heard = connection.wait(ears, min([*patience, MAX_REASON_CHARS]))
     return [
         worker
         for worker in busy
@@ -171,7 +203,7 @@ def stirring(crew: Sequence[Worker]) -> list[Worker]:
     ]
 
 
-def lost(trial: ganbench.Trial, status: Any, reason: str) -> ganbench.TrialResult:
+def failed_result(trial: ganbench.Trial, status: Any, reason: str) -> ganbench.TrialResult:
     """The result of a trial that has none."""
     return ganbench.TrialResult(trial, status, reason, device=trial.device)
 
@@ -182,10 +214,10 @@ def _cause(exitcode: int | None) -> str:
     return f"exit code {exitcode}"
 
 
-def _work(pipe: Connection, printed: Connection, terms: Terms) -> None:
+def _work(pipe: Connection, printed: Connection, terms: Limits) -> None:
     """A worker's life: trials in, progress and results out, until the pipe closes or the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
-    threading.Thread(target=_outlive_nobody, daemon=True).start()
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
     warnings.filterwarnings("ignore", message="plugin .* is left out")  # the parent has said so
     warnings.filterwarnings("ignore", message="two plugins offer")
     keep_to(terms.memory)
@@ -201,7 +233,7 @@ def _work(pipe: Connection, printed: Connection, terms: Terms) -> None:
             threads = set(threading.enumerate())
             result = ganbench.run_trial(trial, pipe.send, terms.threads)
             _flush()
-            _send(pipe, trial, Last(result) if set(threading.enumerate()) - threads else result)
+            _send(pipe, trial, FinalResult(result) if set(threading.enumerate()) - threads else result)
 
 
 def _print_into(pipe: Connection) -> None:
@@ -216,16 +248,16 @@ def _flush() -> None:
         sys.stdout.flush()
 
 
-def _send(pipe: Connection, trial: ganbench.Trial, message: Last | ganbench.TrialResult) -> None:
+def _send(pipe: Connection, trial: ganbench.Trial, message: FinalResult | ganbench.TrialResult) -> None:
     try:
         pipe.send(message)
     except OSError:
         raise
     except Exception as error:
-        pipe.send(lost(trial, "error", f"the result cannot be sent: {type(error).__name__}: {error}"))
+        pipe.send(failed_result(trial, "error", f"the result cannot be sent: {type(error).__name__}: {error}"))
 
 
-def _outlive_nobody() -> None:
+def _exit_with_parent() -> None:
     """End this process at once when its parent is gone, however that went."""
     parent = multiprocessing.parent_process()
     if parent is not None:

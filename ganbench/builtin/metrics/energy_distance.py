@@ -9,7 +9,7 @@ import ganbench
 _BLOCK = 512  # rows a side: a block of distances takes 2 MB
 
 
-class EnergyDistance:
+class EnergyDistance(ganbench.Metric):
     """Energy distance between generated and real samples, 0 where they agree.
 
     2 E|X - Y| - E|X - X'| - E|Y - Y'| with Euclidean norms of flattened samples, in the data's units; not its

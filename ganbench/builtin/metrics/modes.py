@@ -7,7 +7,7 @@ import torch
 import ganbench
 
 
-class Modes:
+class Modes(ganbench.Metric):
     """Modes covered, high-quality share and reverse KL, on points whose modes are known.
 
     PacGAN's protocol (Lin et al. 2018, https://arxiv.org/abs/1712.04086). A sample is of high quality within

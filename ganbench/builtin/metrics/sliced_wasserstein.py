@@ -12,7 +12,7 @@ import ganbench
 _SEED = 0  # of the directions: the same for all trials, steps and floors
 
 
-class SlicedWasserstein:
+class SlicedWasserstein(ganbench.Metric):
     """Sliced Wasserstein-1 distance between generated and real samples, 0 where they agree.
 
     The mean over random directions of W1 between the projections of flattened samples, in the data's units;

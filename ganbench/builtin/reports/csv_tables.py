@@ -18,7 +18,7 @@ TABLES = ("trials", "scores", "findings", "comparison")
 COUNTS = ("seed", "steps", "step", "onset_step", "n_real", "n_fake", "n_seeds", "n_scored", "failed", "rank")
 
 
-class CsvReport:
+class CsvReport(ganbench.Report):
     """Four CSV files: trials, scores, findings and the comparison."""
 
     def write(self, comparison: ganbench.Comparison, folder: Path) -> list[Path]:

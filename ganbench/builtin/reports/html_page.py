@@ -12,19 +12,19 @@ from markupsafe import Markup
 
 import ganbench
 
-from . import curves, numbers_as_text, wording
+from . import curves, numbers, prose
+from .failures import MethodFailures, collect_failures, is_whole
 from .files import write_atomically
+from .intervals import axis_for, scale_interval
 from .pictures import data_uri
-from .problems import Trouble, troubles, whole
-from .tables import FAILED_STATUSES, DatasetTable, dataset_tables, rows
-from .whiskers import line_of, whisker
+from .rankings import FAILED_STATUSES, DatasetTable, dataset_tables, rows
 
 PICTURE_BYTES = 4_500_000  # of all pictures of a page together, before base64 adds a third
 MOST_PICTURE_BYTES = 200_000  # of one
 OPEN_CARDS = 4  # a page with no more methods than these shows its curves at once
 
 
-class HtmlReport:
+class HtmlReport(ganbench.Report):
     """One self-contained web page: comparison, what went wrong, samples and curves."""
 
     def write(self, comparison: ganbench.Comparison, folder: Path) -> list[Path]:
@@ -52,7 +52,7 @@ class Card:
     anchor: str
     dataset: str
     method: str
-    trouble: Trouble | None
+    trouble: MethodFailures | None
     seeds: tuple[Seed, ...]
     drawings: tuple[curves.Drawing, ...]
     onsets: tuple[str, ...]
@@ -68,34 +68,36 @@ def _templates() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters["svg"] = Markup  # for our own drawings alone
-    environment.filters["number"] = numbers_as_text.number
-    environment.globals.update(line_of=line_of, whisker=whisker)
+    environment.filters["number"] = numbers.number
+    environment.globals.update(line_of=axis_for, whisker=scale_interval)
     return environment
 
 
 def _context(comparison: ganbench.Comparison) -> dict[str, Any]:
-    tables, found = dataset_tables(comparison), troubles(comparison)
+    tables, found = dataset_tables(comparison), collect_failures(comparison)
     cards = _cards(comparison, tables, found)
     return {
         "suite": comparison.suite,
         "summary": comparison.summary,
-        "counts": wording.counts(comparison),
-        "scope": wording.scope(comparison),
-        "how_to_read": wording.HOW_TO_READ,
-        "definitions": wording.DEFINITIONS,
-        "environment": wording.environment_lines(comparison.environment),
+        "counts": prose.counts(comparison),
+        "scope": prose.scope(comparison),
+        "how_to_read": prose.HOW_TO_READ,
+        "definitions": prose.DEFINITIONS,
+        "environment": prose.environment_lines(comparison.environment),
         "tables": tables,
-        "attention": [(trouble, wording.reproach(trouble)) for trouble in found if trouble.severe],
+        "attention": [(trouble, prose.failure_line(trouble)) for trouble in found if trouble.severe],
         "warned": sum(not trouble.severe for trouble in found),
         "troubles": found,
-        "unreadable": wording.unreadable(comparison),
+        "unreadable": prose.unreadable(comparison),
         "cards": cards,
         "anchors": {(card.dataset, card.method): card.anchor for card in cards},
         "colours": {"failure": curves.FAILURE, "warning": curves.WARNING, "level": curves.GREY},
     }
 
 
-def _cards(comparison: ganbench.Comparison, tables: Iterable[DatasetTable], found: Iterable[Trouble]) -> list[Card]:
+def _cards(
+    comparison: ganbench.Comparison, tables: Iterable[DatasetTable], found: Iterable[MethodFailures]
+) -> list[Card]:
     trials: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for trial in rows(comparison.trials):
         trials.setdefault((str(trial["dataset"]), str(trial["method"])), []).append(trial)
@@ -120,7 +122,7 @@ def _card(
     comparison: ganbench.Comparison,
     trials: list[dict[str, Any]],
     pair: tuple[str, str],
-    trouble: Trouble | None,
+    trouble: MethodFailures | None,
     picture_bytes: int,
     index: int,
     is_open: bool,
@@ -145,10 +147,10 @@ def _seed(trial: dict[str, Any], picture: str | None, place: int) -> Seed:
     verdicts = tuple(verdict for verdict in str(trial["verdicts"] or "").split(";") if verdict)
     dashes = " ".join(f"{length:g}" for length in curves.DASHES[place % len(curves.DASHES)])
     status = str(trial["status"])
-    return Seed(whole(trial["seed"]), status, status in FAILED_STATUSES, verdicts, picture, dashes)
+    return Seed(is_whole(trial["seed"]), status, status in FAILED_STATUSES, verdicts, picture, dashes)
 
 
-def _onsets(trouble: Trouble | None) -> list[curves.Onset]:
+def _onsets(trouble: MethodFailures | None) -> list[curves.Onset]:
     return [
         curves.Onset(sighting.onset, complaint.severity == "failure")
         for complaint in (trouble.complaints if trouble else ())
@@ -157,7 +159,7 @@ def _onsets(trouble: Trouble | None) -> list[curves.Onset]:
     ]
 
 
-def _onset_texts(trouble: Trouble | None) -> list[str]:
+def _onset_texts(trouble: MethodFailures | None) -> list[str]:
     """For each complaint, where its lines stand: `mode-collapse (failure): step 400 (seed 0)`."""
     texts = []
     for complaint in trouble.complaints if trouble else ():

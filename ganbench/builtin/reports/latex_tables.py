@@ -9,8 +9,8 @@ from pathlib import Path
 import ganbench
 
 from .files import write_atomically
-from .numbers_as_text import number
-from .tables import DatasetTable, MetricTable, Standing, dataset_tables
+from .numbers import number
+from .rankings import DatasetTable, MetricTable, Standing, dataset_tables
 
 COMMANDS = {
     "\\": r"\textbackslash{}",
@@ -45,7 +45,7 @@ GREEK = ["ALPHA", "BETA", "GAMMA", "DELTA", "ETA", "THETA", "MU", "PI", "RHO", "
 MARKS = {"tied": r"\rlap{$^{=}$}", "inconclusive": r"\rlap{$^{?}$}"}
 
 
-class LatexReport:
+class LatexReport(ganbench.Report):
     """One LaTeX file: a booktabs table per data set."""
 
     def write(self, comparison: ganbench.Comparison, folder: Path) -> list[Path]:

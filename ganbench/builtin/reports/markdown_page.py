@@ -8,14 +8,14 @@ from pathlib import Path
 
 import ganbench
 
+from .failures import FindingGroup, MethodFailures, collect_failures
 from .files import write_atomically
-from .numbers_as_text import number
-from .problems import Complaint, Trouble, troubles
-from .tables import DatasetTable, MetricTable, dataset_tables
-from .wording import HOW_TO_READ, counts, environment_lines, scope, unreadable
+from .numbers import number
+from .prose import HOW_TO_READ, counts, environment_lines, scope, unreadable
+from .rankings import DatasetTable, MetricTable, dataset_tables
 
 
-class MarkdownReport:
+class MarkdownReport(ganbench.Report):
     """One Markdown page: tables per data set, what went wrong, the environment."""
 
     def write(self, comparison: ganbench.Comparison, folder: Path) -> list[Path]:
@@ -40,7 +40,7 @@ def _page(comparison: ganbench.Comparison) -> Iterator[str]:
     yield f"{HOW_TO_READ}\n"
     for table in dataset_tables(comparison):
         yield from _dataset(table)
-    yield from _what_went_wrong(troubles(comparison), unreadable(comparison))
+    yield from _what_went_wrong(collect_failures(comparison), unreadable(comparison))
     yield "## Environment\n"
     yield from _table(("what", "value"), environment_lines(comparison.environment))
 
@@ -73,7 +73,7 @@ def _standings(metric: MetricTable) -> Iterator[tuple[str, ...]]:
         )
 
 
-def _what_went_wrong(found: list[Trouble], unread: list[str]) -> Iterator[str]:
+def _what_went_wrong(found: list[MethodFailures], unread: list[str]) -> Iterator[str]:
     yield "## What went wrong\n"
     for line in unread:
         yield f"- A stored trial could not be read and is in none of the numbers: {escape(line)}\n"
@@ -89,7 +89,7 @@ def _what_went_wrong(found: list[Trouble], unread: list[str]) -> Iterator[str]:
         yield ""
 
 
-def _complaint(complaint: Complaint) -> Iterator[str]:
+def _complaint(complaint: FindingGroup) -> Iterator[str]:
     forecast = ", forecast for the end" if complaint.horizon == "end" else ""
     yield f"- **{escape(complaint.diagnosis)}** ({escape(complaint.severity)}{forecast}): {complaint.extent}."
     for seen in complaint.sightings:

@@ -12,10 +12,10 @@ class SoftplusMargin:
     def __init__(self, *, margin: float = 1.0) -> None:
         self.margin = margin
 
-    def discriminator(self, d: ganbench.Judge, real: ganbench.Batch, fake: ganbench.Batch) -> torch.Tensor:
+    def discriminator(self, d: ganbench.DiscriminatorFn, real: ganbench.Batch, fake: ganbench.Batch) -> torch.Tensor:
         """E softplus(margin - (d(x) - d(G(z)))), over pairs."""
         return F.softplus(self.margin - d(real) + d(fake)).mean()
 
-    def generator(self, d: ganbench.Judge, real: ganbench.Batch, fake: ganbench.Batch) -> torch.Tensor:
+    def generator(self, d: ganbench.DiscriminatorFn, real: ganbench.Batch, fake: ganbench.Batch) -> torch.Tensor:
         """E softplus(d(x) - d(G(z))), over pairs."""
         return F.softplus(d(real) - d(fake)).mean()

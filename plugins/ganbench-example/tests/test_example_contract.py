@@ -1,5 +1,5 @@
 """The plugin keeps the contract: each check of `ganbench check ganbench-example` is a case."""
 
-import ganbench.checks
+import ganbench.testing
 
-test_contract = ganbench.checks.cases("ganbench-example")
+test_contract = ganbench.testing.cases("ganbench-example")

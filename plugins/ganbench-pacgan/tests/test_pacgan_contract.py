@@ -1,5 +1,5 @@
 """Every component keeps the contract."""
 
-import ganbench.checks
+import ganbench.testing
 
-test_contract = ganbench.checks.cases("ganbench-pacgan")
+test_contract = ganbench.testing.cases("ganbench-pacgan")

@@ -1,5 +1,5 @@
 """The plugin keeps ganbench's contract."""
 
-import ganbench.checks
+import ganbench.testing
 
-test_contract = ganbench.checks.cases("ganbench-sngan")
+test_contract = ganbench.testing.cases("ganbench-sngan")

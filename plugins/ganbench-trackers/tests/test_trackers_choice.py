@@ -12,12 +12,12 @@ from ganbench_trackers import choice
 from tracked_trials import a_result, a_trial, progress, read_tensorboard
 
 import ganbench
-from ganbench import catalog
-from ganbench.plugins import load as load_plugins
+from ganbench.registry.plugins import load_plugins as load_plugins
+from ganbench.registry.registry import load_registry
 
 
 def test_it_is_found_by_its_entry_point():
-    assert str(catalog.load().plugins.origins["trackers"]) == "ganbench-trackers 0.1.0"
+    assert str(load_registry().plugins.origins["trackers"]) == "ganbench-trackers 0.1.0"
 
 
 def test_being_there_costs_no_import_of_a_library():

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 from vision_files import write_idx
 
-import ganbench.checks
-from ganbench import catalog
+import ganbench.testing
 from ganbench.cli import main
+from ganbench.registry.registry import load_registry
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -28,11 +28,11 @@ def data_root(tmp_path_factory):
         yield root
 
 
-test_contract = ganbench.checks.cases("ganbench-vision")
+test_contract = ganbench.testing.cases("ganbench-vision")
 
 
 def test_every_data_set_is_found_by_the_entry_point():
-    names = {entry.name for entry in catalog.load().entries("dataset") if entry.plugin == "vision"}
+    names = {entry.name for entry in load_registry().entries("dataset") if entry.plugin == "vision"}
     assert names == {
         "mnist", "fashion-mnist", "stacked-mnist", "cifar-10", "cifar-100", "stl-10", "celeba", "image-folder"
     }  # fmt: skip

@@ -20,9 +20,9 @@ from ganbench_vision.mnist_modes import MnistModes
 from sklearn.datasets import load_digits
 from torch.nn import functional
 
-import ganbench.checks
-from ganbench.checks.metric_cases import Case
-from ganbench.checks.subject import trial_on
+import ganbench.testing
+from ganbench.testing.candidate import trial_on
+from ganbench.testing.helpers.metric_cases import Case
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +126,7 @@ def test_it_serves_the_data_sets_that_show_mnists_digits_and_no_other():
     assert why("mnist", (1, 16, 16)) == "its classifier reads digits from 28x28 pixels up, not 16x16"
 
 
-ASKED_OF_METRICS = [check for check in ganbench.checks.checks_of("metric") if check.kinds == ("metric",)]
+ASKED_OF_METRICS = [check for check in ganbench.testing.checks_of("metric") if check.kinds == ("metric",)]
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -136,8 +136,8 @@ def test_the_contract_holds_on_digits(digits, monkeypatch, check, channels):
     images = digits[0] if channels == 1 else stacked(digits[0], 240)
     spec = ganbench.DataSpec("images", tuple(images.shape[1:]), value_range=(-1.0, 1.0))
     cases = [Case("digits", images[:120], images[120:240], spec, None)]
-    monkeypatch.setattr("ganbench.checks.metrics.cases", lambda subject: cases)
-    (subject,) = ganbench.checks.select(["metric/mnist-modes"])
+    monkeypatch.setattr("ganbench.testing.metrics.cases", lambda subject: cases)
+    (subject,) = ganbench.testing.select(["metric/mnist-modes"])
     check.run(subject)
 
 

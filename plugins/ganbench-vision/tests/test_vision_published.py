@@ -12,7 +12,7 @@ from ganbench_vision.cifar import Cifar10, Cifar100
 from ganbench_vision.stl import Stl10
 from vision_files import md5
 
-import ganbench.checks
+import ganbench.testing
 
 ELSEWHERE = "runs-in-a-spawned-process"  # where torchvision knows none but the published checksums
 
@@ -22,10 +22,10 @@ ELSEWHERE = "runs-in-a-spawned-process"  # where torchvision knows none but the 
 )
 def test_the_contract_holds_where_the_files_are(request, files, name):
     root, _ = request.getfixturevalue(files)
-    (subject,) = ganbench.checks.select([f"dataset/{name}"], {f"dataset/{name}": {"root": str(root)}})
-    for check in ganbench.checks.checks_of("dataset"):
+    (subject,) = ganbench.testing.select([f"dataset/{name}"], {f"dataset/{name}": {"root": str(root)}})
+    for check in ganbench.testing.checks_of("dataset"):
         if check.name != ELSEWHERE:
-            with contextlib.suppress(ganbench.checks.NotApplicable):
+            with contextlib.suppress(ganbench.testing.NotApplicable):
                 check.run(subject)
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 
-from ganbench import catalog as catalogs
-from ganbench.records import ComponentRef
+from ganbench.contract.records import ComponentRef
+from ganbench.registry.registry import load_registry
 
 NAMES = ["ring", "grid", "digits", "stacked-digits"]
 
 
 def dataset(name, **options):
-    return catalogs.load().build("dataset", ComponentRef(name, options))
+    return load_registry().build("dataset", ComponentRef(name, options))
 
 
 @pytest.mark.parametrize("name", NAMES)

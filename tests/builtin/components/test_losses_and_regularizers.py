@@ -9,14 +9,14 @@ import torch
 from torch import nn
 
 from ganbench import Batch, input_gradient
-from ganbench import catalog as catalogs
-from ganbench.records import ComponentRef
+from ganbench.contract.records import ComponentRef
+from ganbench.registry.registry import load_registry
 
 LOSSES = ["minimax", "non-saturating", "least-squares", "hinge", "wasserstein", "relativistic"]
 
 
 def build(kind, name, **options):
-    return catalogs.load().build(kind, ComponentRef(name, options))
+    return load_registry().build(kind, ComponentRef(name, options))
 
 
 def identity(batch: Batch) -> torch.Tensor:

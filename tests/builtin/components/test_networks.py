@@ -7,8 +7,8 @@ import torch
 from small_suites import MLP, SMALL_CONV
 
 from ganbench import DataSpec
-from ganbench import catalog as catalogs
-from ganbench.records import ComponentRef
+from ganbench.contract.records import ComponentRef
+from ganbench.registry.registry import load_registry
 
 POINTS = DataSpec("points", (2,))
 NORMALIZATIONS = ["none", "batch", "layer", "spectral"]
@@ -20,7 +20,7 @@ def image(side: int, channels: int = 1) -> DataSpec:
 
 def build(kind, name, data, **options):
     torch.manual_seed(0)
-    return catalogs.load().build(kind, ComponentRef(name, options), data)
+    return load_registry().build(kind, ComponentRef(name, options), data)
 
 
 @pytest.mark.parametrize("normalization", NORMALIZATIONS)

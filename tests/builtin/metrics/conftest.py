@@ -2,15 +2,15 @@ import importlib
 
 import pytest
 import torch
+from train_digits_classifier import split
 
 import ganbench
-from ganbench.builtin import metrics
-from ganbench.builtin.metrics.digits.train import split
+from ganbench import builtin
 
 
 @pytest.fixture
 def build():
-    """A metric by its name, as the catalog would build it."""
+    """A metric by its name, as the registry would build it."""
 
     def build(name, **options):
         return resolve(name)(**options)
@@ -30,7 +30,7 @@ def skip():
 
 
 def resolve(name):
-    components = {component.name: component for component in metrics.ganbench_metrics()}
+    components = {component.name: component for component in builtin.ganbench_metrics()}
     module, _, attribute = components[name].build.partition(":")
     return getattr(importlib.import_module(module), attribute)
 

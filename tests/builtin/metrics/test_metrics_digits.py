@@ -3,10 +3,10 @@ import math
 
 import pytest
 import torch
+import train_digits_classifier
 
-from ganbench.builtin.metrics.digits import classifier, train
-from ganbench.builtin.metrics.digits.features import digit_features, digits_of
-from ganbench.builtin.metrics.prdc_digits import density_coverage
+from ganbench.builtin.features.digits import WEIGHTS, digit_features, digits_of, load_classifier
+from ganbench.builtin.metrics.digits import density_coverage
 
 
 def normal(seed, *shape):
@@ -26,26 +26,26 @@ def one_thread():
 
 def test_the_classifier_knows_digits_it_never_saw(digits):
     assert len(digits[1][1]) == 597
-    assert train.accuracy(classifier.load(), *digits[1]) >= 0.98
+    assert train_digits_classifier.accuracy(load_classifier(), *digits[1]) >= 0.98
 
 
 def test_the_classifier_is_frozen_and_one_for_the_process():
-    loaded = classifier.load()
-    assert loaded is classifier.load()
+    loaded = load_classifier()
+    assert loaded is load_classifier()
     assert not loaded.training
     assert not any(weight.requires_grad for weight in loaded.parameters())
 
 
 def test_the_weights_are_small_enough_to_ship():
-    assert classifier.WEIGHTS.stat().st_size < 200_000
+    assert WEIGHTS.stat().st_size < 200_000
 
 
 def test_training_the_classifier_again_gives_the_same_weights_whatever_the_global_random_state(one_thread):
     torch.manual_seed(1)
-    first = train.train(seed=3, epochs=1).state_dict()
+    first = train_digits_classifier.train(seed=3, epochs=1).state_dict()
     torch.manual_seed(2)
     before = torch.get_rng_state()
-    second = train.train(seed=3, epochs=1).state_dict()
+    second = train_digits_classifier.train(seed=3, epochs=1).state_dict()
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert torch.equal(torch.get_rng_state(), before)
 
@@ -101,7 +101,7 @@ def test_dropped_digits_are_seen(build, of, digits):
 
 def test_frechet_follows_the_closed_form_of_gaussians(build, of, monkeypatch):
     """With pixels for features, all independent, it is |mean difference|^2 + sum of (s1 - s2)^2."""
-    monkeypatch.setattr("ganbench.builtin.metrics.frechet_digits.digit_features", lambda x: x.flatten(1))
+    monkeypatch.setattr("ganbench.builtin.metrics.digits.digit_features", lambda x: x.flatten(1))
     std = torch.tensor([0.5, 1.0, 2.0, 3.0]).reshape(4, 1, 1)
     fake, real = std * normal(0, 40_000, 4, 1, 1) + 1, normal(1, 40_000, 4, 1, 1)
     expected = 4 + float(((std - 1) ** 2).sum())

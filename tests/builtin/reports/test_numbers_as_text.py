@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from ganbench.builtin.reports.numbers_as_text import as_float, number, percent
+from ganbench.builtin.reports.numbers import as_float, number, percent
 
 
 @pytest.mark.parametrize(

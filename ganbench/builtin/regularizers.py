@@ -1,0 +1,93 @@
+"""Zero-centred gradient penalties.
+
+WGAN-GP's gradient penalty.
+
+DRAGAN's gradient penalty.
+
+WGAN's weight clipping.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+import ganbench
+
+
+class R1(ganbench.Regularizer):
+    """Squared gradient of D at real samples (Mescheder et al. 2018)."""
+
+    zero_for = "flat"  # where D is constant
+
+    def __init__(self, *, weight: float = 1.0, every: int = 1) -> None:
+        if weight < 0 or every < 1:
+            raise ValueError(f"weight = {weight} must not be negative, every = {every} at least 1")
+        self.weight = weight
+        self.every = every
+
+    def penalty(self, d: ganbench.DiscriminatorFn, real: ganbench.Batch, fake: ganbench.Batch) -> torch.Tensor:
+        """weight / 2 * E |grad d(x)|^2."""
+        return self.weight / 2 * self._squared_norm(d, real)
+
+    def _squared_norm(self, d: ganbench.DiscriminatorFn, batch: ganbench.Batch) -> torch.Tensor:
+        return ganbench.input_gradient(d, batch).flatten(1).square().sum(1).mean()
+
+
+class R2(R1):
+    """Squared gradient of D at generated samples (Mescheder et al. 2018)."""
+
+    def penalty(self, d: ganbench.DiscriminatorFn, real: ganbench.Batch, fake: ganbench.Batch) -> torch.Tensor:
+        """weight / 2 * E |grad d(G(z))|^2."""
+        return self.weight / 2 * self._squared_norm(d, fake)
+
+
+class GradientPenalty(ganbench.Regularizer):
+    """Gradient norm of D drawn to 1 between real and generated samples (WGAN-GP, Gulrajani et al. 2017)."""
+
+    zero_for = "unit-slope"  # where the gradient of D has norm 1
+
+    def __init__(self, *, weight: float = 10.0) -> None:
+        if weight < 0:
+            raise ValueError(f"weight = {weight} must not be negative")
+        self.weight = weight
+
+    def penalty(self, d: ganbench.DiscriminatorFn, real: ganbench.Batch, fake: ganbench.Batch) -> torch.Tensor:
+        """weight * E (|grad d(x between)| - 1)^2."""
+        share = torch.rand(len(real.x), *[1] * (real.x.dim() - 1), device=real.x.device)
+        between = ganbench.Batch(torch.lerp(real.x, fake.x.detach(), share), real.labels)
+        norm = ganbench.input_gradient(d, between).flatten(1).norm(dim=1)
+        return self.weight * (norm - 1).square().mean()
+
+
+class Dragan(ganbench.Regularizer):
+    """Gradient norm of D drawn to 1 around real samples (DRAGAN, Kodali et al. 2017)."""
+
+    zero_for = "unit-slope"  # where the gradient of D has norm 1
+
+    def __init__(self, *, weight: float = 10.0, spread: float = 0.5) -> None:
+        if weight < 0 or spread < 0:
+            raise ValueError(f"weight = {weight} and spread = {spread} must not be negative")
+        self.weight = weight
+        self.spread = spread
+
+    def penalty(self, d: ganbench.DiscriminatorFn, real: ganbench.Batch, fake: ganbench.Batch) -> torch.Tensor:
+        """weight * E (|grad d(x + noise)| - 1)^2, noise uniform up to `spread` standard deviations of the batch."""
+        noise = self.spread * real.x.std() * torch.rand_like(real.x)
+        norm = ganbench.input_gradient(d, ganbench.Batch(real.x + noise, real.labels)).flatten(1).norm(dim=1)
+        return self.weight * (norm - 1).square().mean()
+
+
+class WeightClipping(ganbench.Regularizer):
+    """Weights of D clipped to a box after each of its steps (WGAN, Arjovsky et al. 2017)."""
+
+    def __init__(self, *, bound: float = 0.01) -> None:
+        if bound <= 0:
+            raise ValueError(f"bound = {bound} must be positive")
+        self.bound = bound
+
+    @torch.no_grad()
+    def after_step(self, module: nn.Module) -> None:
+        """Clip every weight of `module` to [-bound, bound]."""
+        for weight in module.parameters():
+            weight.clamp_(-self.bound, self.bound)

@@ -1,0 +1,29 @@
+"""Tables for people: as wide as the terminal, and wide enough to be searched where there is none."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
+
+MAX_WIDTH = 160  # columns of a table that goes to a file or a pipe
+
+
+def console_width() -> int | None:
+    """The columns to print in; None: as many as the terminal has."""
+    return None if sys.stdout.isatty() else max(MAX_WIDTH, shutil.get_terminal_size().columns)
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print rows of plain text under their columns, the first of which is never broken."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text(title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for number, column in enumerate(columns):
+        table.add_column(column, no_wrap=number == 0, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    Console(width=console_width(), highlight=False).print(table)

@@ -1,0 +1,72 @@
+"""`ganbench list`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..contract.hooks import HOOKS
+from ..contract.options import REQUIRED, Option, show
+from ..registry.plugins import local_files
+from ..registry.registry import Registration, load_registry
+from .console import print_table
+
+
+@click.command("list")
+@click.argument("kind", required=False)
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+def command(kind: str | None, as_json: bool) -> int:
+    """Components: what a suite can name, with options and defaults. KIND as loss, metric, dataset, ..."""
+    registry = load_registry(local_files(Path.cwd()))
+    kinds = [kind] if kind else list(HOOKS)
+    entries = {kind: registry.entries(kind) for kind in kinds}
+    if as_json:
+        import msgspec
+
+        described = [_describe(entry) for kind in kinds for entry in entries[kind]]
+        click.echo(msgspec.json.format(msgspec.json.encode(described), indent=2))
+        return 0
+    for kind in kinds:
+        _show(kind, entries[kind])
+    return 0
+
+
+def _show(kind: str, entries: Sequence[Registration]) -> None:
+    """A table of one kind: options stand under the summary, and where a component came from beside it."""
+    rows = []
+    for entry in entries:
+        if entry.fault:
+            rows.append((entry.name, f"cannot be loaded: {entry.fault}", str(entry.origin)))
+            continue
+        options = [f"{o.name} = {_default(o)}  ({_type(o)})" for o in entry.options.values()]
+        rows.append((entry.name, "\n".join([entry.summary, *(f"  {line}" for line in options)]), str(entry.origin)))
+    print_table(kind, ("name", "summary and options", "from"), rows)
+
+
+def _describe(entry: Registration) -> dict[str, Any]:
+    fault = entry.fault
+    options = [
+        {"name": o.name, "type": _type(o), **({} if o.default is REQUIRED else {"default": o.default})}
+        for o in (() if fault else entry.options.values())
+    ]
+    return {
+        "kind": entry.kind,
+        "name": entry.name,
+        "summary": "" if fault else entry.summary,
+        "error": fault,
+        "options": options,
+        "distribution": entry.origin.distribution,
+        "version": entry.origin.version,
+    }
+
+
+def _default(option: Option) -> str:
+    return "required" if option.default is REQUIRED else "unset" if option.default is None else show(option.default)
+
+
+def _type(option: Option) -> str:
+    return option.part or inspect.formatannotation(option.type).replace("typing.", "")

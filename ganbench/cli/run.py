@@ -1,0 +1,87 @@
+"""`ganbench run`."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+
+import click
+
+from ..pipeline import Outcome, Prepared, Request, execute, prepare
+from ..registry.plugins import prints_to_stderr
+
+
+@click.command("run")
+@click.option("--suite", default="basic", metavar="NAME|FILE", help="A suite by name, or a TOML file. [basic]")
+@click.option("--output", type=click.Path(path_type=Path), metavar="DIR", help="Where results go. [results/<suite>]")
+@click.option("--only", multiple=True, metavar="KEY=GLOB", help="Only trials that match, as method=r3*; repeatable.")
+@click.option("--seeds", type=click.IntRange(min=1), metavar="N", help="How many seeds, instead of the suite's.")
+@click.option("--steps", type=click.IntRange(min=1), metavar="N", help="The budget, instead of the suite's.")
+@click.option("--executor", metavar="NAME", help="How trials are carried out. [processes]")
+@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Worker processes. [one per core]")
+@click.option("--device", default="auto", metavar="auto|cpu|cuda[:N]", help="Where to train. [auto]")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@click.option("--fresh", is_flag=True, help="Make every trial again, also those that are done.")
+def command(
+    suite: str,
+    output: Path | None,
+    only: tuple[str, ...],
+    seeds: int | None,
+    steps: int | None,
+    executor: str | None,
+    workers: int | None,
+    device: str,
+    dry_run: bool,
+    fresh: bool,
+) -> int:
+    """Train, diagnose and compare the methods of a suite.
+
+    Trials are stored as they end: the same command again finishes what is left.
+    """
+    request = Request(suite, output, only, seeds, steps, executor, workers, device, fresh)
+    with prints_to_stderr():
+        prepared = prepare(request)
+    for note in prepared.notes:
+        click.echo(note, err=True)
+    if dry_run:
+        _show_plan(prepared)
+        return 0
+    from .progress import showing_progress
+    from .summary import show_comparison
+
+    words = shlex.join(["ganbench", *sys.argv[1:]])
+    try:
+        with showing_progress(prepared.registry.plugins.manager, prepared.todo), prints_to_stderr():
+            outcome = execute(prepared, words)
+    except KeyboardInterrupt:
+        click.echo(
+            f"ganbench: interrupted; finished trials are kept in {prepared.store.folder}. Go on with: {words}",
+            err=True,
+        )
+        return 130
+    show_comparison(outcome.comparison)
+    return _close(outcome)
+
+
+def _show_plan(prepared: Prepared) -> None:
+    todo = {trial.id for trial in prepared.todo}
+    kept = {result.trial.id for result in prepared.kept}
+    for trial in prepared.planned:
+        if trial.id in todo or trial.id in kept:
+            steps = f"{trial.training.steps} steps on {trial.device}"
+            click.echo(f"{'to do' if trial.id in todo else 'kept '}  {trial.id}  {steps}")
+    click.echo(f"{len(todo)} trials to do, {len(kept)} kept, into {prepared.store.folder}")
+
+
+def _close(outcome: Outcome) -> int:
+    for name, why in outcome.failed_reports.items():
+        click.echo(f"ganbench: report {name!r} failed: {why}", err=True)
+    if outcome.files:
+        click.echo(f"\nreport: {outcome.files[0]}")
+    if outcome.faults:
+        click.echo(
+            f"ganbench: {outcome.faults} trials ended in error or timeout; run again to try them again",
+            err=True,
+        )
+    return 1 if outcome.faults or outcome.failed_reports else 0

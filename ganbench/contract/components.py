@@ -1,0 +1,292 @@
+"""Base classes of the components that plugins offer, with documented defaults for everything that is optional.
+
+Subclassing is the easy way: an editor completes the members, a type checker checks them, and `ganbench check` names one
+that is misspelt. It is not required: any object with the required members works, and what it leaves out is taken from
+the base class (`contract/adapt.py`).
+
+Every component of a trial may also offer `skip(trial) -> str | None`, a static method of what `build` names: the reason
+why it cannot serve that trial, or None. A metric or diagnosis that cannot is left out of the trial; for any other part
+the trial is skipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from .events import Event
+from .records import Batch, DataSpec, Direction, Finding, History, Horizon, Modes, Player, Samples, Trial, TrialResult
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import Tensor, nn
+
+    from .view import Game, View
+
+DiscriminatorFn = Callable[[Batch], "Tensor"]  # a discriminator as losses see it: a batch in, logits of shape (N,) out
+
+
+# --- networks ----------------------------------------------------------------------------------------
+# Networks are `torch.nn.Module`s, which the contract must not import; so theirs are protocols.
+
+
+class Generator(Protocol):
+    """An `nn.Module` from noise to samples.
+
+    Attributes:
+        latent_dim: Length of a noise vector.
+        prior: Optional. `"normal"` (the default) for standard normal noise, `"uniform"` for noise on [-1, 1).
+    """
+
+    latent_dim: int
+
+    def __call__(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Map noise of shape (N, latent_dim) to samples of shape (N, *data.shape)."""
+        ...
+
+
+class Discriminator(Protocol):
+    """An `nn.Module` from samples to logits.
+
+    Attributes:
+        pack: Optional. Samples judged together (PacGAN, Lin et al. 2018); 1 by default.
+    """
+
+    def __call__(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Map samples of shape (N, *data.shape) to logits of shape (N / pack,); higher means more real."""
+        ...
+
+
+# --- what is optimized -------------------------------------------------------------------------------
+
+
+class Loss:
+    """What the discriminator D and the generator G minimize.
+
+    Example:
+        >>> class Logistic(ganbench.Loss):
+        ...     def discriminator(self, d, real, fake):
+        ...         return torch.nn.functional.softplus(d(fake) - d(real)).mean()
+        ...
+        ...     def generator(self, d, real, fake):
+        ...         return -torch.sigmoid(d(fake)).mean()
+    """
+
+    def discriminator(self, d: DiscriminatorFn, real: Batch, fake: Batch) -> Tensor:
+        """Return the scalar that D minimizes.
+
+        Args:
+            d: D as a function: `d(batch)` gives its logits, of shape (N,).
+            real: N samples of the training data.
+            fake: N generated samples, detached from G.
+        """
+        raise _missing(self, "discriminator")
+
+    def generator(self, d: DiscriminatorFn, real: Batch, fake: Batch) -> Tensor:
+        """Return the scalar that G minimizes; the gradient flows through `d(fake)`, while D is frozen.
+
+        Args:
+            d: D as a function: `d(batch)` gives its logits, of shape (N,).
+            real: N samples of the training data.
+            fake: N generated samples, with the graph that leads back to G.
+        """
+        raise _missing(self, "generator")
+
+    def probabilities(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """Return D(x) and D(G(z)) as probabilities of being real; by default the sigmoid of the logits.
+
+        Override it where a logit of this loss means something else.
+
+        Args:
+            real: Logits of real samples, of shape (N,).
+            fake: Logits of generated samples, of shape (N,).
+        """
+        return real.sigmoid(), fake.sigmoid()
+
+
+class Regularizer:
+    """A penalty added to a player's loss, or an action on its weights after each of its updates.
+
+    Offer `penalty`, `after_step`, or both.
+
+    Attributes:
+        player: The player that is regularized; `"discriminator"` by default.
+        every: Apply the penalty at each such update, times `every` ("lazy regularization", Karras et al. 2020); 1 by
+            default.
+    """
+
+    player: Player = "discriminator"
+    every: int = 1
+
+    def penalty(self, d: DiscriminatorFn, real: Batch, fake: Batch) -> Tensor:
+        """Return a scalar that is not negative; optional, no penalty by default.
+
+        Args:
+            d: D as a function: `d(batch)` gives its logits, of shape (N,).
+            real: N samples of the training data.
+            fake: N generated samples.
+        """
+        raise _missing(self, "penalty")
+
+    def after_step(self, module: nn.Module) -> None:
+        """Change the weights of the player's network in place, after its optimizer has stepped; optional."""
+
+
+# --- data and evaluation -----------------------------------------------------------------------------
+
+
+class Dataset:
+    """Samples to train on, and held-out ones that training never sees.
+
+    Building one is cheap and sets `spec`; samples are loaded when they are first asked for. The same options give the
+    same samples. `build` raises FileNotFoundError, naming the files and where to put them, if data is not there.
+
+    Attributes:
+        spec: What the samples look like.
+        modes: The exact modes where they are known; None by default.
+    """
+
+    spec: DataSpec
+    modes: Modes | None = None
+
+    def training(self) -> Batch:
+        """Return all training samples: float32, or uint8 whose 0 to 255 span `spec.value_range`."""
+        raise _missing(self, "training")
+
+    def held_out(self) -> Batch:
+        """Return all held-out samples, in the form of `training`."""
+        raise _missing(self, "held_out")
+
+
+class Metric:
+    """Scores of generated samples.
+
+    Attributes:
+        better: `"higher"` or `"lower"`, or one of them for each name that `score` returns.
+    """
+
+    better: Direction | Mapping[str, Direction]
+
+    def score(self, samples: Samples) -> Mapping[str, float]:
+        """Return a value for each name; a metric with one value gives it its own name."""
+        raise _missing(self, "score")
+
+    def score_game(self, samples: Samples, game: Game) -> Mapping[str, float]:
+        """Return scores of the whole game, of D as well as of G's samples; by default those of the samples alone.
+
+        A run is scored by `score_game`, and its floor by `score`.
+        """
+        return self.score(samples)
+
+
+# --- diagnosis ---------------------------------------------------------------------------------------
+
+
+class Diagnosis:
+    """Looks for one failure in the history of a run.
+
+    Attributes:
+        probes: Names of the probes it needs: measurements that cost more and are made a few times in a run.
+        follows: Failures that this one can be a consequence of.
+        detects: The failure that it is scored for; its own name by default.
+    """
+
+    probes: Sequence[str] = ()
+    follows: Sequence[str] = ()
+    detects: str | None = None
+
+    def diagnose(self, history: History) -> Iterable[Finding]:
+        """Return what is found in a history, which holds the signals of every observation so far."""
+        raise _missing(self, "diagnose")
+
+    def observe(self, view: View) -> Mapping[str, Any]:
+        """Return signals of its own, measured at every observation; none by default.
+
+        Each value (a float or a scalar tensor) becomes the column `<name of the diagnosis>.<key>` of the history.
+        """
+        return {}
+
+    def probe(self, view: View) -> Mapping[str, Any]:
+        """Return measurements of its own, made where the run is probed; none by default. Columns as of `observe`."""
+        return {}
+
+    def score(self, history: History, horizon: Horizon) -> float:
+        """Return how suspect a history is, from 0 to 1, below the threshold of a finding too.
+
+        Optional: where it is not offered, the confidence of the findings is taken.
+        """
+        raise _missing(self, "score")
+
+
+# --- reports and executors ---------------------------------------------------------------------------
+
+
+class Comparison:
+    """What a report is given: the results of a run, compared, and each trial's arrays.
+
+    The tables have the columns of the CSV files of a report (`docs/reading-a-report.md`).
+
+    Attributes:
+        suite: Name of the suite.
+        summary: What the suite says it is for.
+        trials: A row for each trial.
+        scores: A row for each metric of a trial at a step.
+        findings: A row for each finding.
+        comparison: A row for each data set, method and metric.
+        environment: Where and with what the run was made.
+        damaged: Stored trials that could not be read, and why.
+    """
+
+    suite: str
+    summary: str
+    trials: pd.DataFrame
+    scores: pd.DataFrame
+    findings: pd.DataFrame
+    comparison: pd.DataFrame
+    environment: Mapping[str, Any]
+    damaged: Sequence[str]
+
+    def history(self, trial: str) -> Mapping[str, Any]:
+        """Return the history of a trial as arrays by column; empty where it has none."""
+        raise _missing(self, "history")
+
+    def picture(self, trial: str) -> Path | None:
+        """Return the picture of a trial's samples, where it has one."""
+        raise _missing(self, "picture")
+
+
+class Report:
+    """Writes a comparison in a form of its own."""
+
+    def write(self, comparison: Comparison, folder: Path) -> list[Path]:
+        """Write into `folder`, and nowhere else; return the files, the one to open first first."""
+        raise _missing(self, "write")
+
+
+class Executor:
+    """Runs trials, in this process, in others or on other machines."""
+
+    def run(self, trials: Sequence[Trial], emit: Callable[[Event], None]) -> Iterator[TrialResult]:
+        """Yield the result of each trial exactly once, in any order, whatever happened to it.
+
+        Args:
+            trials: The trials to run.
+            emit: To be called with each `TrialStarted` and `TrialProgress`, in the calling process.
+        """
+        raise _missing(self, "run")
+
+
+BASE_CLASSES: dict[str, type] = {
+    "loss": Loss,
+    "regularizer": Regularizer,
+    "dataset": Dataset,
+    "metric": Metric,
+    "diagnosis": Diagnosis,
+    "report": Report,
+    "executor": Executor,
+}
+
+
+def _missing(component: object, member: str) -> TypeError:
+    return TypeError(f"{type(component).__name__} has no {member!r}, which its kind of component must offer")

@@ -1,0 +1,46 @@
+"""How trials end and what is found of them: statuses, failures, verdicts. Named here, and nowhere else."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """How a trial ended."""
+
+    DONE = "done"  # trained to the end of its budget
+    STOPPED = "stopped"  # ended early: a target was met, or a diagnosis was sure
+    DIVERGED = "diverged"  # its numbers stopped being finite
+    ERROR = "error"  # something raised
+    TIMEOUT = "timeout"
+    SKIPPED = "skipped"  # a component cannot serve the trial
+
+    @property
+    def finished(self) -> bool:
+        """Whether training ended as it was meant to, so that the trial has a final score."""
+        return self in (Status.DONE, Status.STOPPED)
+
+    @property
+    def lost(self) -> bool:
+        """Whether the trial has no final score though it was trained: the worst outcome there is."""
+        return self in (Status.DIVERGED, Status.ERROR, Status.TIMEOUT)
+
+    @property
+    def is_fault(self) -> bool:
+        """Whether the trial says nothing of its method: it is run again, and the run exits with 1."""
+        return self in (Status.ERROR, Status.TIMEOUT)
+
+
+class Failure(StrEnum):
+    """A way in which GAN training fails, and that a built-in diagnosis looks for; plugins may name others."""
+
+    OVERPOWERING_DISCRIMINATOR = "overpowering-discriminator"
+    WEAK_DISCRIMINATOR = "weak-discriminator"
+    MODE_COLLAPSE = "mode-collapse"
+    OSCILLATION = "oscillation"
+    DIVERGENCE = "divergence"
+    MEMORIZATION = "memorization"
+
+
+HEALTHY = "healthy"  # the verdict where nothing is found
+INCONCLUSIVE = "inconclusive"  # the verdict where there are signs of a failure, but not enough of them

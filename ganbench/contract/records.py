@@ -1,0 +1,324 @@
+"""The records that travel from a suite to a report: frozen, plain data without logic, no torch at import."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from .failures import Status
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+Direction = Literal["higher", "lower"]
+Horizon = Literal["now", "end"]
+Player = Literal["generator", "discriminator"]
+Severity = Literal["warning", "failure"]
+
+
+@dataclass(frozen=True)
+class Component:
+    """A named thing that a plugin offers: `build` makes it from keyword-only options.
+
+    `build` is a callable, or `"module:name"` of one, so that naming a component costs no import.
+    """
+
+    name: str
+    build: Callable[..., Any] | str
+
+
+@dataclass(frozen=True)
+class Part:
+    """Marks an option that is itself a component: `inner: Annotated[Callable[..., Any], Part("discriminator")]`.
+
+    A suite gives a name, or a table with one and options. `build` is handed a callable that makes the component
+    from whatever a component of that kind is built from: `inner(data)`.
+    """
+
+    kind: str
+
+
+@dataclass(frozen=True)
+class ComponentRef:
+    """A component as a suite asks for it: its name and the options that differ from the defaults."""
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+# --- what is trained ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class DataSpec:
+    """What a data set's samples look like: enough to build networks for it."""
+
+    kind: Literal["points", "images", "unknown"]
+    shape: tuple[int, ...]  # of one sample: (dimensions,) for points, (channels, height, width) for images
+    value_range: tuple[float, float] | None = None  # None: unbounded
+    classes: int = 0  # 0: unlabelled
+    modes: int = 0  # exactly known ones; 0: none are
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Samples that carry their labels: `x` of shape (N, *shape), `labels` of shape (N,) or None."""
+
+    x: Tensor
+    labels: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Modes:
+    """The exact modes of a data set: `centres` of shape (K, dimensions) and the standard deviation of each."""
+
+    centres: Tensor
+    sigma: float
+
+
+@dataclass(frozen=True)
+class StopWhen:
+    """The target that ends a trial early: a score, by its name in scores.csv, on the good side of a bound."""
+
+    metric: str
+    at_least: float | None = None
+    at_most: float | None = None
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a GAN is trained. Steps count updates of G's turn: one step is `d_steps` of D, then `g_steps` of G."""
+
+    steps: int
+    batch_size: int
+    optimizer_g: ComponentRef
+    optimizer_d: ComponentRef
+    d_steps: int = 1
+    g_steps: int = 1
+    d_warmup: int = 0  # updates of D alone before the first step
+    lr_decay: Literal["constant", "linear", "cosine"] = "constant"
+    ema: float = 0.0  # decay of the running average of G's weights that is evaluated; 0: none
+    stop_when: StopWhen | None = None
+    stop_on: tuple[str, ...] = ()
+    observations: int = 60  # how often the history is written, spread evenly over the steps
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """When and with what a trial is scored."""
+
+    metrics: tuple[ComponentRef, ...]
+    at: tuple[float, ...] = (0.25, 0.5, 0.75, 1.0)  # fractions of the budget
+    samples: int = 2500  # generated samples, and at most as many held-out real ones
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One data set, one method, one seed: everything needed to train it, as data."""
+
+    id: str
+    suite: str
+    dataset: str  # as the suite labels it
+    method: str
+    seed: int
+    data: DataSpec
+    components: Components
+    training: Training
+    evaluation: Evaluation
+    diagnoses: tuple[ComponentRef, ...]
+    device: str = "cpu"
+    timeout: float | None = None  # seconds
+    plugin_files: tuple[str, ...] = ()  # local plugins that the worker must load
+
+
+@dataclass(frozen=True)
+class Components:
+    """The parts of a trial, by kind."""
+
+    dataset: ComponentRef
+    generator: ComponentRef
+    discriminator: ComponentRef
+    loss: ComponentRef
+    regularizers: tuple[ComponentRef, ...] = ()
+
+
+# --- what comes of it --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class NonFinite:
+    """Where a run's numbers first stopped being finite."""
+
+    step: int
+    player: Player
+    layer: str  # name of the module or parameter inside the player
+    what: str  # "output", "gradient", "weight" or "loss"
+
+
+@dataclass(frozen=True)
+class History:
+    """What was observed of one run: `columns` of one length, NaN where a quantity was not measured.
+
+    `columns["step"]` counts the steps done when the row was taken.
+    """
+
+    columns: Mapping[str, np.ndarray[Any, Any]]
+    steps: int  # the budget
+    nonfinite: NonFinite | None = None
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What a metric is given: samples to judge, as many held-out real ones at most, and what is known of the data.
+
+    `fake` (N, *shape) and `real` (M, *shape) are float tensors on the CPU. `modes` where the data set states them.
+    """
+
+    fake: Tensor
+    real: Tensor
+    spec: DataSpec
+    modes: Modes | None = None
+
+
+@dataclass(frozen=True)
+class Score:
+    """A metric of a trial at a step, beside its floor: the same metric of real samples, same counts."""
+
+    step: int
+    metric: str
+    value: float
+    better: Direction
+    floor: float
+    n_real: int
+    n_fake: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A signal's value against its threshold, at the step where it was read."""
+
+    value: float | None  # None where it is not finite
+    threshold: float | None
+    step: int
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """What to change against a failure.
+
+    Attributes:
+        settings: What a method's table in a suite may hold, `points` and `images` included: what it names is replaced
+            whole. Empty where no setting helps.
+        advice: What settings cannot say, in a sentence; empty where they say everything.
+    """
+
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    advice: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Remedy:
+        """Return the remedy that a text states: TOML settings with commas between, or else advice.
+
+        Example:
+            >>> Remedy.parse('d_steps = 1, regularizers = ["r1"]').settings
+            {'d_steps': 1, 'regularizers': ['r1']}
+        """
+        try:
+            document = tomllib.loads(f"remedy = {{ {text.strip()} }}")
+        except (tomllib.TOMLDecodeError, RecursionError):
+            return cls(advice=text)
+        settings = document.pop("remedy")
+        return cls(advice=text) if document else cls(settings)  # a text that closes the table and goes on is no table
+
+    def __str__(self) -> str:
+        """The settings as TOML with commas between, then the advice."""
+        settings = ", ".join(f"{name} = {_toml(value)}" for name, value in self.settings.items())
+        return ": ".join(part for part in (settings, self.advice) if part)
+
+    def __bool__(self) -> bool:
+        return bool(self.settings or self.advice)
+
+
+def _toml(value: Any) -> str:
+    """A value as TOML writes it on one line."""
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{name} = {_toml(item)}" for name, item in value.items()) + " }"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    return json.dumps(value)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a diagnosis says: what, now or at the end, since when, how sure, from what, and what to change.
+
+    Attributes:
+        diagnosis: The failure, usually under the name of the diagnosis.
+        horizon: `"now"`, the state at the last observation, or `"end"`, a forecast for the end of the budget.
+        severity: `"failure"`, or `"warning"` where the signs are not enough for one.
+        confidence: 0 to 1.
+        onset_step: The step since which it has been so.
+        summary: What was seen, in a sentence.
+        evidence: Signals with their values and thresholds.
+        remedy: What to change; a text is parsed by `Remedy.parse`.
+        cause: The other failure that this one follows from, where it does.
+        track_record: How the remedy has fared where it was tried.
+    """
+
+    diagnosis: str
+    horizon: Horizon
+    severity: Severity
+    confidence: float  # 0 to 1
+    onset_step: int
+    summary: str
+    evidence: Mapping[str, Evidence]
+    remedy: Remedy
+    cause: str = ""
+    track_record: str = ""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.remedy, str):  # as findings were written before remedies were records
+            object.__setattr__(self, "remedy", Remedy.parse(self.remedy))
+
+
+@dataclass(frozen=True)
+class Artifacts:
+    """The arrays of a finished trial."""
+
+    history: History
+    samples: np.ndarray[Any, Any] | None = None  # generated, (N, *shape)
+    reals: np.ndarray[Any, Any] | None = None  # held out, for the picture beside them
+    weights: Mapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """How a trial ended, whatever happened to it."""
+
+    trial: Trial
+    status: Status
+    reason: str = ""
+    steps: int = 0  # done
+    train_seconds: float = 0.0
+    seconds: float = 0.0
+    device: str = ""
+    threads: int = 0
+    origins: Mapping[str, str] = field(default_factory=dict)  # "loss hinge" -> "ganbench 0.1.0"
+    scores: tuple[Score, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    verdicts: tuple[str, ...] = ()  # the failures found, or "healthy", or "inconclusive"; none where none was sought
+    output: str = ""  # the end of what the trial printed, where its executor keeps that
+    artifacts: Artifacts | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "status", Status(self.status))  # an executor may give it as text
+
+    @property
+    def failed(self) -> bool:
+        """Lost (diverged, error, timeout), or in a state that a finding calls a failure."""
+        return self.status.lost or any(f.severity == "failure" and f.horizon == "now" for f in self.findings)

@@ -1,0 +1,55 @@
+"""Stage 6: a history to findings, and findings to a verdict."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from ..contract.adapt import adapt
+from ..contract.components import Diagnosis
+from ..contract.failures import HEALTHY, INCONCLUSIVE
+from ..contract.records import Evidence, Finding, History
+
+
+def diagnose(diagnoses: Mapping[str, Diagnosis], history: History) -> tuple[Finding, ...]:
+    """The findings of every diagnosis, the surest failures first."""
+    diagnoses = {name: adapt("diagnosis", diagnosis) for name, diagnosis in diagnoses.items()}
+    findings = [_plain(finding) for diagnosis in diagnoses.values() for finding in diagnosis.diagnose(history)]
+    follows = {name: diagnosis.follows for name, diagnosis in diagnoses.items()}
+    findings = [replace(finding, cause=finding.cause or _cause(finding, findings, follows)) for finding in findings]
+    return tuple(sorted(findings, key=lambda f: (f.severity != "failure", -f.confidence, f.diagnosis)))
+
+
+def _cause(finding: Finding, others: Sequence[Finding], follows: Mapping[str, Sequence[str]]) -> str:
+    """The surest failure found beside this one that it may follow from, and that was there no later."""
+    causes = [
+        other
+        for other in others
+        if other.diagnosis in follows.get(finding.diagnosis, ())
+        and (other.severity, other.horizon) == ("failure", finding.horizon)
+        and other.onset_step <= finding.onset_step
+    ]
+    return max(causes, key=lambda other: other.confidence).diagnosis if causes else ""
+
+
+def _plain(finding: Finding) -> Finding:
+    """The finding in plain numbers: a diagnosis computes with arrays, and what is stored is JSON."""
+    evidence = {
+        str(signal): Evidence(_finite(read.value), _finite(read.threshold), int(read.step))
+        for signal, read in finding.evidence.items()
+    }
+    confidence = min(1.0, max(0.0, float(finding.confidence)))
+    return replace(finding, confidence=confidence, onset_step=int(finding.onset_step), evidence=evidence)
+
+
+def _finite(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def verdicts(findings: Sequence[Finding]) -> tuple[str, ...]:
+    """The states found to be failures; "inconclusive" where there are only signs of one, "healthy" where there are none."""
+    failures = dict.fromkeys(f.diagnosis for f in findings if f.severity == "failure" and f.horizon == "now")
+    if failures:
+        return tuple(failures)
+    return (INCONCLUSIVE,) if findings else (HEALTHY,)

@@ -1,0 +1,37 @@
+"""A stored trial diagnosed again: diagnoses may have learned since."""
+
+from __future__ import annotations
+
+from ..contract.errors import RequestError
+from ..contract.records import Finding, Trial, TrialResult
+from ..registry.registry import Registry
+from ..results.store import Store
+from ..results.trial_files import read_history
+from .findings import diagnose
+
+
+def diagnose_stored(store: Store, result: TrialResult, registry: Registry) -> tuple[tuple[Finding, ...], list[str]]:
+    """What the trial's diagnoses find in its history today, and a line for each diagnosis that is not here.
+
+    Raises Unreadable for a history that is damaged or gone; whatever a diagnosis raises passes through.
+    """
+    trial = result.trial
+    history = read_history(store.trials / trial.id)
+    made, missing = {}, []
+    for ref in trial.diagnoses:
+        try:
+            made[ref.name] = registry.build("diagnosis", ref)
+        except RequestError as error:
+            missing.append(f"trial {trial.id}: {error}{missing_plugin_hint(trial, registry)}")
+    return diagnose(made, history), missing
+
+
+def missing_plugin_hint(trial: Trial, registry: Registry) -> str:
+    """The end of a line on what a stored trial lacks: its plugin file, where that is not loaded; else empty.
+
+    What a stored trial names is never loaded on its word: a folder of results may come from anyone.
+    """
+    away = [file for file in trial.plugin_files if file not in registry.plugins.files]
+    if not away:
+        return ""
+    return f"; it was made with plugin file {away[0]!r}, which is not loaded here: run this in its folder"

@@ -1,0 +1,218 @@
+"""The whole line, once: suite, plan, trials, store, comparison, reports. The only module that knows all stages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .contract.errors import RequestError, did_you_mean
+from .contract.events import Event, RunEnded, RunStarted, TrialEnded
+from .contract.failures import Status
+from .contract.records import ComponentRef, DataSpec, Trial, TrialResult
+from .registry.plugins import local_files
+from .registry.registry import Registry, load_registry
+from .results.environment import describe_environment
+from .results.reports import check_reports, write_reports
+from .results.reuse import reusable_results, stored_trials_of
+from .results.store import Store
+from .suite.expand import NETWORKS, UNKNOWN, expand, is_selected, select_trials
+from .suite.parse import Suite, override_suite, read_suite
+
+if TYPE_CHECKING:
+    from .contract.components import Comparison
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a user asks of `ganbench run`."""
+
+    suite: str = "basic"
+    output: Path | None = None
+    only: Sequence[str] = ()
+    seeds: int | None = None
+    steps: int | None = None
+    executor: str | None = None
+    workers: int | None = None
+    device: str = "auto"
+    fresh: bool = False
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A request that has been checked whole: what is to be done, and what is kept. Nothing is written yet."""
+
+    suite: Suite
+    registry: Registry
+    planned: Sequence[Trial]
+    todo: Sequence[Trial]
+    kept: Sequence[TrialResult]
+    notes: Sequence[str]
+    executor: Any
+    reports: Sequence[ComponentRef]
+    store: Store
+    unplanned: Sequence[str] = ()  # stored trials of data sets that are not here, and that nobody asked for
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a run: the comparison, reports written, reports that failed, and trials that ended in a fault."""
+
+    comparison: Comparison
+    files: Sequence[Path]
+    failed_reports: dict[str, str]
+    faults: int
+
+
+def prepare(request: Request) -> Prepared:
+    """Check everything that can be wrong with a request, from the cheapest to the dearest.
+
+    Raises RequestError; nothing has been trained or written then.
+    """
+    path, files = find_suite(request.suite)
+    suite = override_suite(read_suite(path), seeds=request.seeds, steps=request.steps)
+    registry = load_registry(files)
+    _check_names(suite, registry)
+    store = Store(request.output or Path("results") / suite.name)
+    store.check(suite.name)
+    executor = _executor(suite, request, registry)
+    wanted_reports = check_reports(suite.reports, registry, suite.source)
+    device = resolve_device(request.device)
+    specs = describe_data(suite, registry, request.only)
+    planned = expand(suite, registry, specs, device, files)
+    unplanned = stored_trials_of(suite.datasets.keys() - specs.keys(), store)
+    chosen = select_trials(planned, request.only)
+    kept, notes = ([], []) if request.fresh else reusable_results(chosen, store, registry)
+    done = {result.trial.id for result in kept}
+    todo = [trial for trial in chosen if trial.id not in done]
+    return Prepared(suite, registry, planned, todo, kept, notes, executor, wanted_reports, store, unplanned)
+
+
+def execute(prepared: Prepared, command: str = "") -> Outcome:
+    """Run what is to be done, store each trial as it ends, and write the reports."""
+    store, todo, emit = prepared.store, prepared.todo, prepared.registry.plugins.emit
+    facts = {
+        "suite": prepared.suite.name,
+        "summary": prepared.suite.summary,
+        "source": prepared.suite.source,
+        "trials": [*(trial.id for trial in prepared.planned), *prepared.unplanned],
+    }
+    with store.claimed(facts, _environment(prepared, command)):
+        emit(RunStarted(prepared.suite.name, len(todo), len(prepared.kept), str(store.folder)))
+        faults = _run_trials(prepared, emit)
+        from .results.comparison import compare
+
+        comparison = compare(store)
+        files, failed = write_reports(comparison, prepared.reports, prepared.registry, store.report)
+        emit(RunEnded(prepared.suite.name, tuple(str(file) for file in files)))
+    return Outcome(comparison, files, failed, faults)
+
+
+def find_suite(name: str) -> tuple[Path, tuple[str, ...]]:
+    """The suite file meant by a name or a path, and the local plugin files that go with it."""
+    path = Path(name)
+    if path.suffix == ".toml" or path.parent != Path():
+        return path, local_files(Path.cwd(), path.parent)
+    files = local_files(Path.cwd())
+    suites = {entry.name: entry for entry in load_registry(files).entries("suite")}
+    if name not in suites:
+        raise RequestError(f"no suite is called {name!r}; {did_you_mean(name, suites)} A file is given as NAME.toml")
+    return suites[name].build(), files
+
+
+def resolve_device(wanted: str) -> str:
+    """The device meant. Raises RequestError where there is no such device here."""
+    kind, _, index = wanted.partition(":")
+    if kind not in ("auto", "cpu", "cuda") or (index and (kind != "cuda" or not index.isdigit())):
+        raise RequestError(f"--device {wanted}: give auto, cpu, cuda or cuda:N")
+    if kind == "cpu":
+        return "cpu"
+    import torch
+
+    there = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if kind == "auto":
+        return "cuda" if there else "cpu"
+    if int(index or 0) >= there:
+        raise RequestError(f"--device {wanted}: this machine has {there} CUDA devices; give --device cpu")
+    return wanted
+
+
+def _environment(prepared: Prepared, command: str) -> dict[str, Any]:
+    device = prepared.planned[0].device if prepared.planned else ""
+    return describe_environment(command, device, prepared.registry.plugins.origins.values())
+
+
+def _run_trials(prepared: Prepared, emit: Callable[[Event], None]) -> int:
+    """Store each result as it comes; returns how many trials ended in a fault."""
+    faults = 0
+    results = prepared.executor.run(prepared.todo, emit)
+    try:
+        for made in results:
+            result = _store_result(prepared.store, made)
+            emit(TrialEnded(replace(result, artifacts=None)))
+            faults += result.status.is_fault
+    finally:
+        if hasattr(results, "close"):  # a generator: its workers end with it
+            results.close()
+    return faults
+
+
+def _store_result(store: Store, result: TrialResult) -> TrialResult:
+    """Store a result; what a plugin has put into it that cannot be stored makes it an error of that trial."""
+    try:
+        store.write(result)
+    except (TypeError, ValueError) as error:
+        result = TrialResult(result.trial, Status.ERROR, f"the result cannot be stored: {error}", steps=result.steps)
+        store.write(result)
+    return result
+
+
+def _check_names(suite: Suite, registry: Registry) -> None:
+    """Every name before any option: names need no import, so a slip is answered at once."""
+    for entry in suite.datasets.values():
+        if not registry.is_unavailable("dataset", entry.ref.name):
+            registry.find("dataset", entry.ref.name, suite.source)
+    for label, method in suite.methods.items():
+        where = f"{suite.source}: method {label!r}"
+        for settings in (method.settings, method.points, method.images):
+            named = [(part, settings[part]) for part in NETWORKS if part in settings]
+            named += [("regularizer", ref) for ref in settings.get("regularizers", ())]
+            for kind, ref in named:
+                if not registry.is_unavailable(kind, ref.name):
+                    registry.find(kind, ref.name, where)
+    for kind, refs in (("metric", suite.metrics), ("diagnosis", suite.diagnoses), ("report", suite.reports)):
+        for ref in refs or ():
+            registry.find(kind, ref.name, suite.source)
+
+
+def _executor(suite: Suite, request: Request, registry: Registry) -> Any:
+    ref = suite.executor or ComponentRef("processes")
+    if request.executor is not None and request.executor != ref.name:
+        ref = ComponentRef(request.executor)
+    if request.workers is not None:
+        ref = replace(ref, options={**ref.options, "workers": request.workers})
+    return registry.build("executor", registry.check("executor", ref, "executor"))
+
+
+def describe_data(suite: Suite, registry: Registry, only: Sequence[str] = ()) -> dict[str, DataSpec]:
+    """What each data set looks like. Raises RequestError for one that is not there or takes no such options.
+
+    One that is not there and that the conditions of `only` leave out is not described.
+    """
+    specs = {}
+    for label, entry in suite.datasets.items():
+        where = f"{suite.source}: data set {label!r}"
+        specs[label] = UNKNOWN
+        if registry.is_unavailable("dataset", entry.ref.name):
+            continue
+        ref = registry.check("dataset", entry.ref, where)
+        try:
+            specs[label] = registry.build("dataset", ref).spec
+        except (OSError, ValueError) as error:
+            if is_selected(only, "dataset", label):
+                raise RequestError(f"{where}: {error}") from error
+            del specs[label]
+        except (Exception, SystemExit):
+            continue  # its own fault: its trials fail with it, and no others
+    return specs

@@ -1,0 +1,209 @@
+"""Stage 2: a suite unfolded into trials. Pure: nothing is built, nothing is read."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields, replace
+from fnmatch import fnmatchcase
+from typing import Any
+
+import msgspec
+
+from ..contract.errors import RequestError, did_you_mean
+from ..contract.records import ComponentRef, Components, DataSpec, Evaluation, Training, Trial
+from ..registry.registry import Registry
+from .parse import MethodEntry, Suite
+
+TIMEOUT = 900.0  # seconds a trial may take unless the suite says otherwise
+_ADAM = ComponentRef("adam", {"lr": 2e-4, "betas": [0.5, 0.999], "eps": 1e-8, "weight_decay": 0.0})
+DEFAULTS: dict[str, Any] = {"steps": 2000, "batch_size": 128, "optimizer_g": _ADAM, "optimizer_d": _ADAM}
+UNKNOWN = DataSpec("unknown", ())  # of a data set whose own code fails: its trials say so when they are carried out
+NETWORKS = ("generator", "discriminator", "loss")
+
+
+def expand(
+    suite: Suite,
+    registry: Registry,
+    specs: Mapping[str, DataSpec],
+    device: str = "cpu",
+    plugin_files: Sequence[str] = (),
+) -> list[Trial]:
+    """Every trial of a suite: data sets × methods × seeds, in the suite's order.
+
+    `specs` describes each data set by its label; one that is not described is left out. Raises RequestError for a
+    component, option or missing part that no trial could be made from.
+    """
+    metrics = tuple(registry.check("metric", ref, f"{suite.source}: metrics") for ref in suite.metrics)
+    _refuse_duplicates(metrics, f"{suite.source}: metrics")
+    evaluation = Evaluation(metrics, suite.at, suite.samples)
+    diagnoses = _diagnoses(suite, registry)
+    trials = []
+    for label, spec in specs.items():
+        dataset = suite.datasets[label]
+        for method, entry in suite.methods.items():
+            if not any(fnmatchcase(method, pattern) for pattern in dataset.methods):
+                continue
+            settings = {**DEFAULTS, **suite.training, **dataset.settings, **_settings_for(spec, entry)}
+            timeout = settings.pop("timeout", TIMEOUT)
+            where = f"{suite.source}: method {method!r}"
+            components = _components(settings, dataset.ref, registry, where)
+            training = Training(**settings)
+            _check_stops(training, metrics, diagnoses, where)
+            for seed in suite.seeds:
+                trials.append(
+                    _with_id(
+                        Trial(
+                            id="",
+                            suite=suite.name,
+                            dataset=label,
+                            method=method,
+                            seed=seed,
+                            data=spec,
+                            components=components,
+                            training=training,
+                            evaluation=evaluation,
+                            diagnoses=diagnoses,
+                            device=device,
+                            timeout=timeout,
+                            plugin_files=tuple(plugin_files),
+                        )
+                    )
+                )
+    return trials
+
+
+def with_overrides(trial: Trial, method: str, entry: MethodEntry, registry: Registry, where: str) -> Trial:
+    """The trial of another method: its own, under the label `method`, with the settings of `entry` in their place.
+
+    Raises RequestError, its line beginning with `where`, for a component, option or target that there is not.
+    """
+    parts, training = trial.components, trial.training
+    settings = {name: getattr(parts, name) for name in (*NETWORKS, "regularizers")}
+    settings |= {f.name: getattr(training, f.name) for f in fields(training)}
+    settings |= _settings_for(trial.data, entry)
+    timeout = settings.pop("timeout", trial.timeout)
+    components = _components(settings, parts.dataset, registry, where)
+    training = Training(**settings)
+    _check_stops(training, trial.evaluation.metrics, trial.diagnoses, where)
+    return _with_id(replace(trial, method=method, components=components, training=training, timeout=timeout))
+
+
+def select_trials(trials: Iterable[Trial], only: Sequence[str]) -> list[Trial]:
+    """The trials that match every KEY=GLOB; globs of the same key are alternatives.
+
+    Raises RequestError for a key that is none, and where nothing matches.
+    """
+    keys = []
+    for condition in only:
+        key, sign, _ = condition.partition("=")
+        if key not in _KEYS or not sign:
+            raise RequestError(f"--only {condition}: give KEY=GLOB; {did_you_mean(key, _KEYS)}")
+        keys.append(key)
+    trials = list(trials)
+    chosen = [t for t in trials if all(is_selected(only, key, _KEYS[key](t)) for key in keys)]
+    if not chosen:
+        values = {key: sorted({_KEYS[key](t) for t in trials}) for key in keys}
+        raise RequestError(f"--only {' '.join(only)}: no trial matches; there are {values}")
+    return chosen
+
+
+def is_selected(only: Sequence[str], key: str, value: str) -> bool:
+    """Whether conditions KEY=GLOB leave in what has this value of `key`."""
+    globs = [glob for name, _, glob in (condition.partition("=") for condition in only) if name == key]
+    return not globs or any(fnmatchcase(value, glob) for glob in globs)
+
+
+def regularizer_names(trial: Trial) -> str:
+    """The regularizers of a trial as one cell of a table."""
+    return ";".join(ref.name for ref in trial.components.regularizers)
+
+
+_KEYS: dict[str, Callable[[Trial], str]] = {
+    "dataset": lambda t: t.dataset,
+    "method": lambda t: t.method,
+    "seed": lambda t: str(t.seed),
+    "generator": lambda t: t.components.generator.name,
+    "discriminator": lambda t: t.components.discriminator.name,
+    "loss": lambda t: t.components.loss.name,
+    "regularizers": regularizer_names,
+    "trial": lambda t: t.id,
+}
+
+
+def _settings_for(spec: DataSpec, entry: MethodEntry) -> dict[str, Any]:
+    """The settings of a method on data of a kind."""
+    own = {"points": entry.points, "images": entry.images, UNKNOWN.kind: {**entry.images, **entry.points}}[spec.kind]
+    return {**entry.settings, **own}
+
+
+def _components(settings: dict[str, Any], dataset: ComponentRef, registry: Registry, where: str) -> Components:
+    """Takes the networks out of `settings` and checks them."""
+    for part in NETWORKS:
+        if part not in settings:
+            raise RequestError(f"{where}: {part!r} is missing")
+    regularizers = settings.pop("regularizers", ())
+    _refuse_duplicates(regularizers, f"{where}: regularizers")
+
+    def checked(kind: str, ref: ComponentRef) -> ComponentRef:
+        return ref if registry.is_unavailable(kind, ref.name) else registry.check(kind, ref, where)
+
+    return Components(
+        dataset=checked("dataset", dataset),
+        generator=checked("generator", settings.pop("generator")),
+        discriminator=checked("discriminator", settings.pop("discriminator")),
+        loss=checked("loss", settings.pop("loss")),
+        regularizers=tuple(checked("regularizer", ref) for ref in regularizers),
+    )
+
+
+def _diagnoses(suite: Suite, registry: Registry) -> tuple[ComponentRef, ...]:
+    refs = suite.diagnoses
+    if refs is None:
+        refs = tuple(ComponentRef(entry.name) for entry in registry.entries("diagnosis"))
+    _refuse_duplicates(refs, f"{suite.source}: diagnoses")
+    return tuple(registry.check("diagnosis", ref, f"{suite.source}: diagnoses") for ref in refs)
+
+
+def _refuse_duplicates(refs: Sequence[ComponentRef], where: str) -> None:
+    """Results go by the name of what made them: one name, one component."""
+    names = [ref.name for ref in refs]
+    for name in names:
+        if names.count(name) > 1:
+            raise RequestError(f"{where}: {name!r} stands twice")
+
+
+def _check_stops(
+    training: Training, metrics: Sequence[ComponentRef], diagnoses: Sequence[ComponentRef], where: str
+) -> None:
+    """What ends a trial early must be measured at all."""
+    made = [ref.name for ref in diagnoses]
+    for name in training.stop_on:
+        if name not in made:
+            raise RequestError(
+                f"{where}: stop_on: {name!r} is not among the suite's diagnoses; {did_you_mean(name, made)}"
+            )
+    scored = [ref.name for ref in metrics]
+    if training.stop_when and (name := training.stop_when.metric.partition(".")[0]) not in scored:
+        raise RequestError(
+            f"{where}: stop_when: {name!r} is not among the suite's metrics; {did_you_mean(name, scored)}"
+        )
+
+
+def _with_id(trial: Trial) -> Trial:
+    """The trial under its id: readable first, then a digest of everything that decides the result."""
+    content = (
+        trial.dataset,
+        trial.method,
+        trial.components,
+        trial.training,
+        trial.evaluation,
+        trial.diagnoses,
+        trial.data,
+        trial.seed,
+        trial.device.partition(":")[0],
+    )
+    digest = hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()[:10]
+    words = re.sub(r"[^A-Za-z0-9.]+", "-", f"{trial.dataset}-{trial.method}").strip("-")
+    return replace(trial, id=f"{words[:80]}-{trial.seed}-{digest}")

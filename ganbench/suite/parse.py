@@ -1,0 +1,263 @@
+"""What a suite's tables name, as the records that trials carry: components, optimizers, targets.
+
+TOML to Suite: every table checked, methods of the grid spelled out, references to components made records.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import itertools
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from ..contract.errors import RequestError, did_you_mean
+from ..contract.options import check_options, fields_of
+from ..contract.records import ComponentRef, StopWhen
+from ..registry.registry import as_ref
+from . import schema
+
+
+def to_record(key: str, value: Any, where: str) -> Any:
+    """The value of a setting as the record that trials carry. Raises RequestError, its line beginning with `where`."""
+    place = f"{where}: {key}"
+    if key in ("generator", "discriminator", "loss"):
+        return as_ref(value, place)
+    if key == "regularizers":
+        return tuple(as_ref(item, place) for item in value)
+    if key in ("optimizer", "optimizer_g", "optimizer_d"):
+        return _optimizer(value, place)
+    if key == "stop_when":
+        return _stop_when(value, place)
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _optimizer(value: schema.Ref, where: str) -> ComponentRef:
+    """The optimizer with all its options spelled out, so that a stored trial states them."""
+    ref = as_ref(value, where)
+    if ref.name not in schema.OPTIMIZERS:
+        raise RequestError(f"{where}: no optimizer is called {ref.name!r}; {did_you_mean(ref.name, schema.OPTIMIZERS)}")
+    table = schema.OPTIMIZERS[ref.name]
+    options = table(**check_options(ref.options, fields_of(table), f"{where}: {ref.name}"))
+    values = {f.name: getattr(options, f.name) for f in fields(options)}
+    return ComponentRef(ref.name, {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()})  # as JSON
+
+
+def _stop_when(value: Mapping[str, Any], where: str) -> StopWhen:
+    stop = StopWhen(**check_options(value, fields_of(StopWhen), where))
+    if (stop.at_least is None) == (stop.at_most is None):
+        raise RequestError(f"{where}: give one of 'at_least' and 'at_most'")
+    return stop
+
+
+Settings = Mapping[str, Any]  # checked values of a TrainingTable or NetworksTable, those that were set
+
+
+@dataclass(frozen=True)
+class DatasetEntry:
+    """A data set of a suite and the training settings that go with it."""
+
+    ref: ComponentRef
+    settings: Settings
+    methods: tuple[str, ...] = ("*",)  # patterns
+
+
+@dataclass(frozen=True)
+class MethodEntry:
+    """A method of a suite: its settings, and those that differ by kind of data."""
+
+    settings: Settings
+    points: Settings
+    images: Settings
+
+
+@dataclass(frozen=True)
+class Suite:
+    """What to compare. `diagnoses` and `reports` are None where the suite asks for all there are."""
+
+    name: str
+    summary: str
+    seeds: tuple[int, ...]
+    datasets: Mapping[str, DatasetEntry]
+    methods: Mapping[str, MethodEntry]
+    training: Settings
+    at: tuple[float, ...]
+    samples: int
+    metrics: tuple[ComponentRef, ...]
+    diagnoses: tuple[ComponentRef, ...] | None
+    reports: tuple[ComponentRef, ...] | None
+    executor: ComponentRef | None
+    source: str
+
+
+def read_suite(path: Path) -> Suite:
+    """Read a suite file.
+
+    Raises RequestError, one line with the place and the nearest valid thing, if it is not there, is no TOML, has
+    an unknown key or a value of the wrong type or out of bounds.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8")
+        table = tomllib.loads(text)
+    except FileNotFoundError:
+        raise RequestError(f"there is no suite file {path}") from None
+    except OSError as error:
+        raise RequestError(f"suite file {path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise RequestError(f"{path} is no TOML: it is not UTF-8 (byte {error.start})") from None
+    except tomllib.TOMLDecodeError as error:
+        raise RequestError(f"{path} is no TOML: {error}") from None
+    return parse_suite(table, path)
+
+
+def parse_suite(table: Mapping[str, Any], path: Path) -> Suite:
+    """A Suite from a decoded TOML table."""
+    where = str(path)
+    top = schema.SuiteTable(**check_options(table, fields_of(schema.SuiteTable), where))
+    evaluation = schema.EvaluationTable(**_check(schema.EvaluationTable, top.evaluation, f"{where}: [evaluation]"))
+    methods = _methods(top, where)
+    if not methods:
+        raise RequestError(f"{where}: no method to train; give [methods.NAME] tables or a [grid]")
+    datasets = _datasets(top.datasets, where)
+    _check_patterns(datasets, methods, where)
+    return Suite(
+        name=top.name or path.stem,
+        summary=top.summary,
+        seeds=_seeds(top.seeds, where),
+        datasets=datasets,
+        methods=methods,
+        training=_settings(schema.TrainingTable, top.training, f"{where}: [training]"),
+        at=tuple(sorted(set(evaluation.at))),
+        samples=evaluation.samples,
+        metrics=tuple(as_ref(value, f"{where}: metrics") for value in top.metrics),
+        diagnoses=_names(top.diagnoses, f"{where}: diagnoses"),
+        reports=_names(top.reports, f"{where}: reports"),
+        executor=as_ref(top.executor, f"{where}: executor") if top.executor else None,
+        source=where,
+    )
+
+
+def parse_method(table: Mapping[str, Any], where: str) -> MethodEntry:
+    """A method's table, checked. Raises RequestError, its line beginning with `where`."""
+    settings = dict(_settings(schema.MethodTable, table, where))
+    by_kind = {
+        kind: _settings(schema.NetworksTable, settings.pop(kind, {}), f"{where.removesuffix(']')}.{kind}]")
+        for kind in ("points", "images")
+    }
+    return MethodEntry(settings, **by_kind)
+
+
+def override_suite(suite: Suite, *, seeds: int | None = None, steps: int | None = None) -> Suite:
+    """The suite with the first `seeds` seeds (counted on past its own) and a budget of `steps` for everything."""
+    if seeds is not None:
+        more = itertools.count(max(suite.seeds) + 1)
+        known = suite.seeds[:seeds]
+        suite = replace(suite, seeds=known + tuple(next(more) for _ in range(seeds - len(known))))
+    if steps is not None:
+        suite = replace(
+            suite,
+            training={**suite.training, "steps": steps},
+            datasets={k: replace(d, settings=_without_steps(d.settings)) for k, d in suite.datasets.items()},
+            methods={
+                k: MethodEntry(_without_steps(m.settings), _without_steps(m.points), _without_steps(m.images))
+                for k, m in suite.methods.items()
+            },
+        )
+    return suite
+
+
+def _without_steps(settings: Settings) -> Settings:
+    return {key: value for key, value in settings.items() if key != "steps"}
+
+
+def _seeds(seeds: int | list[int], where: str) -> tuple[int, ...]:
+    if isinstance(seeds, int):
+        return tuple(range(seeds))
+    if len(set(seeds)) < len(seeds):
+        raise RequestError(f"{where}: seeds = {seeds}: a seed stands twice")
+    return tuple(seeds)
+
+
+def _datasets(given: list[str] | dict[str, dict[str, Any]], where: str) -> dict[str, DatasetEntry]:
+    named = given if isinstance(given, dict) else {name: {} for name in given}
+    if not named:
+        raise RequestError(f"{where}: [datasets] names none")
+    if len(named) < len(given):
+        raise RequestError(f"{where}: datasets = {given}: one stands twice")
+    entries = {}
+    for label, table in named.items():
+        place = f"{where}: [datasets.{label}]"
+        settings = dict(_settings(schema.DatasetTable, table, place))
+        ref = as_ref(settings.pop("dataset", label), place)
+        patterns = settings.pop("methods", ("*",))
+        entries[label] = DatasetEntry(ref, settings, tuple(patterns))
+    return entries
+
+
+def _check_patterns(datasets: Mapping[str, DatasetEntry], methods: Iterable[str], where: str) -> None:
+    for label, entry in datasets.items():
+        for pattern in entry.methods:
+            if not fnmatch.filter(methods, pattern):
+                raise RequestError(
+                    f"{where}: [datasets.{label}]: methods: {pattern!r} matches none; {did_you_mean(pattern, methods)}"
+                )
+
+
+def _methods(top: schema.SuiteTable, where: str) -> dict[str, MethodEntry]:
+    methods = {}
+    for label, table in top.methods.items():
+        methods[label] = parse_method(table, f"{where}: [methods.{label}]")
+    if top.grid is not None:
+        methods |= _grid_methods(schema.GridTable(**_check(schema.GridTable, top.grid, f"{where}: [grid]")), where)
+    return methods
+
+
+def _grid_methods(grid: schema.GridTable, where: str) -> dict[str, MethodEntry]:
+    """The product, each method named after what it is made of."""
+    place = f"{where}: [grid]"
+    methods = {}
+    for g, d, loss, regularizers in itertools.product(
+        grid.generators, grid.discriminators, grid.losses, grid.regularizers
+    ):
+        tail = tuple(as_ref(r, place) for r in regularizers)
+        settings: dict[str, Any] = {
+            "generator": as_ref(g, place),
+            "discriminator": as_ref(d, place),
+            "loss": as_ref(loss, place),
+            "regularizers": tail,
+        }
+        parts = [
+            settings["generator"],
+            settings["discriminator"],
+            settings["loss"],
+            *settings["regularizers"],
+        ]
+        label = "+".join(_label(part) for part in parts)
+        if label in methods:
+            raise RequestError(f"{place}: {label} stands twice")
+        methods[label] = MethodEntry(settings, {}, {})
+    return methods
+
+
+def _label(ref: ComponentRef) -> str:
+    options = ",".join(f"{key}={value}" for key, value in ref.options.items())
+    return f"{ref.name}({options})" if options else ref.name
+
+
+def _settings(table_type: type, table: Mapping[str, Any], where: str) -> Settings:
+    """The keys that were set, checked, with references as records and `optimizer` spread over both players."""
+    checked = _check(table_type, table, where)
+    settings = {key: to_record(key, value, where) for key, value in checked.items() if value is not None}
+    if both := settings.pop("optimizer", None):
+        settings = {"optimizer_g": both, "optimizer_d": both} | settings
+    return settings
+
+
+def _names(value: Any, where: str) -> tuple[ComponentRef, ...] | None:
+    return None if value == "all" else tuple(as_ref(item, where) for item in value)
+
+
+def _check(table_type: type, table: Mapping[str, Any], where: str) -> dict[str, Any]:
+    return check_options(table, fields_of(table_type), where)

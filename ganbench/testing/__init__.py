@@ -1,0 +1,46 @@
+"""Contract checks: small named tests of a component, run before it is trusted with a long run.
+
+`ganbench check` runs them from the command line; `cases` turns them into pytest cases in a plugin's own tests.
+"""
+
+from .candidate import Candidate
+from .check import CHECKS, Check, ContractError, NotApplicable, checks_of
+from .kinds import (
+    any_component,
+    datasets,
+    diagnoses,
+    discriminators,
+    executors,
+    generators,
+    losses,
+    metrics,
+    regularizers,
+    reports,
+    suites,
+)
+from .pytest import cases
+from .run_checks import CheckOutcome, run_checks, select_candidates
+
+__all__ = [
+    "CHECKS",
+    "Candidate",
+    "Check",
+    "CheckOutcome",
+    "ContractError",
+    "NotApplicable",
+    "any_component",
+    "cases",
+    "checks_of",
+    "datasets",
+    "diagnoses",
+    "discriminators",
+    "executors",
+    "generators",
+    "losses",
+    "metrics",
+    "regularizers",
+    "reports",
+    "run_checks",
+    "select_candidates",
+    "suites",
+]

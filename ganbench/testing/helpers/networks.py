@@ -1,0 +1,194 @@
+"""What is asked of generators and discriminators alike. `answer` makes one judge or generate n samples."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from safetensors.torch import load, save
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from ...contract.records import DataSpec
+from ...training.noise import sample_noise
+from ..candidate import Candidate, samples_of
+from ..check import ContractError
+
+SIZES = (1, 2, 64)  # batches that networks are tried with
+
+Inputs = tuple[Tensor, Tensor | None]
+
+
+def inputs_for(subject: Candidate, network: Any, spec: DataSpec, n: int, seed: int = 0) -> Inputs:
+    """`n` latents or samples, with labels where the data has classes."""
+    batch = samples_of(spec, n, seed)
+    if subject.entry.kind == "discriminator":
+        return batch.x, batch.labels
+    return sample_noise(network, n, torch.Generator().manual_seed(seed)), batch.labels
+
+
+def whole(network: Any, n: int) -> int:
+    """`n`, or the next number of samples that fills the network's packs."""
+    pack = int(getattr(network, "pack", 1))
+    return -(-n // pack) * pack
+
+
+def check_answer(output: Any, shape: tuple[int, ...], device: str = "cpu") -> None:
+    """Raises Violation where `output` is no finite float32 tensor of `shape` on `device`."""
+    if not isinstance(output, Tensor):
+        raise ContractError(
+            f"returns {type(output).__name__}, not a tensor",
+            cause="forward returns several things, or none",
+            fix="return one tensor from forward",
+        )
+    if tuple(output.shape) != shape:
+        raise ContractError(
+            f"returns shape {tuple(output.shape)} where {shape} is expected",
+            cause="a missing reshape or squeeze; a column (N, 1) would broadcast against (N,) into nonsense",
+            fix="return one row for each sample, in the shape that the data spec states; logits are (N,)",
+        )
+    if output.dtype != torch.float32:
+        raise ContractError(
+            f"returns {output.dtype} where torch.float32 is expected".replace("torch.", ""),
+            cause="a constant or a buffer of another type",
+            fix="create constants as float32, or cast the output",
+        )
+    if output.device.type != device:
+        raise ContractError(
+            f"returns a tensor on {output.device} for input on {device}",
+            cause="a tensor made in forward without `device=x.device`, or a constant that is no buffer",
+            fix="register constants as buffers and create tensors on the input's device",
+        )
+    if not torch.isfinite(output).all():
+        raise ContractError(
+            "returns values that are not finite",
+            cause="a division by zero or a logarithm of zero, often of a batch of one sample",
+            fix="add an epsilon, and mind statistics over a single sample",
+        )
+
+
+def check_sizes(subject: Candidate, shape_of: Callable[[Any, DataSpec, int], tuple[int, ...]]) -> None:
+    """Every size of batch gives the expected shape, finite, on the device it came from."""
+    for spec in subject.specs():
+        network = subject.build(spec)
+        for training in (True, False):
+            network.train(training)
+            for size in SIZES:
+                n = whole(network, size)
+                if training and n == 1 and _has_batch_statistics(network):
+                    continue  # a batch of one has no statistics of its own
+                with torch.no_grad():
+                    check_answer(network(*inputs_for(subject, network, spec, n)), shape_of(network, spec, n))
+
+
+def _has_batch_statistics(network: nn.Module) -> bool:
+    return any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in network.modules())
+
+
+def check_gradients(subject: Candidate) -> None:
+    """Every weight that learns gets a finite gradient."""
+    spec = subject.specs()[0]
+    network = subject.build(spec)
+    output = network(*inputs_for(subject, network, spec, whole(network, 64)))
+    (output * torch.linspace(0.5, 1.5, output.numel()).view_as(output)).sum().backward()
+    for name, weight in network.named_parameters():
+        if not weight.requires_grad:
+            continue
+        if weight.grad is None:
+            raise ContractError(
+                f"no gradient reaches {name!r}",
+                cause="the weight is not used in forward, or lies behind a detach() or a no_grad()",
+                fix="use it, take it out, or freeze it on purpose with requires_grad_(False)",
+            )
+        if not torch.isfinite(weight.grad).all():
+            raise ContractError(
+                f"the gradient of {name!r} is not finite",
+                cause="a square root or norm at zero, or an overflow",
+                fix="add an epsilon inside the root",
+            )
+
+
+def check_frozen(subject: Candidate) -> None:
+    """With its weights frozen it computes no gradient for them, and still passes one on to its input."""
+    spec = subject.specs()[0]
+    network = subject.build(spec)
+    for weight in network.parameters():
+        weight.requires_grad_(False)
+    x, labels = inputs_for(subject, network, spec, whole(network, 4))
+    output = network(x.requires_grad_(True), labels)
+    if output.requires_grad:
+        output.sum().backward()
+    thawed = [name for name, weight in network.named_parameters() if weight.grad is not None or weight.requires_grad]
+    if thawed:
+        raise ContractError(
+            f"a gradient is computed for {thawed[0]!r} while the network is frozen",
+            cause="forward turns requires_grad on",
+            fix="leave requires_grad to the training loop, which freezes the player whose turn it is not",
+        )
+    if x.grad is None or not x.grad.any():
+        raise ContractError(
+            "no gradient comes through to the input while the network is frozen",
+            cause="a detach() or no_grad() in forward, or an operation without a gradient",
+            fix="let the gradient pass: G learns through D's input",
+        )
+
+
+def check_state(subject: Candidate) -> None:
+    """Saved and loaded into another copy, it answers the same."""
+    spec = subject.specs()[0]
+    network, other = subject.build(spec, seed=0), subject.build(spec, seed=1)
+    n = whole(network, 4)
+    with torch.no_grad():
+        for _ in range(2):
+            network(*inputs_for(subject, network, spec, n, seed=5))  # so that buffers have something to tell
+        state = load(save({name: t.contiguous() for name, t in network.state_dict().items()}))
+        other.load_state_dict(state)
+        given = inputs_for(subject, network, spec, n)
+        if not torch.equal(network.eval()(*given), other.eval()(*given)):
+            raise ContractError(
+                "answers differently after its state is saved and loaded into a new copy",
+                cause="something that forward depends on is neither a parameter nor a buffer",
+                fix="make it nn.Parameter, or register_buffer",
+            )
+
+
+def check_functional(subject: Candidate) -> None:
+    """Called as a function of other weights, and copied, it keeps nothing to itself."""
+    spec = subject.specs()[0]
+    network = subject.build(spec).eval()
+    given = inputs_for(subject, network, spec, whole(network, 4))
+    state = {name: t.detach() for name, t in [*network.named_parameters(), *network.named_buffers()]}
+    with torch.no_grad():
+        here = network(*given)
+        ways = {
+            "as a function of its weights (torch.func.functional_call)": functional_call(network, state, given),
+            "as a deep copy": copy.deepcopy(network)(*given),
+            "a second time": network(*given),
+        }
+    for how, there in ways.items():
+        if not torch.equal(here, there):
+            raise ContractError(
+                f"answers differently {how}",
+                cause="state kept outside parameters and buffers, or changed by forward in evaluation mode",
+                fix="keep all state in parameters and buffers, and change buffers in training mode only",
+            )
+
+
+def behaviour_of(subject: Candidate) -> Any:
+    """The first answers of a freshly built network, in training mode and in evaluation mode."""
+    spec = subject.specs()[0]
+    network = subject.build(spec)
+    given = inputs_for(subject, network, spec, whole(network, 4))
+    with torch.no_grad():
+        return [network(*given).flatten().tolist()[:64], network.eval()(*given).flatten().tolist()[:64]]
+
+
+def on_cuda(subject: Candidate) -> None:
+    """The network answers on a CUDA device, for input from there."""
+    spec = subject.specs()[0]
+    network = subject.build(spec).to("cuda")
+    x, labels = inputs_for(subject, network, spec, whole(network, 4))
+    output = network(x.cuda(), None if labels is None else labels.cuda())
+    check_answer(output, tuple(output.shape), "cuda")

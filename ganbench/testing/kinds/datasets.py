@@ -1,0 +1,221 @@
+"""What is asked of a data set."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.stats import chi2
+from torch import Tensor
+
+from ...contract.records import Batch, DataSpec
+from ...training.data import DeviceDataset
+from ..candidate import Candidate
+from ..check import ContractError, NotApplicable, behaviour, check
+
+LOOKED_AT = 2000  # samples of each part that values are checked on
+SHARED = 1e-3  # share of held-out samples that may be in the training part: real data sets hold a few twice
+NEAR_A_MODE = 0.98889  # of a Gaussian in the plane lies within three standard deviations
+PARTS = ("training", "held_out")
+
+
+@check("dataset")
+def states_its_spec(subject: Candidate) -> None:
+    """`spec` is a DataSpec of a kind, shape and range that networks can be built for."""
+    spec = getattr(subject.build(), "spec", None)
+    if not isinstance(spec, DataSpec):
+        raise ContractError(
+            f"spec is {spec!r}",
+            cause="the attribute is missing, or set only when samples are loaded",
+            fix="set `spec = ganbench.DataSpec(...)` on the class or in __init__",
+        )
+    dimensions = {"points": 1, "images": 3}.get(spec.kind)
+    if dimensions is None or len(spec.shape) != dimensions or min(spec.shape) < 1:
+        raise ContractError(
+            f"its spec states kind {spec.kind!r} and shape {spec.shape}",
+            cause="the shape of a batch, or channels in the last place",
+            fix='state ("points", (dimensions,)) or ("images", (channels, height, width)), without the batch',
+        )
+    if spec.value_range is not None and not spec.value_range[0] < spec.value_range[1]:
+        raise ContractError(
+            f"its spec states the value range {spec.value_range}",
+            cause="the bounds are exchanged or equal",
+            fix="state (low, high), or None where values are unbounded",
+        )
+
+
+@check("dataset")
+def samples_are_as_the_spec_says(subject: Candidate) -> None:
+    """Both parts hold finite float32 samples, or uint8, of the stated shape and range, with labels in range."""
+    dataset = subject.build()
+    spec: DataSpec = dataset.spec
+    for part in PARTS:
+        batch = getattr(dataset, part)()
+        _check_batch(part, batch, spec)
+        x = first(batch, spec)
+        if not torch.isfinite(x).all():
+            raise ContractError(
+                f"its {part} samples hold values that are not finite",
+                cause="a division by a standard deviation of zero",
+                fix="scale by constants that the spec's value_range states",
+            )
+        low, high = spec.value_range or (-torch.inf, torch.inf)
+        if x.min() < low or x.max() > high:
+            raise ContractError(
+                f"its {part} samples reach from {float(x.min()):.4g} to {float(x.max()):.4g}, outside of {spec.value_range}",
+                cause="samples are not scaled, or the spec states another range",
+                fix="scale them to the stated value_range",
+            )
+        if float(x.std()) == 0:
+            raise ContractError(
+                f"its {part} samples are all the same value", cause="nothing was read", fix="look at them"
+            )
+
+
+def _check_batch(part: str, batch: Any, spec: DataSpec) -> None:
+    if not isinstance(batch, Batch):
+        raise ContractError(
+            f"{part}() returns {type(batch).__name__}",
+            cause="a tensor, a tuple or a loader is returned",
+            fix="return ganbench.Batch(x, labels) with all samples of the part",
+        )
+    if batch.x.dtype not in (torch.float32, torch.uint8) or batch.x.device.type != "cpu":
+        raise ContractError(
+            f"its {part} samples are {batch.x.dtype} on {batch.x.device}",
+            cause="numpy's float64 was carried over, or samples were moved to a device",
+            fix="give float32, or uint8 with a value_range, on the CPU",
+        )
+    if len(batch.x) == 0 or tuple(batch.x.shape[1:]) != spec.shape:
+        raise ContractError(
+            f"its {part} samples have shape {tuple(batch.x.shape)}, and the spec says (N, {', '.join(map(str, spec.shape))})",
+            cause="a missing channel axis, or channels in the last place",
+            fix="give (N, *spec.shape)",
+        )
+    _check_labels(part, batch, spec)
+
+
+def _check_labels(part: str, batch: Batch, spec: DataSpec) -> None:
+    labels = batch.labels
+    if (labels is None) != (spec.classes == 0):
+        raise ContractError(
+            f"its spec states {spec.classes} classes, and its {part} samples come {'without' if labels is None else 'with'} labels",
+            cause="labels and spec.classes do not agree",
+            fix="give labels and spec.classes, or neither",
+        )
+    if labels is None:
+        return
+    if labels.shape != (len(batch.x),) or labels.dtype != torch.int64:
+        raise ContractError(
+            f"its {part} labels are {tuple(labels.shape)} of {labels.dtype}",
+            cause="one-hot labels, or another integer type",
+            fix="give int64 class numbers of shape (N,)",
+        )
+    if labels.min() < 0 or labels.max() >= spec.classes:
+        raise ContractError(
+            f"its {part} labels reach from {int(labels.min())} to {int(labels.max())} for {spec.classes} classes",
+            cause="labels that begin with 1, or a class that the spec does not count",
+            fix="number classes from 0 to spec.classes - 1",
+        )
+
+
+@check("dataset")
+def held_out_samples_are_not_trained_on(subject: Candidate) -> None:
+    """No held-out sample is in the training part (at most 0.1 %: real collections hold a few twice)."""
+    dataset = subject.build()
+    seen, held_out = _rows(dataset.training().x), _rows(dataset.held_out().x)
+    shared = float(np.isin(held_out, seen).mean())
+    if shared > SHARED:
+        raise ContractError(
+            f"{shared:.1%} of its held-out samples are in the training part as well",
+            cause="both parts are drawn from one pool, or the data can take few values only",
+            fix="split first, and draw each part from its own side; where repeats are the data's nature, declare it in "
+            "expected_failures",
+        )
+
+
+def _rows(x: Tensor) -> Any:
+    """A number for each sample, equal for equal samples."""
+    flat = np.ascontiguousarray(x.flatten(1).numpy())
+    wide = flat.view(np.dtype((np.void, flat.dtype.itemsize * flat.shape[1]))).ravel()
+    return np.array([hash(row.tobytes()) for row in wide])
+
+
+@check("dataset")
+def both_parts_are_alike(subject: Candidate) -> None:
+    """Mean and spread of the two parts are close: a metric's floor is meaningless where they are not."""
+    dataset = subject.build()
+    real, held_out = (first(getattr(dataset, part)(), dataset.spec) for part in PARTS)
+    scale = float(real.std())
+    apart = abs(float(real.mean() - held_out.mean())) / scale, abs(float(held_out.std()) / scale - 1)
+    if max(apart) > 0.25:
+        raise ContractError(
+            f"its parts differ: means {apart[0]:.2f} standard deviations apart, spreads by {apart[1]:.0%}",
+            cause="the parts are scaled differently, or sorted before they are split",
+            fix="shuffle with a fixed seed before splitting, and scale both by the same constants",
+        )
+
+
+@check("dataset")
+def gives_the_same_samples_again(subject: Candidate) -> None:
+    """Asked twice, and built anew under another random seed, it gives the same samples."""
+    dataset, other = subject.build(seed=1), subject.build(seed=2)
+    torch.manual_seed(3)
+    for part in PARTS:
+        one, again, elsewhere = getattr(dataset, part)(), getattr(dataset, part)(), getattr(other, part)()
+        if not (torch.equal(one.x, again.x) and torch.equal(one.x, elsewhere.x)):
+            raise ContractError(
+                f"its {part} samples are others when asked again",
+                cause="samples drawn from a global random stream, or files read in an order that is not fixed",
+                fix="draw from torch.Generator().manual_seed(fixed number), and sort files by name",
+            )
+
+
+@check("dataset")
+def modes_are_where_it_claims(subject: Candidate) -> None:
+    """Where it states modes: as many as the spec counts, each with samples, most of them near it.
+
+    Near is where 98.9 % of a Gaussian lies: three sigma in the plane, more in more dimensions.
+    """
+    dataset = subject.build()
+    modes, spec = getattr(dataset, "modes", None), dataset.spec
+    if modes is None:
+        if spec.modes:
+            raise ContractError(
+                f"its spec counts {spec.modes} modes and it does not say where",
+                cause="the attribute `modes` is missing",
+                fix="set self.modes = ganbench.Modes(centres, sigma), or leave modes out of the spec",
+            )
+        raise NotApplicable("it states no modes")
+    if len(modes.centres) != spec.modes or modes.centres.shape[1:] != spec.shape:
+        raise ContractError(
+            f"it gives centres of shape {tuple(modes.centres.shape)}, and its spec counts {spec.modes} modes",
+            cause="spec.modes and modes.centres do not agree",
+            fix="give centres of shape (spec.modes, dimensions)",
+        )
+    x = first(dataset.training(), spec, 50 * spec.modes)
+    distance, nearest = torch.cdist(x.double(), modes.centres.double()).min(dim=1)
+    radius = modes.sigma * float(chi2.ppf(NEAR_A_MODE, x.shape[1])) ** 0.5
+    near = float((distance <= radius).double().mean())
+    empty = int((nearest.bincount(minlength=spec.modes) == 0).sum())
+    if near < 0.9 or empty:
+        raise ContractError(
+            f"{near:.0%} of its samples lie within {radius:.3g} of a mode, and {empty} modes have none",
+            cause="centres or sigma are in other units than the samples",
+            fix="scale the modes as the samples are scaled",
+        )
+
+
+def first(batch: Batch, spec: DataSpec, n: int = LOOKED_AT) -> Tensor:
+    """Up to `n` samples, spread over the part, as the loop would draw them."""
+    rows = torch.linspace(0, len(batch.x) - 1, min(n, len(batch.x))).long()
+    return DeviceDataset(Batch(batch.x[rows]), spec, torch.device("cpu")).take(torch.arange(len(rows))).x
+
+
+@behaviour("dataset")
+def behaves(subject: Candidate) -> Any:
+    """Its spec and its samples."""
+    dataset = subject.build()
+    digests = [hashlib.sha256(first(getattr(dataset, part)(), dataset.spec).numpy().tobytes()) for part in PARTS]
+    return [repr(dataset.spec), *(digest.hexdigest() for digest in digests)]

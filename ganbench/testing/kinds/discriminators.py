@@ -1,0 +1,109 @@
+"""What is asked of a discriminator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from ...contract.records import Batch
+from ...training.input_gradient import input_gradient
+from ..candidate import Candidate
+from ..check import ContractError, behaviour, check
+from ..helpers import networks
+
+
+@check("discriminator")
+def gives_one_logit_a_sample(subject: Candidate) -> None:
+    """(N, *shape) gives finite float32 logits (N,), or (N / pack,) where it declares `pack`, for N of 1, 2 and 64."""
+    networks.check_sizes(subject, lambda network, spec, n: (n // int(getattr(network, "pack", 1)),))
+
+
+@check("discriminator")
+def gives_logits_not_probabilities(subject: Candidate) -> None:
+    """What it returns is not squashed: losses apply their own sigmoid."""
+    spec = subject.specs()[0]
+    network = subject.build(spec)
+    with torch.no_grad():
+        outputs = []
+        for scale in (1.0, 30.0):
+            for name, weight in network.named_parameters():
+                if name.endswith("bias"):
+                    weight.copy_(torch.randn_like(weight))
+            x, labels = networks.inputs_for(subject, network, spec, whole(network), seed=int(scale))
+            outputs.append(network(x * scale, labels))
+    values = torch.cat(outputs)
+    if values.min() >= 0 and values.max() <= 1:
+        raise ContractError(
+            "all of its outputs lie in [0, 1], also for inputs 30 times too large: they look like probabilities",
+            cause="a sigmoid at the end of the network",
+            fix="take the last sigmoid out and return logits",
+        )
+
+
+@check("discriminator")
+def input_matters(subject: Candidate) -> None:
+    """Different samples get different logits."""
+    spec = subject.specs()[0]
+    network = subject.build(spec).eval()
+    n = whole(network)
+    x, labels = networks.inputs_for(subject, network, spec, n)
+    with torch.no_grad():
+        logits = network(x, None if labels is None else torch.zeros_like(labels))
+    if torch.equal(logits, logits[:1].expand_as(logits)):
+        raise ContractError(
+            "gives every sample the same logit",
+            cause="forward does not use its input",
+            fix="start from x",
+        )
+
+
+@check("discriminator")
+def gradients_reach_every_weight(subject: Candidate) -> None:
+    """Every weight that learns gets a finite gradient."""
+    networks.check_gradients(subject)
+
+
+@check("discriminator")
+def can_be_frozen(subject: Candidate) -> None:
+    """Frozen, it computes no gradient for its weights, and still passes one to the samples."""
+    networks.check_frozen(subject)
+
+
+@check("discriminator")
+def gradient_penalties_reach_its_weights(subject: Candidate) -> None:
+    """Its input gradient is differentiable itself: gradient penalties work."""
+    spec = subject.specs()[0]
+    network = subject.build(spec)
+    x, labels = networks.inputs_for(subject, network, spec, whole(network))
+    gradient = input_gradient(lambda batch: network(batch.x, batch.labels), Batch(x, labels))
+    if gradient.requires_grad:
+        gradient.square().sum().backward()
+    if not any(weight.grad is not None and weight.grad.any() for weight in network.parameters()):
+        raise ContractError(
+            "the gradient of its input gradient reaches no weight",
+            cause="an operation without a second derivative, or a detach()",
+            fix="use operations that are twice differentiable, or declare gradient penalties impossible",
+        )
+
+
+@check("discriminator")
+def state_survives_saving(subject: Candidate) -> None:
+    """Saved and loaded into another copy, it gives the same logits."""
+    networks.check_state(subject)
+
+
+@check("discriminator")
+def keeps_no_hidden_state(subject: Candidate) -> None:
+    """As a function of its weights, as a copy and a second time, it gives the same logits in evaluation mode."""
+    networks.check_functional(subject)
+
+
+def whole(network: Any) -> int:
+    return networks.whole(network, 16)
+
+
+@behaviour("discriminator")
+def behaves(subject: Candidate) -> Any:
+    """Its first logits."""
+    return networks.behaviour_of(subject)

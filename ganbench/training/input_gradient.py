@@ -1,0 +1,19 @@
+"""The gradient of a discriminator with respect to its input."""
+
+from __future__ import annotations
+
+import torch
+
+from ..contract.components import DiscriminatorFn
+from ..contract.records import Batch
+
+
+def input_gradient(d: DiscriminatorFn, batch: Batch) -> torch.Tensor:
+    """Gradient of each sample's logit with respect to the sample, of the shape of `batch.x`.
+
+    It can be differentiated again, so that a penalty made of it trains D.
+    """
+    x = batch.x.detach().requires_grad_()
+    logits = d(Batch(x, batch.labels))
+    (gradient,) = torch.autograd.grad(logits.sum(), x, create_graph=True)
+    return gradient

@@ -1,0 +1,41 @@
+"""At which steps a run is looked at. In between there is nothing but training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..contract.records import Evaluation, Training
+
+PROBE_FRACTIONS = (0.05, 0.1, 0.25, 0.5, 0.75, 1.0)  # fractions of the budget
+MAX_SIGNAL_SAMPLES, MIN_SIGNAL_SAMPLES = 128, 32  # samples behind each signal, of networks that are costly to run fewer
+OBSERVED_SHARE = 0.04  # of the samples that are trained on, how many may be looked at
+MIN_OBSERVATIONS = 20  # observations that a short run gets in spite of that
+MIN_INTERVAL_STEPS = 10  # steps between two observations, at least
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Steps, counted as done, after which the run is observed, probed and evaluated."""
+
+    observe: frozenset[int]
+    probe: frozenset[int]
+    evaluate: frozenset[int]
+
+    @classmethod
+    def of(cls, training: Training, evaluation: Evaluation) -> Schedule:
+        """Observations evenly over the budget, the last at its end; probes fall on observations.
+
+        As many as the training asks for, unless they would look at more than their share of samples.
+        """
+        steps = training.steps
+        affordable = min(round(MAX_SIGNAL_SAMPLES / (OBSERVED_SHARE * training.batch_size)), steps // MIN_OBSERVATIONS)
+        interval = max(min(MIN_INTERVAL_STEPS, steps), steps // training.observations, affordable)
+        observe = frozenset(range(interval, steps + 1, interval)) | {steps}
+        probe = frozenset(min(observe, key=lambda step: (abs(step - share * steps), step)) for share in PROBE_FRACTIONS)
+        evaluate = frozenset(max(1, round(share * steps)) for share in evaluation.at)
+        return cls(observe, probe, evaluate)
+
+    @property
+    def stops(self) -> list[int]:
+        """Every step at which training pauses, in order."""
+        return sorted(self.observe | self.evaluate)

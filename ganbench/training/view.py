@@ -1,0 +1,196 @@
+"""How many samples a look may take, so that looking stays a small share of training. Counted, never timed.
+
+A time would differ from run to run, and with it the history.
+
+A run seen from outside: forward passes that leave weights, buffers, gradients, modes and random streams alone.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from ..contract.components import DiscriminatorFn, Loss
+from ..contract.records import Batch, DataSpec
+from ..contract.view import View
+from .data import DeviceDataset
+from .noise import sample_noise
+from .seeding import preserve_rng_state
+
+PROBE_SHARE = 0.003  # of the samples that are trained on, for each probe
+FREE_FLOPS = 3e7  # operations that no step notices: small networks spend their time on being called
+MIN_PROBE_SAMPLES = 128  # samples under which probes say little
+
+
+def affordable_samples(trained_on: int, flops_per_sample: float) -> int:
+    """Samples for a probe of a run that trains on `trained_on`, each at `operations` in G and D together."""
+    return max(MIN_PROBE_SAMPLES, round(PROBE_SHARE * trained_on + FREE_FLOPS / max(flops_per_sample, 1.0)))
+
+
+def flops_per_sample(forward: Callable[[], Any], samples: int) -> float:
+    """Floating-point operations of `forward` for each of its `samples`, counted by torch; infinite where it cannot."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    counter = FlopCounterMode(display=False)
+    try:
+        with counter, torch.no_grad():
+            forward()
+    except Exception:  # a network that the counter does not stand: it is taken for a heavy one
+        return float("inf")
+    return counter.get_total_flops() / samples
+
+
+class RunView(View):
+    """What observers see of a run. Valid inside `with view.at(step)`.
+
+    The networks are called as functions of detached weights and of copies of their buffers, in the mode they
+    train in (`average`, a running average of G, in evaluation mode); samples and latents come from a random stream
+    of the view's own.
+    """
+
+    def __init__(
+        self,
+        generator: Any,
+        discriminator: Any,
+        loss: Loss,
+        training: DeviceDataset,
+        held_out: DeviceDataset,
+        data: DataSpec,
+        *,
+        seed: int,
+        steps: int,
+        average: nn.Module | None = None,
+    ) -> None:
+        self.data = data
+        self.data_std = training.std()
+        self.step = 0
+        self.steps = steps
+        self.affordable = MIN_PROBE_SAMPLES  # samples that a probe may take
+        self._generator, self._discriminator, self._loss = generator, discriminator, loss
+        # A copy to run in evaluation mode: its own weights if it is the average, else those of the live generator.
+        self._average = average
+        self._judged = average if average is not None else copy.deepcopy(generator).eval()
+        self._training, self._held_out = training, held_out
+        self._device = training.device
+        self._seed = seed
+        self._random = torch.Generator(self._device)
+        self._states: dict[nn.Module, dict[str, Tensor]] = {}
+
+    def of(self, generator: Any, discriminator: Any, average: nn.Module | None) -> RunView:
+        """A view like this one, of other networks."""
+        other = copy.copy(self)
+        other.game = None
+        other._generator, other._discriminator, other._average = generator, discriminator, average
+        other._judged = average if average is not None else copy.deepcopy(generator).eval()
+        other._random = torch.Generator(self._device)
+        other._states = {}
+        return other
+
+    @contextmanager
+    def at(self, step: int) -> Iterator[RunView]:
+        """Look at the run as it is now; the global random streams go on as if nothing had been."""
+        self.step = step
+        self._random.manual_seed((self._seed + step) % 2**63)  # what one look draws does not shift the next
+        with preserve_rng_state(self._device):
+            self._states = {module: _state(module) for module in (self._generator, self._discriminator)}
+            try:
+                yield self
+            finally:
+                self._states = {}
+
+    def real(self, n: int) -> Batch:
+        """`n` samples of the training data, drawn anew."""
+        return self._draw(self._training, n)
+
+    def held_out(self, n: int) -> Batch:
+        """`n` samples that training never sees, drawn anew."""
+        return self._draw(self._held_out, n)
+
+    def set_budget(self, trained_on: int) -> None:
+        """Let probes take what is a small share of training on `trained_on` samples."""
+        n = self.round_to_pack(8)
+        with self.at(0):
+            self.affordable = affordable_samples(trained_on, flops_per_sample(lambda: self.logits(self.fake(n)), n))
+
+    @property
+    def held_out_size(self) -> int:
+        """How many held-out samples there are."""
+        return len(self._held_out)
+
+    def fake(self, n: int) -> Batch:
+        """`n` samples of the generator from fresh latents, without a graph."""
+        return self._generate(self._generator, self._states[self._generator], n)
+
+    def evaluated(self, n: int) -> Batch:
+        """`n` samples of the generator as it is judged: in evaluation mode, of the average where there is one."""
+        state = self._states[self._generator]
+        if self._average is not None:  # batch statistics have no average of their own: they are the generator's
+            state = state | {name: weight.detach() for name, weight in self._average.named_parameters()}
+        return self._generate(self._judged, state, n)
+
+    def fixed(self, n: int) -> Tensor:
+        """What G makes now of `n` latents that are the same at every look."""
+        stream = torch.Generator(self._device).manual_seed(self._seed)
+        z = sample_noise(self._generator, n, stream)
+        labels = None if self._training.labels is None else self._training.labels[:n]
+        if labels is not None:
+            z = z[: len(labels)]
+        with torch.no_grad():
+            samples: Tensor = functional_call(self._generator, self._states[self._generator], (z, labels))
+        return samples
+
+    def norms(self) -> dict[str, Tensor]:
+        """Norms of each player's weights, and of the gradients of its last step where they are still there."""
+        norms = {}
+        for player, network in (("d", self._discriminator), ("g", self._generator)):
+            weights = [weight.detach() for weight in network.parameters()]
+            gradients = [weight.grad for weight in network.parameters() if weight.grad is not None]
+            for what, tensors in (("weight", weights), ("gradient", gradients)):
+                if tensors:
+                    norms[f"{what}_norm_{player}"] = torch.stack(torch._foreach_norm(tensors)).norm()
+        return norms
+
+    def logits(self, batch: Batch) -> Tensor:
+        """The discriminator's logits; differentiable in `batch.x` alone."""
+        state = self._states[self._discriminator]
+        logits: Tensor = functional_call(self._discriminator, state, (batch.x, batch.labels))
+        return logits
+
+    def generator_loss(self, d: DiscriminatorFn, real: Batch, fake: Batch) -> Tensor:
+        """What G minimizes, by the loss in use."""
+        loss: Tensor = self._loss.generator(d, real, fake)
+        return loss
+
+    def probabilities(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """D(x) and D(G(z)) from logits: the loss's own reading of them where it has one, else their sigmoid."""
+        return self._loss.probabilities(real, fake)
+
+    def round_to_pack(self, n: int) -> int:
+        """The largest number of samples up to `n` that the discriminator can take."""
+        pack = getattr(self._discriminator, "pack", 1)
+        return max(n // pack, 1) * pack
+
+    @torch.no_grad()
+    def _generate(self, generator: Any, state: dict[str, Tensor], n: int) -> Batch:
+        z = sample_noise(self._generator, n, self._random)
+        labels = self._draw(self._training, n).labels if self._training.labels is not None else None
+        return Batch(functional_call(generator, state, (z, labels)), labels)
+
+    def _draw(self, pool: DeviceDataset, n: int) -> Batch:
+        size = len(pool)
+        if n <= size <= 4 * n:  # few samples: each at most once, or repeats would look like structure
+            rows = torch.randperm(size, generator=self._random, device=self._device)[:n]
+        else:
+            rows = torch.randint(size, (n,), generator=self._random, device=self._device)
+        return pool.take(rows)
+
+
+def _state(module: nn.Module) -> dict[str, Tensor]:
+    weights = {name: weight.detach() for name, weight in module.named_parameters()}
+    return weights | {name: buffer.clone() for name, buffer in module.named_buffers()}

@@ -1,0 +1,1 @@
+"""zoo/ground_truth."""

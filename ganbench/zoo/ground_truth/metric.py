@@ -1,0 +1,201 @@
+"""How far generated samples are from real ones.
+
+Whether a gentler D sets G free: the run played on from where it stands, with a D that is kept smooth.
+
+The ground truth of a run, as scores.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import ganbench
+
+from .c2st import auc, c2st_auc
+from .modes import ModeAssignment, assign_modes
+
+COMPARED = 1000  # samples of each kind
+
+
+def energy_distance(some: Tensor, others: Tensor) -> float:
+    """Energy distance (Székely and Rizzo 2013), unbiased, of the first 1,000 of each; infinite for non-finite ones."""
+    x, y = (part[:COMPARED].flatten(1).double() for part in (some, others))
+    if not (torch.isfinite(x).all() and torch.isfinite(y).all()):
+        return float("inf")
+    within = sum(torch.cdist(part, part).sum() / (len(part) * (len(part) - 1)) for part in (x, y))
+    return float(2 * torch.cdist(x, y).mean() - within)
+
+
+D_STEPS = 2  # a smooth D is one that may learn fast
+
+
+class SmoothD:
+    """D's squared gradient at real and generated samples, scaled to the data (R1 and R2, Mescheder et al. 2018)."""
+
+    def __init__(self, weight: float) -> None:
+        self.weight = weight
+
+    def penalty(self, d: ganbench.DiscriminatorFn, real: ganbench.Batch, fake: ganbench.Batch) -> torch.Tensor:
+        """weight / 2 * E |grad D|^2, at both."""
+        squares = [ganbench.input_gradient(d, batch).flatten(1).square().sum(1).mean() for batch in (real, fake)]
+        return self.weight / 2 * (squares[0] + squares[1])
+
+
+def smooth_d_fork(game: Any, steps: int) -> Any:
+    """The game `steps` further on with a D that stays smooth."""
+    smooth = SmoothD(float(game.view.data_std) ** 2)
+    return game.fork(steps, d_steps=D_STEPS, more_regularizers={"smooth": smooth})
+
+
+PROBED = (0.1, 0.25, 0.5, 0.75, 1.0)  # fractions of the budget at which everything is measured
+AHEAD = 0.1  # of the budget that a rescue takes
+STRONG, BEHIND = 0.9, 0.1  # AUC of D and share of missing kinds from which a rescue is tried
+MIDWAY = 0.5
+MANY = 100  # kinds above which quality does not count
+ENOUGH = 8  # real samples of a kind; where no kind has as many, one generated sample reaches it
+REACHED = 0.1  # of its share of the real samples, else
+
+
+class GroundTruth(ganbench.Metric):
+    """What is true of a run: modes missing, what D fails to see, whether a gentler D would set G free.
+
+    - `missing`: share of kinds (modes, digits, stacked digits) that G does not reach; `good`: share of samples that
+      are credible ones of their kind; `spread`: their variance within a kind, over that of real ones.
+    - `distance`: energy distance to held-out data. `rescued`: the same after a tenth of the budget more with a gentler
+      D, from states up to the middle of the budget; `rescued_end`: with half of the budget, once, from its middle or
+      from the first state after it; `..._missing` likewise. Tried where D is strong and G behind.
+    - `d_auc`: how well D tells held-out from generated, `strong_auc`: how well a classifier of its own does;
+      `gap`: what D's AUC has on training data beyond held-out; `copied`: how much nearer generated samples are to
+      training data than held-out ones are (1: not at all, 0: copies).
+    - `moved`: how far the same latents' samples have moved since the last look, over the distance of two real ones;
+      `circled`: what share of their path over the last three moves led nowhere (0: straight on, 1: back again).
+    """
+
+    better = {
+        **dict.fromkeys(("missing", "distance", "rescued", "rescued_end", "rescued_missing"), "lower"),
+        **dict.fromkeys(("rescued_end_missing", "gap", "moved", "circled", "strong_auc"), "lower"),
+        **dict.fromkeys(("good", "spread", "d_auc", "copied"), "higher"),
+    }
+
+    expected_failures = {
+        "better-is-true": "of a thousand kinds a few samples show no spread, and the others tell",
+        "broken-samples-never-look-good": "of a thousand kinds a few samples show no spread, and the others tell",
+    }
+
+    @staticmethod
+    def skip(trial: ganbench.Trial) -> str | None:
+        """Why the truth about the trial's data is not known."""
+        if trial.data.kind == "points":
+            return None if trial.data.modes else f"{trial.dataset} does not state its modes"
+        known = trial.data.shape in ((1, 8, 8), (3, 8, 8))
+        return None if known else f"the kinds of {trial.dataset} are not known"
+
+    def __init__(self) -> None:
+        self._looks: deque[Tensor] = deque(maxlen=4)
+        self._tried = False
+
+    def score(self, samples: ganbench.Samples) -> dict[str, float]:
+        """What the samples alone tell."""
+        real, fake = (assign_modes(x, samples.modes) for x in (samples.real, samples.fake))
+        return {
+            "missing": missing(real, fake),
+            "good": float(fake.good.double().mean()),
+            "spread": spread(real, fake),
+            "distance": energy_distance(samples.real, samples.fake),
+        }
+
+    def score_game(self, samples: ganbench.Samples, game: Any) -> dict[str, float]:
+        """Everything at the probed fractions of the budget, the cheap part in between."""
+        done = game.steps_done / game.steps
+        truth = self.score(samples) | self._motion(samples)
+        if any(game.steps_done == max(1, round(fraction * game.steps)) for fraction in PROBED):
+            truth |= _of_discriminator(game, samples)
+            if truth["d_auc"] >= STRONG and truth["missing"] >= BEHIND:
+                truth |= self._rescue(game, samples, done)
+        return truth
+
+    def _rescue(self, game: Any, samples: ganbench.Samples, done: float) -> dict[str, float]:
+        """What comes of the run with a gentler D, after a while and, once, after half of its budget."""
+        late = done >= MIDWAY - 1e-3
+        if late and self._tried:
+            return {}
+        soon = smooth_d_fork(game, round(AHEAD * game.steps))
+        truth = {} if done > MIDWAY + 1e-3 else _outcome(soon, samples, "rescued")
+        if late:
+            self._tried = True
+            rest = round(MIDWAY * game.steps) - round(AHEAD * game.steps)
+            truth |= _outcome(soon.fork(rest), samples, "rescued_end")
+        return truth
+
+    def _motion(self, samples: ganbench.Samples) -> dict[str, float]:
+        self._looks.append(samples.fake.flatten(1))
+        looks = list(self._looks)
+        moves = [(after - before).norm(dim=1) for before, after in itertools.pairwise(looks)]
+        if not moves:
+            return {}
+        real = samples.real.flatten(1)
+        apart = torch.pdist(real[:500]).mean()
+        path = torch.stack(moves).sum(dim=0).clamp_min(1e-9)
+        circled = 1 - ((looks[-1] - looks[0]).norm(dim=1) / path).mean()
+        return {"moved": float(moves[-1].mean() / apart), "circled": float(circled)}
+
+
+def missing(real: ModeAssignment, fake: ModeAssignment) -> float:
+    """The share of kinds that are not reached, of those that as many real samples would reach."""
+    n = len(fake.kind)
+    of_any_quality = fake.kind.bincount(minlength=fake.kinds).double()
+    # Stacked digits are counted as on stacked MNIST (Metz et al. 2017), whatever the quality.
+    counts = fake.counts if real.kinds <= MANY else of_any_quality
+    due = real.kind.bincount(minlength=real.kinds).double() * n / len(real.kind)
+    enough = due >= ENOUGH
+    if enough.any():
+        return float((counts < REACHED * due)[enough].double().mean())
+    expected = real.kinds * (1 - (1 - 1 / real.kinds) ** n)
+    return max(0.0, 1 - float((counts > 0).sum()) / expected)
+
+
+def spread(real: ModeAssignment, fake: ModeAssignment) -> float:
+    """Variance within kinds over that of real samples, the median of kinds.
+
+    0 where no kind has enough generated samples, 1 where none has enough real ones to compare with.
+    """
+    of_real = real.spread()
+    if of_real.isnan().all():
+        return 1.0
+    return float((fake.spread() / of_real).nanmedian().nan_to_num(0.0))
+
+
+def _of_discriminator(game: Any, samples: ganbench.Samples) -> dict[str, float]:
+    with game.view.at(game.steps_done) as view, torch.no_grad():
+        n = view.round_to_pack(1500)
+        held_out, seen, fake = view.held_out(n), view.real(n), view.evaluated(n)
+        logits = [view.logits(batch).nan_to_num().cpu() for batch in (held_out, seen, fake)]
+        d_auc = auc(logits[0], logits[2])
+        return {
+            "d_auc": d_auc,
+            "gap": auc(logits[1], logits[2]) - d_auc,
+            "strong_auc": c2st_auc(held_out.x.cpu(), fake.x.cpu()),
+            "copied": _copied(seen.x.cpu(), held_out.x.cpu(), fake.x.cpu()),
+        }
+
+
+def _copied(seen: Tensor, held_out: Tensor, fake: Tensor) -> float:
+    to_generated, to_real = (
+        torch.cdist(part[:500].flatten(1), seen.flatten(1)).min(dim=1).values.mean() for part in (fake, held_out)
+    )
+    return float((to_generated / to_real).clamp(max=10))
+
+
+def _outcome(game: Any, samples: ganbench.Samples, name: str) -> dict[str, float]:
+    with game.view.at(game.steps_done) as view:
+        fake = view.evaluated(len(samples.fake)).x.cpu()
+    real = assign_modes(samples.real, samples.modes)
+    return {
+        name: energy_distance(samples.real, fake),
+        f"{name}_missing": missing(real, assign_modes(fake, samples.modes)),
+    }

@@ -1,0 +1,133 @@
+"""Recordings as a data set: three Parquet tables and a datasheet, for anybody's diagnoser, with or without ganbench."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ...contract.errors import RequestError
+from ...contract.records import History, NonFinite
+from ...results.trial_files import write_atomically
+from ..ground_truth.labels import FAILURES, Labels
+from .recordings import Recording
+from .validate import Table, check_histories, check_runs, check_states
+
+RUNS, STATES, HISTORIES = "runs.parquet", "states.parquet", "histories.parquet"
+PLACE = ["broke_at", "broke_player", "broke_layer", "broke_what"]
+
+
+def write(recordings: Sequence[Recording], folder: Path) -> None:
+    """Write the tables and the datasheet into `folder`, in place of older ones.
+
+    Without the table of runs there are no recordings: it goes first and comes last, so that a folder whose writing was
+    interrupted is never taken for whole, nor for a mixture of old and new.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    runs = pd.DataFrame([_run(recording) for recording in recordings])
+    states = pd.DataFrame([row for recording in recordings for row in _states(recording)])
+    histories = pd.concat([_history(recording) for recording in recordings], ignore_index=True)
+    tables = ((STATES, states), (HISTORIES, histories), (RUNS, runs))
+    contents = {name: table.to_parquet(None, index=False, compression="zstd") for name, table in tables}
+    (folder / RUNS).unlink(missing_ok=True)
+    write_atomically(folder / "README.md", Path(__file__).with_name("datasheet.md").read_bytes())
+    for name, content in contents.items():
+        write_atomically(folder / name, content)
+
+
+def is_begun(folder: Path) -> bool:
+    """Whether there are tables in `folder`, whole or not."""
+    return any((folder / name).is_file() for name in (RUNS, STATES, HISTORIES))
+
+
+def read(folder: Path) -> list[Recording]:
+    """The recordings in `folder`. Raises RequestError naming the file that is missing or is not as it was written."""
+    try:
+        runs, states, histories = (_table(folder, name) for name in (RUNS, STATES, HISTORIES))
+        check_runs(runs)
+        check_states(states, runs.rows["run"])
+        check_histories(histories, runs.rows["run"])
+    except ValueError as error:
+        raise RequestError(f"{folder} holds no recordings that can be read: {error}") from error
+    by_run, state_of = (dict(iter(table.rows.groupby("run", sort=False))) for table in (histories, states))
+    return [_recording(row, by_run[row["run"]], state_of[row["run"]]) for _, row in runs.rows.iterrows()]
+
+
+def _table(folder: Path, name: str) -> Table:
+    """Raises ValueError for a file that is gone or damaged."""
+    try:
+        return Table(name, pd.read_parquet(folder / name))
+    except FileNotFoundError:
+        why = "writing them was interrupted, or it was lost: `ganbench score` of the run writes them anew"
+        raise ValueError(f"there is no {name} in it ({why})") from None
+    except (OSError, ValueError, TypeError, KeyError, OverflowError) as error:
+        raise ValueError(f"{name}: {error}") from error
+
+
+def _run(recording: Recording) -> dict[str, object]:
+    broken = recording.history.nonfinite
+    return {
+        "run": recording.run,
+        "dataset": recording.dataset,
+        "recipe": recording.recipe,
+        "family": recording.family,
+        "loss": recording.loss,
+        "seed": recording.seed,
+        "part": recording.part,
+        "status": recording.status,
+        "kinds": recording.kinds,
+        "steps": recording.history.steps,
+        "seconds": recording.seconds,
+        "healthy": recording.labels.healthy,
+        "ended_with": ";".join(sorted(recording.labels.end)),
+        **{f"onset:{failure}": recording.labels.onset.get(failure) for failure in FAILURES},
+        "broke_at": broken.step if broken else None,
+        "broke_player": broken.player if broken else None,
+        "broke_layer": broken.layer if broken else None,
+        "broke_what": broken.what if broken else None,
+    }
+
+
+def _states(recording: Recording) -> list[dict[str, object]]:
+    return [
+        {"run": recording.run, "fraction": fraction, **{failure: failure in present for failure in FAILURES}}
+        for fraction, present in recording.labels.state.items()
+    ]
+
+
+def _history(recording: Recording) -> pd.DataFrame:
+    columns = {
+        name: np.asarray(values, dtype=np.int64 if name == "step" else np.float32)
+        for name, values in recording.history.columns.items()
+    }
+    return pd.DataFrame({"run": recording.run, **columns})
+
+
+def _recording(run: Any, rows: pd.DataFrame, states: pd.DataFrame) -> Recording:
+    measured = rows.drop(columns="run").dropna(axis="columns", how="all")
+    columns = {name: measured[name].to_numpy(float, na_value=np.nan) for name in measured.columns}
+    columns["step"] = rows["step"].to_numpy(np.int64)
+    broken = None
+    if pd.notna(run["broke_at"]):
+        broken = NonFinite(int(run["broke_at"]), *(run[name] for name in PLACE[1:]))
+    end = frozenset(run["ended_with"].split(";")) - {""}
+    state = {
+        float(row["fraction"]): frozenset(failure for failure in FAILURES if row[failure])
+        for _, row in states.iterrows()
+    }
+    onset = {f: int(run[f"onset:{f}"]) for f in FAILURES if pd.notna(run[f"onset:{f}"])}
+    return Recording(
+        run=run["run"],
+        dataset=run["dataset"],
+        recipe=run["recipe"],
+        loss=run["loss"],
+        seed=int(run["seed"]),
+        status=run["status"],
+        kinds=int(run["kinds"]),
+        history=History(columns, int(run["steps"]), broken),
+        labels=Labels(state, end, onset),
+        seconds=float(run["seconds"]),
+    )

@@ -1,0 +1,54 @@
+"""What a diagnoser says of a history.
+
+Every diagnoser on every recording, at every fraction of the budget: one table of what was said and what is true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from ...contract.records import History
+from ..ground_truth.labels import FRACTIONS
+from .diagnosers import Diagnoser
+from .prediction import HORIZONS
+from .recordings import Recording, step_at, until
+
+COLUMNS = [
+    *("diagnoser", "diagnosis", "part", "horizon", "fraction", "run", "recipe", "dataset", "healthy"),
+    *("true", "score", "found", "alarm", "confidence", "true_onset", "steps", "last_step"),
+]
+
+
+def evaluate(recordings: Sequence[Recording], diagnosers: Sequence[Diagnoser]) -> pd.DataFrame:
+    """A row for each diagnoser, failure, horizon, fraction and recording. A diagnosis sees the past alone.
+
+    `found`: whether it finds the failure, now or to come; `alarm`: either, with the `confidence` of the surer.
+    """
+    rows = []
+    for recording in recordings:
+        for fraction in FRACTIONS:
+            past = until(recording.history, step_at(recording, fraction))
+            for diagnoser in diagnosers:
+                rows += _rows(recording, fraction, past, diagnoser)
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _rows(recording: Recording, fraction: float, past: History, diagnoser: Diagnoser) -> list[tuple[object, ...]]:
+    rows: list[tuple[object, ...]] = []
+    state = recording.labels.state.get(fraction, frozenset())
+    for failure in diagnoser.detects:
+        judged = diagnoser.predict(past, failure)
+        for horizon in HORIZONS:
+            truth = state if horizon == "now" else recording.labels.end
+            rows.append(
+                (
+                    *(diagnoser.name, failure, recording.part, horizon, fraction, recording.run),
+                    *(f"{recording.recipe} on {recording.dataset}", recording.dataset, recording.labels.healthy),
+                    *(failure in truth, judged.score[horizon], judged.finds(horizon)),
+                    *(bool(judged.findings), judged.confidence, recording.labels.onset.get(failure)),
+                    *(recording.history.steps, int(recording.history.columns["step"][-1])),
+                )
+            )
+    return rows

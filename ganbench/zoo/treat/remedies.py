@@ -1,0 +1,63 @@
+"""From a finding to what to do about it, and from a remedy's words to the trial that tries it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from ...contract.errors import RequestError
+from ...contract.records import Finding, Remedy, Trial
+from ...registry.registry import Registry
+from ...suite.expand import with_overrides
+from ...suite.parse import MethodEntry, parse_method
+
+NO_SETTINGS, NO_CHANGE = "remedy is no settings", "remedy changes nothing"
+
+
+def recommended(findings: Sequence[Finding]) -> list[Finding]:
+    """The findings of failures, the surest first; in place of one that names a cause, the finding of the cause."""
+    failures = sorted((f for f in findings if f.severity == "failure"), key=lambda f: -f.confidence)
+    return list({finding.diagnosis: finding for finding in (_cause(f, findings) for f in failures)}.values())
+
+
+def _cause(finding: Finding, findings: Sequence[Finding]) -> Finding:
+    """What it all began with; the finding itself where it names no cause."""
+    followed = {finding.diagnosis}
+    while finding.cause not in followed and (causes := [f for f in findings if f.diagnosis == finding.cause]):
+        finding = max(causes, key=lambda cause: cause.confidence)
+        followed.add(finding.diagnosis)
+    return finding
+
+
+def treated(trial: Trial, remedy: Remedy, registry: Registry) -> Trial:
+    """The trial with the settings of a remedy in place of its own, as the method "<its method> + <remedy>".
+
+    A remedy is what a method's table in a suite may hold, `points` and `images` included, with commas between. What it
+    names is replaced whole: a component with its options, the list of regularizers, an optimizer with its defaults.
+    Raises RequestError for a remedy that is no settings, names what there is not, changes nothing, or does not serve.
+    """
+    entry = parse_method(_settings(remedy), "[remedy]")
+    made = with_overrides(trial, f"{trial.method} + {remedy}", entry, registry, "[remedy]")
+    if settings_of(made) == settings_of(trial):
+        raise RequestError(NO_CHANGE)
+    if why := registry.why_skipped(made):
+        raise RequestError(f"remedy does not serve: {why}")
+    return made
+
+
+def unchanged(trial: Trial, registry: Registry) -> Trial:
+    """The trial as it is, under a name of its own."""
+    return with_overrides(trial, f"{trial.method} + unchanged", MethodEntry({}, {}, {}), registry, trial.id)
+
+
+def settings_of(trial: Trial) -> bytes:
+    """What a remedy may change, as bytes that are equal where the settings are."""
+    return msgspec.json.encode((trial.components, trial.training), order="deterministic")
+
+
+def _settings(remedy: Remedy) -> Mapping[str, Any]:
+    if not remedy.settings:
+        raise RequestError(NO_SETTINGS)
+    return remedy.settings

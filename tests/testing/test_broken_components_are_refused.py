@@ -1,0 +1,117 @@
+"""Each broken component is refused by the check meant for it, with its message; a sound one passes them all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ganbench.testing.run_checks import run_checks, select_candidates
+
+BROKEN = Path(__file__).parent / "broken"
+
+REFUSALS = [
+    ("generator", "LatentDimLies", "latent-dim-is-true", "takes latents of width 6 as well as of latent_dim = 5"),
+    ("generator", "NoLatentDim", "latent-dim-is-true", "latent_dim is '4'"),
+    ("generator", "Flat", "makes-samples-of-the-data-spec", "returns shape (1, 1, 2) where (1, 2) is expected"),
+    ("generator", "Double", "makes-samples-of-the-data-spec", "returns float64 where float32 is expected"),
+    ("generator", "Elsewhere", "makes-samples-of-the-data-spec", "returns a tensor on meta for input on cpu"),
+    ("generator", "Undefined", "makes-samples-of-the-data-spec", "values that are not finite"),
+    ("generator", "Unbounded", "stays-in-the-value-range", "for data in [-1, 1]"),
+    ("generator", "OneSample", "latents-matter", "the same sample of different latents"),
+    ("generator", "DeadWeight", "gradients-reach-every-weight", "no gradient reaches 'unused.weight'"),
+    ("generator", "Thaws", "can-be-frozen", "a gradient is computed for 'net.weight'"),
+    ("generator", "Forgets", "state-survives-saving", "neither a parameter nor a buffer"),
+    ("generator", "Counts", "keeps-no-hidden-state", "answers differently"),
+    ("generator", "Seeds", "leaves-global-state-alone", "seeds torch's global random stream"),
+    ("generator", "DrawsFromNumpy", "leaves-global-state-alone", "changes the state of numpy's"),
+    ("generator", "MovesHouse", "leaves-global-state-alone", "changes the working directory"),
+    ("generator", "Positional", "options-are-declared", "takes 'width' by position"),
+    ("generator", "Unannotated", "options-are-declared", "option 'width' has no annotation"),
+    ("generator", "DefaultOfAnotherType", "options-are-declared", "the default of option 'width', '3'"),
+    ("generator", "OptionFails", "builds-from-every-option", "with deep = True raises AttributeError"),
+    ("generator", "Silent", "describes-itself", "has no summary"),
+    ("generator", "SkipsAll", "builds-from-defaults", "skips every data set"),
+    ("discriminator", "Column", "gives-one-logit-a-sample", "returns shape (1, 1) where (1,) is expected"),
+    ("discriminator", "Probability", "gives-logits-not-probabilities", "they look like probabilities"),
+    ("discriminator", "PackLies", "gives-one-logit-a-sample", "returns shape (2,) where (1,) is expected"),
+    ("discriminator", "Pair", "gives-one-logit-a-sample", "returns tuple, not a tensor"),
+    ("discriminator", "Blind", "input-matters", "gives every sample the same logit"),
+    ("discriminator", "Detached", "can-be-frozen", "no gradient comes through to the input"),
+    ("discriminator", "FirstOrder", "gradient-penalties-reach-its-weights", "reaches no weight"),
+    ("discriminator", "Remembers", "keeps-no-hidden-state", "answers differently"),
+    ("loss", "Vector", "gives-scalars", "the generator's loss is shape (1,)"),
+    ("loss", "Number", "gives-scalars", "where a float32 scalar is expected"),
+    ("loss", "Sums", "is-a-mean-over-the-batch", "for the same samples twice"),
+    ("loss", "FirstAlone", "sends-g-towards-real", "or from some of them none"),
+    ("loss", "PartIsMissing", "options-are-declared", "no loss is called 'hinged'; did you mean 'hinge'?"),
+    ("loss", "Overflows", "is-finite-at-extreme-logits", "the discriminator's loss or its gradient is not finite"),
+    ("loss", "SendsGAway", "sends-g-towards-real", "sends G away from the real samples"),
+    ("loss", "Exchanged", "teaches-d-to-tell-them-apart", "the wrong way round about real samples"),
+    ("loss", "Detached", "sends-g-towards-real", "G gets no gradient from generated samples"),
+    ("loss", "IgnoresReal", "teaches-d-to-tell-them-apart", "D learns nothing from real samples"),
+    ("loss", "CallsBackward", "gradients-reach-the-player-alone", "leaves a gradient in the other player"),
+    ("loss", "DropsLabels", "labels-travel-with-their-samples", "without their labels"),
+    ("loss", "InPlace", "leaves-its-batches-alone", "changes the samples"),
+    ("loss", "NoProbabilities", "probabilities-are-probabilities", "leaves [0, 1]"),
+    ("loss", "SeedsInUse", "leaves-global-state-alone", "seeds torch's global random stream"),
+    ("loss", "SeedsAtRandom", "leaves-global-state-alone", "seeds torch's global random stream"),
+    ("loss", "Debugs", "leaves-global-state-alone", "changes torch's anomaly mode"),
+    ("loss", "Hurries", "leaves-global-state-alone", "changes torch's matmul precision"),
+    ("loss", "TakesNothing", "builds-from-every-option", "with scale = 1.0 raises AttributeError"),
+    ("loss", "TakesNumbers", "builds-from-every-option", "with order = 2 raises KeyError"),
+    ("loss", "DrawsOnce", "does-the-same-twice", "behaves differently built a second time"),
+    ("regularizer", "Negative", "gives-a-scalar-that-is-not-negative", "its penalty is -"),
+    ("regularizer", "PerSample", "gives-a-scalar-that-is-not-negative", "its penalty is shape (1,)"),
+    ("regularizer", "Shifted", "is-zero-where-its-theory-says", "is 1 for a flat D"),
+    ("regularizer", "FirstOrder", "its-gradient-reaches-its-player", "does not reach the weights of D"),
+    ("regularizer", "DropsLabels", "labels-travel-with-their-samples", "without their labels"),
+    ("regularizer", "InPlace", "leaves-its-batches-alone", "changes the samples"),
+    ("regularizer", "Referee", "penalizes-or-acts", "player = 'referee'"),
+    ("regularizer", "Sometimes", "penalizes-or-acts", "every = 0.5"),
+    ("regularizer", "Nothing", "penalizes-or-acts", "offers neither penalty"),
+    ("regularizer", "Replaces", "acts-on-weights-in-place", "replaces weight 'net.0.weight'"),
+    ("regularizer", "ActsOnCopies", "acts-on-weights-in-place", "changes no weight"),
+    ("dataset", "NoSpec", "states-its-spec", "spec is None"),
+    (
+        "dataset",
+        "ChannelsLast",
+        "samples-are-as-the-spec-says",
+        "shape (1000, 8, 8, 1), and the spec says (N, 1, 8, 8)",
+    ),
+    ("dataset", "BatchInSpec", "states-its-spec", "shape (1000, 1, 8, 8)"),
+    ("dataset", "Double", "samples-are-as-the-spec-says", "torch.float64"),
+    ("dataset", "OutOfRange", "samples-are-as-the-spec-says", "outside of (-1.0, 0.5)"),
+    ("dataset", "LabelsFromOne", "samples-are-as-the-spec-says", "from 1 to 3 for 3 classes"),
+    ("dataset", "LabelsUnstated", "samples-are-as-the-spec-says", "its spec states 0 classes"),
+    ("dataset", "SharesHeldOut", "held-out-samples-are-not-trained-on", "100.0% of its held-out samples"),
+    ("dataset", "Drifts", "both-parts-are-alike", "its parts differ"),
+    ("dataset", "DrawsAnew", "gives-the-same-samples-again", "others when asked again"),
+    ("dataset", "ModesElsewhere", "modes-are-where-it-claims", "of its samples lie within"),
+    ("dataset", "ModesUncounted", "modes-are-where-it-claims", "its spec counts 3 modes"),
+    ("dataset", "DependsOnOthers", "runs-in-a-spawned-process", "behaves differently"),
+]
+
+
+def failures(kind: str, name: str) -> dict[str, str]:
+    (subject,) = [
+        s for s in select_candidates([str(BROKEN / f"{kind}s.py".replace("losss", "losses"))]) if s.entry.name == name
+    ]
+    return {outcome.check: outcome.message for outcome in run_checks(subject) if outcome.status == "failed"}
+
+
+@pytest.mark.parametrize(("kind", "name", "check", "words"), REFUSALS, ids=[f"{k}-{n}" for k, n, _, _ in REFUSALS])
+def test_a_broken_component_is_refused_by_the_check_meant_for_it(kind, name, check, words):
+    failed = failures(kind, name)
+    assert words in failed[check]
+    if "raises" not in words:
+        assert "likely cause:" in failed[check] and "to mend it:" in failed[check]
+
+
+@pytest.mark.parametrize("kind", ["generator", "discriminator", "loss", "regularizer", "dataset"])
+def test_a_sound_component_passes_every_check(kind):
+    assert failures(kind, "Sound") == {}
+
+
+def test_a_loss_may_draw_from_the_stream_that_the_training_loop_seeds():
+    assert failures("loss", "DrawsInUse") == {}

@@ -1,0 +1,41 @@
+"""Each broken diagnosis is refused by the check meant for it; a sound one passes them all."""
+
+from pathlib import Path
+
+import pytest
+
+from ganbench.testing.run_checks import run_checks, select_candidates
+
+FILE = Path(__file__).parent / "broken" / "diagnoses.py"
+
+REFUSALS = [
+    ("Alarmist", {"is-silent-on-healthy-runs": "in the recorded run 'healthy-points', where nothing is wrong"}),
+    ("Deaf", {"is-loud-on-a-failed-run": "finds nothing in the recorded run 'mode-collapse'"}),
+    (
+        "Untold",
+        {
+            "is-loud-on-a-failed-run": "declare loud_on",
+            "says-nothing-of-nothing": "boredom",
+            "judges-a-history-alike-twice": "boredom",
+        },
+    ),
+    ("Sworn", {"findings-are-well-formed": "confidence = 90"}),
+    ("NoRemedy", {"findings-are-well-formed": "give a remedy in words"}),
+    ("Misnamed", {"findings-are-well-formed": "give the component's name, 'Misnamed'"}),
+    ("Trusting", {"says-nothing-of-nothing": "raises IndexError for a history without rows"}),
+    ("Overwrites", {"leaves-the-history-alone": "auc_d"}),
+    ("Remembers", {"judges-a-history-alike-twice": "other findings"}),
+    ("NoSuchProbe", {"probes-exist": "the probe 'coverag'", "looking-changes-nothing": "ends in error"}),
+    ("Meddles", {"looking-changes-nothing": "with other weights than the same run unwatched"}),
+    ("WithHistory", {}),
+    ("Sound", {}),
+]
+
+
+@pytest.mark.parametrize(("name", "refused"), REFUSALS, ids=[name for name, _ in REFUSALS])
+def test_a_diagnosis_is_refused_for_its_defect_alone(name, refused):
+    (subject,) = [s for s in select_candidates([str(FILE)]) if s.entry.name == name]
+    failed = {outcome.check: outcome.message for outcome in run_checks(subject) if outcome.status == "failed"}
+    assert failed.keys() == refused.keys()
+    for check, words in refused.items():
+        assert words in failed[check] and "to mend it:" in failed[check]

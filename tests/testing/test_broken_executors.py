@@ -1,0 +1,74 @@
+"""Each broken executor is refused by the check meant for it, and none of them takes the checker along."""
+
+from pathlib import Path
+
+import pytest
+
+from ganbench.testing.helpers.executor_trace import Patience
+from ganbench.testing.kinds import executors
+from ganbench.testing.run_checks import run_checks, select_candidates
+
+FILE = Path(__file__).parent / "broken" / "executors.py"
+DEADLY = "survives-a-trial-that-dies"
+
+REFUSALS = [
+    (
+        "LosesErrors",
+        {"gives-each-trial-back-once": "gives back 'faulty' 0 times", "a-trial-that-raises-is-an-error": "None"},
+    ),
+    ("Silent", {"announces-every-trial": "emits no TrialStarted"}),
+    ("DropsWeights", {"gives-the-results-of-run-trial": "without weights"}),
+    ("WantsTrials", {"has-nothing-to-do-without-trials": "raised IndexError"}),
+    (
+        "LeavesAProcess",
+        {"leaves-no-process-behind": "leaves 1 process", "can-be-closed-early": "running after it was closed"},
+    ),
+    ("Collects", {"can-be-closed-early": "gives no result before all trials have ended"}),
+    ("WaitsWhenClosed", {"can-be-closed-early": "closed after the first result, it goes on for"}),
+    ("LastFirst", {}),
+    ("MiddleFirst", {}),
+]
+
+
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch):
+    """Broken executors use up what patience there is; the others need no more than this."""
+    monkeypatch.setattr(executors, "PATIENCE", Patience(act=30.0, ending=1.0, slow=4.0))
+
+
+def outcomes(name):
+    (subject,) = [s for s in select_candidates([str(FILE)]) if s.entry.name == name]
+    return {outcome.check: outcome for outcome in run_checks(subject)}
+
+
+def failures(name):
+    return {check: outcome.message for check, outcome in outcomes(name).items() if outcome.status == "failed"}
+
+
+@pytest.mark.parametrize(("name", "refused"), REFUSALS, ids=[name for name, _ in REFUSALS])
+def test_an_executor_is_refused_for_its_defect_alone(name, refused):
+    failed = failures(name)
+    assert failed.keys() == refused.keys()
+    for check, words in refused.items():
+        assert words in failed[check] and "to mend it:" in failed[check]
+
+
+def test_an_executor_that_never_ends_holds_neither_the_checker_up_nor_the_other_acts(monkeypatch):
+    monkeypatch.setattr(executors, "PATIENCE", Patience(act=8.0, ending=1.0, slow=2.0))
+    said = outcomes("Hangs")
+    assert "was not done after 8 s" in said["gives-each-trial-back-once"].message
+    assert said["can-be-closed-early"].status == "passed"
+    assert said[DEADLY].status == "expected"
+
+
+def test_a_trial_that_dies_in_the_calling_process_takes_the_executor_along_and_not_the_checker():
+    failed = failures("Undeclared")
+    assert failed.keys() == {DEADLY}
+    assert "of which the second ends the process that it runs in" in failed[DEADLY]
+    assert "exit code 3" in failed[DEADLY] and "to mend it:" in failed[DEADLY]
+
+
+def test_an_executor_that_declares_it_passes():
+    status = {check: outcome.status for check, outcome in outcomes("InProcess").items()}
+    assert status.pop(DEADLY) == "expected"
+    assert set(status.values()) == {"passed"}

@@ -1,0 +1,50 @@
+"""Each broken report is refused by the check meant for it; a sound one passes them all."""
+
+from pathlib import Path
+
+import pytest
+
+from ganbench.testing.run_checks import run_checks, select_candidates
+
+FILE = Path(__file__).parent / "broken" / "reports.py"
+
+REFUSALS = [
+    ("WritesIntoTheWorkingDirectory", {"writes-nowhere-else": "elsewhere/draft.txt"}),
+    ("TidiesUpOutside", {"writes-nowhere-else": "draft.txt"}),
+    ("KeepsASideFile", {"returns-the-files-it-wrote": "writes style.css and does not return it"}),
+    (
+        "TellsTheTime",
+        {
+            "writes-the-same-again": "other bytes the second time: trials.txt",
+            "does-the-same-twice": "behaves differently",
+            "runs-in-a-spawned-process": "behaves differently",
+        },
+    ),
+    ("EmptiesTheFolder", {"leaves-other-files-alone": "notes-of-someone-else.dat"}),
+    ("WantsScores", {"serves-a-run-without-scores": "raises IndexError where all trials ended in an error"}),
+    ("WantsTrials", {"serves-a-run-without-trials": "raises IndexError where no trial has ended yet"}),
+    ("RenamesMethods", {"leaves-the-comparison-alone": "changes the tables of the comparison: trials"}),
+    ("Latin1", {"text-is-utf-8": "trials.txt is not UTF-8"}),
+    ("Grows", {"writes-the-same-again": "other bytes the second time: trials.jsonl"}),
+    ("Latin1Log", {"text-is-utf-8": "trials.LOG is not UTF-8"}),
+    ("LeavesTheEncodingOpen", {"text-is-utf-8": "opens trials.md, trials.txt for writing without an encoding"}),
+    ("Draws", {}),
+    ("Sound", {}),
+]
+
+
+def failures(name):
+    (subject,) = [s for s in select_candidates([str(FILE)]) if s.entry.name == name]
+    return {outcome.check: outcome.message for outcome in run_checks(subject) if outcome.status == "failed"}
+
+
+@pytest.mark.parametrize(("name", "refused"), REFUSALS, ids=[name for name, _ in REFUSALS])
+def test_a_report_is_refused_for_its_defect_alone(name, refused):
+    failed = failures(name)
+    assert failed.keys() == refused.keys()
+    for check, words in refused.items():
+        assert words in failed[check] and "to mend it:" in failed[check]
+
+
+def test_a_report_that_returns_nothing_is_told_so():
+    assert "write() returns None" in failures("ReturnsNothing")["returns-the-files-it-wrote"]
