@@ -45,7 +45,9 @@ from .contract.records import (
 from .contract.view import Game, View
 
 if TYPE_CHECKING:
+    from .diagnosis.diagnose import diagnose
     from .monitor.monitor import Monitor
+    from .pipeline import run
     from .results.comparison import load
     from .training.input_gradient import input_gradient
     from .trial import run_trial
@@ -55,8 +57,10 @@ __version__ = "0.1.0"
 # These need torch or pandas, which are not imported before someone asks for them.
 _LAZY = {
     "Monitor": "monitor.monitor",
+    "diagnose": "diagnosis.diagnose",
     "input_gradient": "training.input_gradient",
     "load": "results.comparison",
+    "run": "pipeline",
     "run_trial": "trial",
 }
 
@@ -106,9 +110,11 @@ __all__ = [
     "TrialResult",
     "TrialStarted",
     "View",
+    "diagnose",
     "hookimpl",
     "input_gradient",
     "load",
+    "run",
     "run_trial",
 ]
 

@@ -65,6 +65,46 @@ class Outcome:
     faults: int
 
 
+def run(
+    suite: str | Path = "basic",
+    *,
+    output: str | Path | None = None,
+    only: Sequence[str] = (),
+    seeds: int | None = None,
+    steps: int | None = None,
+    executor: str | None = None,
+    workers: int | None = None,
+    device: str = "auto",
+    fresh: bool = False,
+) -> Comparison:
+    """Train, evaluate and diagnose the trials of a suite, and return their comparison: what `ganbench run` does.
+
+    Results are stored as trials end; the same call again does what is left. The default executor starts worker
+    processes, so a script calls this under `if __name__ == "__main__":`.
+
+    Args:
+        suite: The name of a suite, or the path of a TOML file.
+        output: The results folder; `results/<suite>` by default.
+        only: Conditions KEY=GLOB that trials must match, as `"method=r3*"`.
+        seeds: How many seeds, instead of the suite's.
+        steps: The budget in steps, instead of the suite's.
+        executor: What runs the trials; `"processes"` by default.
+        workers: Worker processes; one per core by default.
+        device: `"auto"`, `"cpu"`, `"cuda"` or `"cuda:N"`.
+        fresh: Rerun the trials that are done, too.
+
+    Raises:
+        RequestError: The request is wrong; nothing has been trained.
+
+    Example:
+        >>> comparison = ganbench.run("smoke", seeds=2)
+        >>> comparison.comparison[["method", "metric", "iqm", "verdict"]]
+    """
+    folder = None if output is None else Path(output)
+    request = Request(str(suite), folder, only, seeds, steps, executor, workers, device, fresh)
+    return execute(prepare(request), command=f"ganbench.run({str(suite)!r})").comparison
+
+
 def prepare(request: Request) -> Prepared:
     """Check everything that can be wrong with a request, from the cheapest to the dearest.
 

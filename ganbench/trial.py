@@ -15,7 +15,7 @@ from .contract.components import Dataset, Diagnosis
 from .contract.events import Event, TrialProgress, TrialStarted
 from .contract.failures import Status
 from .contract.records import Artifacts, Finding, Score, Trial, TrialResult
-from .diagnosis.findings import diagnose, verdicts
+from .diagnosis.findings import apply_diagnoses, verdicts
 from .evaluation.evaluator import Evaluator, generate
 from .observation.observer import Observer
 from .registry.registry import Registry, load_registry
@@ -61,7 +61,7 @@ def _run_stages(trial: Trial, registry: Registry, device: torch.device, emit: Ca
     if result.status is Status.ERROR:  # what there was until then; its samples could be anything
         return replace(result, artifacts=Artifacts(history))
     with preserve_rng_state(device):
-        findings = diagnose(run.diagnoses, history)
+        findings = apply_diagnoses(run.diagnoses, history)
     return replace(
         result,
         findings=findings,
@@ -84,7 +84,7 @@ def _train(run: LiveTrial, trial: Trial, emit: Callable[[Event], None]) -> Trial
 
     def diagnose_so_far() -> Sequence[Finding]:
         with preserve_rng_state(run.gan.device):
-            return diagnose(run.diagnoses, run.observer.history())
+            return apply_diagnoses(run.diagnoses, run.observer.history())
 
     def progress(step: int, row: Mapping[str, float]) -> None:
         emit(TrialProgress(trial.id, step, trial.training.steps, row))

@@ -12,18 +12,20 @@ import click
 from ..contract.hooks import HOOKS
 from ..contract.options import REQUIRED, Option, show
 from ..registry.plugins import local_files
-from ..registry.registry import Registration, load_registry
+from ..registry.registry import Registration, kind_of_component, load_registry
 from .console import print_table
 
 
 @click.command("list")
 @click.argument("kind", required=False)
+@click.option("--all", "everything", is_flag=True, help="Also components that make a run fail on purpose.")
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
-def command(kind: str | None, as_json: bool) -> int:
-    """Components: what a suite can name, with options and defaults. KIND as loss, metric, dataset, ..."""
+def command(kind: str | None, everything: bool, as_json: bool) -> int:
+    """List components: what a suite can name, with options and defaults. KIND is loss, metrics, dataset, ..."""
     registry = load_registry(local_files(Path.cwd()))
-    kinds = [kind] if kind else list(HOOKS)
-    entries = {kind: registry.entries(kind) for kind in kinds}
+    kinds = [kind_of_component(kind)] if kind else list(HOOKS)
+    found = {kind: registry.entries(kind) for kind in kinds}
+    entries = {kind: [entry for entry in found[kind] if everything or entry.component.listed] for kind in kinds}
     if as_json:
         import msgspec
 
@@ -32,6 +34,8 @@ def command(kind: str | None, as_json: bool) -> int:
         return 0
     for kind in kinds:
         _show(kind, entries[kind])
+    if hidden := sum(len(found[kind]) - len(entries[kind]) for kind in kinds):
+        click.echo(f"{hidden} components that make a run fail on purpose are not listed; --all lists them too")
     return 0
 
 

@@ -8,23 +8,26 @@ from pathlib import Path
 
 import click
 
+from ..contract.errors import RequestError
 from ..pipeline import Outcome, Prepared, Request, execute, prepare
 from ..registry.plugins import prints_to_stderr
 
 
 @click.command("run")
-@click.option("--suite", default="basic", metavar="NAME|FILE", help="A suite by name, or a TOML file. [basic]")
+@click.argument("name", metavar="[SUITE]", required=False)
+@click.option("--suite", metavar="NAME|FILE", help="A suite by name, or a TOML file. [basic]")
 @click.option("--output", type=click.Path(path_type=Path), metavar="DIR", help="Where results go. [results/<suite>]")
 @click.option("--only", multiple=True, metavar="KEY=GLOB", help="Only trials that match, as method=r3*; repeatable.")
 @click.option("--seeds", type=click.IntRange(min=1), metavar="N", help="How many seeds, instead of the suite's.")
 @click.option("--steps", type=click.IntRange(min=1), metavar="N", help="The budget, instead of the suite's.")
-@click.option("--executor", metavar="NAME", help="How trials are carried out. [processes]")
+@click.option("--executor", metavar="NAME", help="What runs the trials. [processes]")
 @click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Worker processes. [one per core]")
 @click.option("--device", default="auto", metavar="auto|cpu|cuda[:N]", help="Where to train. [auto]")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
-@click.option("--fresh", is_flag=True, help="Make every trial again, also those that are done.")
+@click.option("--fresh", is_flag=True, help="Rerun every trial, also those that are done.")
 def command(
-    suite: str,
+    name: str | None,
+    suite: str | None,
     output: Path | None,
     only: tuple[str, ...],
     seeds: int | None,
@@ -35,11 +38,13 @@ def command(
     dry_run: bool,
     fresh: bool,
 ) -> int:
-    """Train, diagnose and compare the methods of a suite.
+    """Train, diagnose and compare the methods of a suite: `ganbench run basic` is `ganbench run --suite basic`.
 
     Trials are stored as they end: the same command again finishes what is left.
     """
-    request = Request(suite, output, only, seeds, steps, executor, workers, device, fresh)
+    if name and suite and name != suite:
+        raise RequestError(f"two suites are given, {name!r} and --suite {suite}; give one")
+    request = Request(name or suite or "basic", output, only, seeds, steps, executor, workers, device, fresh)
     with prints_to_stderr():
         prepared = prepare(request)
     for note in prepared.notes:
@@ -56,7 +61,7 @@ def command(
             outcome = execute(prepared, words)
     except KeyboardInterrupt:
         click.echo(
-            f"ganbench: interrupted; finished trials are kept in {prepared.store.folder}. Go on with: {words}",
+            f"ganbench: interrupted; finished trials are kept in {prepared.store.folder}. Continue with: {words}",
             err=True,
         )
         return 130
@@ -81,7 +86,7 @@ def _close(outcome: Outcome) -> int:
         click.echo(f"\nreport: {outcome.files[0]}")
     if outcome.faults:
         click.echo(
-            f"ganbench: {outcome.faults} trials ended in error or timeout; run again to try them again",
+            f"ganbench: {outcome.faults} trials ended in error or timeout; the same command reruns them",
             err=True,
         )
     return 1 if outcome.faults or outcome.failed_reports else 0

@@ -22,13 +22,18 @@ Severity = Literal["warning", "failure"]
 
 @dataclass(frozen=True)
 class Component:
-    """A named thing that a plugin offers: `build` makes it from keyword-only options.
+    """A named thing that a plugin offers.
 
-    `build` is a callable, or `"module:name"` of one, so that naming a component costs no import.
+    Attributes:
+        name: What a suite calls it.
+        build: What makes it from keyword-only options: a callable, or `"module:name"` of one, so that naming a
+            component costs no import.
+        listed: Whether `ganbench list` shows it without `--all`; False for what only tests or demonstrates.
     """
 
     name: str
     build: Callable[..., Any] | str
+    listed: bool = True
 
 
 @dataclass(frozen=True)

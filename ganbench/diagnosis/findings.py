@@ -12,7 +12,7 @@ from ..contract.failures import HEALTHY, INCONCLUSIVE
 from ..contract.records import Evidence, Finding, History
 
 
-def diagnose(diagnoses: Mapping[str, Diagnosis], history: History) -> tuple[Finding, ...]:
+def apply_diagnoses(diagnoses: Mapping[str, Diagnosis], history: History) -> tuple[Finding, ...]:
     """The findings of every diagnosis, the surest failures first."""
     diagnoses = {name: adapt("diagnosis", diagnosis) for name, diagnosis in diagnoses.items()}
     findings = [_plain(finding) for diagnosis in diagnoses.values() for finding in diagnosis.diagnose(history)]

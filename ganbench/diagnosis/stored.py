@@ -7,7 +7,7 @@ from ..contract.records import Finding, Trial, TrialResult
 from ..registry.registry import Registry
 from ..results.store import Store
 from ..results.trial_files import read_history
-from .findings import diagnose
+from .findings import apply_diagnoses
 
 
 def diagnose_stored(store: Store, result: TrialResult, registry: Registry) -> tuple[tuple[Finding, ...], list[str]]:
@@ -16,14 +16,14 @@ def diagnose_stored(store: Store, result: TrialResult, registry: Registry) -> tu
     Raises Unreadable for a history that is damaged or gone; whatever a diagnosis raises passes through.
     """
     trial = result.trial
-    history = read_history(store.trials / trial.id)
-    made, missing = {}, []
+    history = read_history(store.folder_of(trial.id))
+    built, missing = {}, []
     for ref in trial.diagnoses:
         try:
-            made[ref.name] = registry.build("diagnosis", ref)
+            built[ref.name] = registry.build("diagnosis", ref)
         except RequestError as error:
             missing.append(f"trial {trial.id}: {error}{missing_plugin_hint(trial, registry)}")
-    return diagnose(made, history), missing
+    return apply_diagnoses(built, history), missing
 
 
 def missing_plugin_hint(trial: Trial, registry: Registry) -> str:

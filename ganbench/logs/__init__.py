@@ -1,21 +1,21 @@
-"""Logs of other programs: whatever their format, a run's signals by our names, and what they can tell."""
+"""Logs of other programs: read them in many formats, name their signals and derive findings from them."""
 
-from .formats.parquet import Recording
-from .formats.patterns import compiled
+from .formats.parquet import StoredHistory
+from .formats.patterns import compile_patterns
 from .history import to_history
-from .log import Log, Series, what_was_read
-from .read import Found, read_logs
+from .log import Log, Series, describe_log
+from .read import ReadLogs, read_logs
 from .rules import apply_rules, rank_findings
 
 __all__ = [
-    "Found",
     "Log",
-    "Recording",
+    "ReadLogs",
     "Series",
+    "StoredHistory",
     "apply_rules",
-    "compiled",
+    "compile_patterns",
+    "describe_log",
     "rank_findings",
     "read_logs",
     "to_history",
-    "what_was_read",
 ]

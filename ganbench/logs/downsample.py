@@ -1,4 +1,4 @@
-"""A series as it is read: of any length, in bounded memory, with the steps put in order at the end."""
+"""Collect a series of any length in bounded memory, and put its steps in order at the end."""
 
 from __future__ import annotations
 
@@ -8,90 +8,100 @@ import numpy as np
 
 from .log import Array, Series, printable
 
-CAPACITY = 20_000  # values kept of a series before it is thinned out
-RESTARTS = 20  # steps that go back more often than this are no restarts: the rows are in no order
-LARGEST = 2.0**53  # a step beyond is no count
+MAX_VALUES = 20_000  # per series; beyond, it is downsampled
+MAX_RESTARTS = 20  # steps that go back more often are not restarts: the rows are unordered
+MAX_STEP = 2.0**53  # largest step that a float counts exactly
 
 
-class Gathered:
-    """Takes values in the order in which they were written.
+class SeriesBuffer:
+    """Takes the values of one series in the order in which they were logged.
 
-    Beyond `CAPACITY` it keeps every second, then every fourth value, and so on; what is not finite, the smallest,
-    the largest and the last value stay.
+    Beyond `MAX_VALUES` it keeps every second value, then every fourth, and so on, together with the minimum, the
+    maximum, the last value and the non-finite values (of very many the first and the last).
+
+    Args:
+        raw: The name of the series in the log.
+
+    Attributes:
+        count: Number of values taken.
+        times_back: How often the step was smaller than the one before.
+        steps_back: The first of these places, as (step before, step after).
     """
 
     def __init__(self, raw: str) -> None:
         self.raw = raw
         self.count = 0
-        self.turns: list[tuple[float, float]] = []  # where steps went back, from and to; the first few
         self.times_back = 0
+        self.steps_back: list[tuple[float, float]] = []
         self._stride = 1
-        self._held = np.empty((0, 3))  # position in the log, step, value
-        self._waiting: list[Array] = []
-        self._n_waiting = 0
+        self._kept = np.empty((0, 3))  # columns: position in the log, step, value
+        self._pending: list[Array] = []
+        self._n_pending = 0
         self._last_step = -np.inf
 
     @property
-    def thinned(self) -> bool:
+    def downsampled(self) -> bool:
+        """Whether values were dropped."""
         return self._stride > 1
 
     def extend(self, steps: Array, values: Array) -> None:
-        """Take `values` (n,) at `steps` (n,)."""
+        """Append `values`, shape (n,), logged at `steps`, shape (n,)."""
         if not len(values):
             return
-        steps = np.clip(steps, -LARGEST, LARGEST)
+        steps = np.clip(steps, -MAX_STEP, MAX_STEP)
         before = np.r_[self._last_step, steps[:-1]]
         back = np.flatnonzero(steps < before)
         self.times_back += len(back)
-        self.turns += [(float(before[i]), float(steps[i])) for i in back[: RESTARTS + 1 - len(self.turns)]]
+        room = MAX_RESTARTS + 1 - len(self.steps_back)
+        self.steps_back += [(float(before[i]), float(steps[i])) for i in back[:room]]
         self._last_step = float(steps[-1])
         position = np.arange(self.count, self.count + len(values))
         self.count += len(values)
         rows = np.column_stack([position, steps, values])
-        rows = rows[self._kept(rows)]
-        self._waiting.append(rows)
-        self._n_waiting += len(rows)
-        if self._n_waiting + len(self._held) > 2 * CAPACITY:
-            self._thin()
+        rows = rows[self._to_keep(rows)]
+        self._pending.append(rows)
+        self._n_pending += len(rows)
+        if self._n_pending + len(self._kept) > 2 * MAX_VALUES:
+            self._downsample()
 
-    def put_at(self, step: float) -> None:
-        """Put all that was taken so far at one step."""
-        for rows in (self._held, *self._waiting):
+    def move_to(self, step: float) -> None:
+        """Set the step of all values taken so far."""
+        for rows in (self._kept, *self._pending):
             rows[:, 1] = step
         self._last_step = step
 
-    def _thin(self) -> None:
-        self._held, self._waiting, self._n_waiting = np.concatenate([self._held, *self._waiting]), [], 0
-        regular = np.count_nonzero(self._held[:, 0] % self._stride == 0)
-        while regular > CAPACITY:
-            self._stride, regular = self._stride * 2, regular // 2
-        self._held = self._held[self._kept(self._held)]
-
-    def _kept(self, rows: Array) -> Array:
-        """Which of the rows to keep: regular ones, the last, the extremes, and what is not finite as far as it fits."""
-        values = rows[:, 2]
-        kept = rows[:, 0] % self._stride == 0
-        kept[-1] = True
-        finite = np.flatnonzero(np.isfinite(values))
-        if len(finite):
-            kept[finite[[np.argmin(values[finite]), np.argmax(values[finite])]]] = True
-        broken = np.flatnonzero(~np.isfinite(values))
-        half = CAPACITY // 2
-        kept[broken if len(broken) <= CAPACITY else np.r_[broken[:half], broken[-half:]]] = True
-        return kept
-
     def series(self) -> Series:
-        """What was kept. After a restart what was written later counts; rows in no order are put in order."""
-        rows = np.concatenate([self._held, *self._waiting])
-        if self.times_back > RESTARTS:
+        """Return what was kept, ordered by step. After a restart the values logged later replace earlier ones."""
+        rows = np.concatenate([self._kept, *self._pending])
+        if self.times_back > MAX_RESTARTS:
             rows = rows[np.argsort(rows[:, 1], kind="stable")]
         elif self.times_back:
-            rows = _later_wins(rows)
+            rows = _drop_overwritten(rows)
         return Series(printable(self.raw), rows[:, 1], rows[:, 2])
 
+    def _downsample(self) -> None:
+        self._kept, self._pending, self._n_pending = np.concatenate([self._kept, *self._pending]), [], 0
+        regular = np.count_nonzero(self._kept[:, 0] % self._stride == 0)
+        while regular > MAX_VALUES:
+            self._stride, regular = self._stride * 2, regular // 2
+        self._kept = self._kept[self._to_keep(self._kept)]
 
-def _later_wins(rows: Array) -> Array:
-    """Without the rows that a later stretch of rows has written again, or has gone back behind."""
+    def _to_keep(self, rows: Array) -> Array:
+        """Return which rows to keep, boolean, shape (n,)."""
+        values = rows[:, 2]
+        keep = rows[:, 0] % self._stride == 0
+        keep[-1] = True
+        finite = np.flatnonzero(np.isfinite(values))
+        if len(finite):
+            keep[finite[[np.argmin(values[finite]), np.argmax(values[finite])]]] = True
+        nonfinite = np.flatnonzero(~np.isfinite(values))
+        half = MAX_VALUES // 2
+        keep[nonfinite if len(nonfinite) <= MAX_VALUES else np.r_[nonfinite[:half], nonfinite[-half:]]] = True
+        return keep
+
+
+def _drop_overwritten(rows: Array) -> Array:
+    """Drop the rows at steps that a later restart covers again or went back behind."""
     begins = np.r_[0, np.flatnonzero(np.diff(rows[:, 1]) < 0) + 1, len(rows)]
     kept, earliest = [], np.inf
     for begin, end in reversed(list(pairwise(begins))):

@@ -1,8 +1,9 @@
-"""The many names of a quantity in logs, and ours.
+"""Canonical names of signals, and how to recognise them under the many names that programs log them by.
 
-Ours: `loss_d`, `loss_g`; D's mean output on reals and on generated samples as probabilities `d_real`, `d_fake`, or as
-`score_real`, `score_fake` where they are none; the mean of its sign `sign_real`, `sign_fake`; `auc_d`, `accuracy_d`;
-`grad_norm_d`, `grad_norm_g`; `fid`, `kid` and `inception_score`; `augment`, the strength of adaptive augmentation.
+Canonical names: `loss_d`, `loss_g`; D's mean output on real and on generated samples as probabilities `d_real`,
+`d_fake`, or as `score_real`, `score_fake` if it is not a probability; the mean of its sign `sign_real`, `sign_fake`;
+`auc_d`, `accuracy_d`; `grad_norm_d`, `grad_norm_g`; `fid`, `kid` and `inception_score`; `augment`, the strength of
+adaptive augmentation.
 """
 
 from __future__ import annotations
@@ -10,89 +11,95 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-FUSED = {"netd": ("d",), "netg": ("g",), "dx": ("d", "x"), "dgz": ("d", "g", "z")} | {
-    fused: ("loss", player)
-    for player in "dg"
-    for word in ("loss", "err")
-    for fused in (f"{word}{player}", f"{player}{word}")
-}
-D = frozenset({"d", "disc", "discriminator", "discrim", "dis", "critic"})
-G = frozenset({"g", "gen", "generator"})
-LOSS = frozenset({"loss", "losses", "err", "error", "cost", "objective"})
-NEUTRAL = frozenset(
+CANONICAL_NAMES = (
+    *("loss_d", "loss_g", "d_real", "d_fake", "score_real", "score_fake", "sign_real", "sign_fake", "auc_d"),
+    *("accuracy_d", "grad_norm_d", "grad_norm_g", "fid", "kid", "inception_score", "augment"),
+)
+LOWER_IS_BETTER = ("fid", "kid")
+
+D_WORDS = frozenset({"d", "disc", "discriminator", "discrim", "dis", "critic"})
+G_WORDS = frozenset({"g", "gen", "generator"})
+LOSS_WORDS = frozenset({"loss", "losses", "err", "error", "cost", "objective"})
+REAL_WORDS = frozenset({"real", "reals"})
+FAKE_WORDS = frozenset({"fake", "fakes", "generated"})
+OUTPUT_WORDS = frozenset({"score", "scores", "logit", "logits", "output", "out", "prob", "probability", "probs", "pred"})
+LOGIT_WORDS = frozenset({"logit", "logits", "scores"})  # outputs that are never probabilities
+QUALITY_WORDS = {"fid": "fid", "frechet": "fid", "fd": "fid", "kid": "kid"}
+QUALITY_MODIFIERS = frozenset({"k", "samples", "inception", "distance", "test", "eval", "val", "valid", "score", "clean"})
+IGNORED_WORDS = frozenset(
     {"adv", "adversarial", "gan", "total", "train", "training", "mean", "avg", "average", "epoch", "running", "batch"}
     | {"step", "iter", "per", "scalar", "scalars", "log", "logs", "metric", "metrics", "model", "stats", "player"}
     | {"of", "net", "network", "full", "value", "current"}
 )
-JUDGED = frozenset({"score", "scores", "logit", "logits", "output", "out", "prob", "probability", "probs", "pred"})
-NEVER_PROBABILITIES = frozenset({"logit", "logits", "scores"})
-REAL, FAKE = frozenset({"real", "reals"}), frozenset({"fake", "fakes", "generated"})
-QUALITY = {"fid": "fid", "frechet": "fid", "fd": "fid", "kid": "kid"}
-COUNTS = frozenset({"k", "samples", "inception", "distance", "test", "eval", "val", "valid", "score", "clean"})
-LOWER_IS_BETTER = ("fid", "kid")
-
-KNOWN = (
-    *("loss_d", "loss_g", "d_real", "d_fake", "score_real", "score_fake", "sign_real", "sign_fake", "auc_d"),
-    *("accuracy_d", "grad_norm_d", "grad_norm_g", "fid", "kid", "inception_score", "augment"),
-)
+COMPOUNDS = {"netd": ("d",), "netg": ("g",), "dx": ("d", "x"), "dgz": ("d", "g", "z")} | {
+    compound: ("loss", player)
+    for player in "dg"
+    for word in ("loss", "err")
+    for compound in (f"{word}{player}", f"{player}{word}")
+}
 
 
 @lru_cache(maxsize=4096)
-def our_name(raw: str) -> str | None:
-    """What we call what a log calls `raw`; None where it is nothing that we know, or a part of it alone."""
-    if raw in KNOWN:
+def canonical_name(raw: str) -> str | None:
+    """Return the canonical name of a logged quantity, None if it is unknown or only a part of a known one.
+
+    Example:
+        >>> canonical_name("Loss/D/loss"), canonical_name("errG"), canonical_name("D_real_loss")
+        ('loss_d', 'loss_g', None)
+    """
+    if raw in CANONICAL_NAMES:
         return raw
-    words = _words(raw.rsplit(" - ", 1)[-1])  # Weights & Biases exports "run - name"
-    name = _judgement(words) or _quality(words) or _of_a_player(words)
+    words = _split_words(raw.rsplit(" - ", 1)[-1])  # Weights & Biases exports "run - name"
+    name = _match_output(words) or _match_quality(words) or _match_player_signal(words)
     return name or ("augment" if words[-2:] in (["progress", "augment"], ["ada", "p"]) else None)
 
 
-def _words(raw: str) -> list[str]:
-    """The lower-case words of a name: `Loss/D/loss`, `errD_real` and `lossG` alike."""
+def _split_words(raw: str) -> list[str]:
+    """Split a name into lower-case words: `Loss/D/loss`, `errD_real` and `lossG` alike."""
     words = [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", raw)]
-    return [part for word in words for part in FUSED.get(word, (word,))]
+    return [part for word in words for part in COMPOUNDS.get(word, (word,))]
 
 
-def _of_a_player(words: list[str]) -> str | None:
-    """A whole loss, accuracy or gradient norm of one player. One word too many, and it may be a part of it."""
-    said = set(words) - NEUTRAL
-    players = said & (D | G)
-    player = "d" if players and players <= D else "g" if players and players <= G else None
+def _match_player_signal(words: list[str]) -> str | None:
+    """Match a player's whole loss, accuracy, AUC or gradient norm; a further word may mean a part of it: no match."""
+    meaningful = set(words) - IGNORED_WORDS
+    players = meaningful & (D_WORDS | G_WORDS)
+    player = "d" if players and players <= D_WORDS else "g" if players and players <= G_WORDS else None
     if player is None:
         return None
-    what = said - players
-    if what and what <= LOSS:
+    quantity = meaningful - players
+    if quantity and quantity <= LOSS_WORDS:
         return f"loss_{player}"
-    if what == {"auc"} or (what and what <= {"acc", "accuracy"}):
-        return ("auc_d" if what == {"auc"} else "accuracy_d") if player == "d" else None
-    return f"grad_norm_{player}" if what in ({"grad", "norm"}, {"gradient", "norm"}, {"gradnorm"}) else None
+    if quantity == {"auc"} or (quantity and quantity <= {"acc", "accuracy"}):
+        return ("auc_d" if quantity == {"auc"} else "accuracy_d") if player == "d" else None
+    return f"grad_norm_{player}" if quantity in ({"grad", "norm"}, {"gradient", "norm"}, {"gradnorm"}) else None
 
 
-def _judgement(words: list[str]) -> str | None:
-    """D's output or its sign, on reals or on generated samples; never a loss on one of them."""
-    said = [word for word in words if word not in NEUTRAL and not word.isdigit()]
-    if said in (["d", "x"], ["d", "g", "z"]):
-        return "d_real" if said == ["d", "x"] else "d_fake"
-    kinds = set(said)
-    side = "real" if kinds & REAL else "fake" if kinds & FAKE else None
-    what = kinds - REAL - FAKE - D - LOSS
-    if side is None or (kinds & REAL and kinds & FAKE):
+def _match_output(words: list[str]) -> str | None:
+    """Match D's output, or its sign, on real or on generated samples; never a loss on one of them."""
+    meaningful = [word for word in words if word not in IGNORED_WORDS and not word.isdigit()]
+    if meaningful in (["d", "x"], ["d", "g", "z"]):
+        return "d_real" if meaningful == ["d", "x"] else "d_fake"
+    kinds = set(meaningful)
+    side = "real" if kinds & REAL_WORDS else "fake" if kinds & FAKE_WORDS else None
+    quantity = kinds - REAL_WORDS - FAKE_WORDS - D_WORDS - LOSS_WORDS
+    if side is None or (kinds & REAL_WORDS and kinds & FAKE_WORDS):
         return None
-    if what and what <= {"sign", "signs"}:
+    if quantity and quantity <= {"sign", "signs"}:
         return f"sign_{side}"
-    if kinds & LOSS and not kinds & {"scores", "logits"}:  # StyleGAN files scores under "Loss/"
+    if kinds & LOSS_WORDS and not kinds & {"scores", "logits"}:  # StyleGAN files scores under "Loss/"
         return None
-    if what and what <= JUDGED:
-        return f"score_{side}" if what & NEVER_PROBABILITIES else f"d_{side}"
-    return f"d_{side}" if not what and kinds & D else None
+    if quantity and quantity <= OUTPUT_WORDS:
+        return f"score_{side}" if quantity & LOGIT_WORDS else f"d_{side}"
+    return f"d_{side}" if not quantity and kinds & D_WORDS else None
 
 
-def _quality(words: list[str]) -> str | None:
-    """A score of the generator's quality now; not the best so far, nor its spread."""
-    said = [word for word in words if word not in NEUTRAL and not word.isdigit()]
-    kinds = set(said) - COUNTS
-    if len(kinds) == 1 and (name := QUALITY.get(next(iter(kinds)))):
+def _match_quality(words: list[str]) -> str | None:
+    """Match a quality score of the current generator; not a running best, nor a standard deviation."""
+    meaningful = [word for word in words if word not in IGNORED_WORDS and not word.isdigit()]
+    kinds = set(meaningful) - QUALITY_MODIFIERS
+    if len(kinds) == 1 and (name := QUALITY_WORDS.get(next(iter(kinds)))):
         return name
     core = [word for word in words if word not in ("k", "mean", "full") and not word.isdigit()]
-    inception = core[-1:] == ["is"] and not kinds - {"is"}
-    return "inception_score" if inception or (not kinds and {"inception", "score"} <= set(said)) else None
+    is_score = core[-1:] == ["is"] and not kinds - {"is"}
+    return "inception_score" if is_score or (not kinds and {"inception", "score"} <= set(meaningful)) else None

@@ -1,4 +1,4 @@
-"""Which column of a log counts its steps, and what the step of each row is."""
+"""Find the column of a log that counts its steps, and the step of each row."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from .log import Array
 
-# The unit, and the names it goes by once everything but letters is gone; the first that a log has counts its steps.
+# A unit, and the names of its counters without anything but letters. The first unit that a log has counts its steps.
 COUNTERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("step", ("globalstep", "step", "steps", "trainerglobalstep", "trainstep", "update", "updates", "batchesdone")),
     ("iteration", ("iteration", "iter", "iters", "iterations", "itr", "it", "niter", "ngeniter", "curiter", "i")),
@@ -20,56 +20,69 @@ COUNTERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("tick", ("tick", "progresstick")),
     ("batch", ("batch", "batchidx", "batchi")),
 )
-COUNT_WITHIN_AN_EPOCH = ("step", "iteration", "batch")
-MOST_EPOCHS = 100_000  # remembered
-RANKS = {name: (unit, rank) for unit, names in COUNTERS for rank, name in enumerate(names)}
+UNITS_AND_RANKS = {name: (unit, rank) for unit, names in COUNTERS for rank, name in enumerate(names)}
+UNITS_WITHIN_EPOCHS = ("step", "iteration", "batch")  # may restart at zero with each epoch
+MAX_EPOCHS_REMEMBERED = 100_000
 
 
 @lru_cache(maxsize=4096)
-def unit_of(raw: str) -> str | None:
-    """What a column counts if it counts steps: "step", "kimg", "epoch", ..."""
-    unit, _ = RANKS.get(_letters(raw), (None, 0))
+def step_unit(raw: str) -> str | None:
+    """Return what a column counts ("step", "kimg", "epoch", ...), None if it does not count steps."""
+    unit, _ = UNITS_AND_RANKS.get(_letters(raw), (None, 0))
     return unit
 
 
 class StepCounter:
-    """The steps of rows that come in chunks. Without a column for them it counts rows."""
+    """Assigns a step to every row of a log that is read in chunks. Without a counter column it counts rows.
+
+    Args:
+        names: Names of the log's columns.
+
+    Attributes:
+        unit: What the steps count, "row" if no column counts them.
+        column: The counter column, None if there is none.
+        has_counted: Whether that column has held a finite number so far.
+    """
 
     def __init__(self, names: Iterable[str]) -> None:
-        counting = [raw for raw in names if unit_of(raw)]
-        there = {RANKS[_letters(raw)][0]: raw for raw in sorted(counting, key=_rank, reverse=True)}
-        chosen = next((unit for unit, _ in COUNTERS if unit in there), None)
-        if chosen == "epoch" and "batch" in there:
-            chosen = "batch"
-        self.unit = chosen or "row"
-        self.column = there[chosen] if chosen else None
-        self.epoch = there.get("epoch") if chosen in COUNT_WITHIN_AN_EPOCH else None
-        self.counted = False  # whether that column has held a number yet
+        counters = [raw for raw in names if step_unit(raw)]
+        by_unit = {UNITS_AND_RANKS[_letters(raw)][0]: raw for raw in sorted(counters, key=_rank, reverse=True)}
+        unit = next((unit for unit, _ in COUNTERS if unit in by_unit), None)
+        if unit == "epoch" and "batch" in by_unit:
+            unit = "batch"
+        self.unit = unit or "row"
+        self.column = by_unit[unit] if unit else None
+        self.has_counted = False
+        self._epoch_column = by_unit.get("epoch") if unit in UNITS_WITHIN_EPOCHS else None
         self._rows = 0
         self._last = {"step": 0.0, "epoch": 0.0}
-        self._offsets: dict[float, float] = {}  # what is added to steps that begin anew with each epoch
+        self._offsets: dict[float, float] = {}  # by epoch: what is added to steps that restart with each epoch
         self._offset = 0.0
-        self._reached = -np.inf  # the last step, and the epoch that it belongs to
-        self._epoch = np.nan
+        self._last_step = -np.inf
+        self._last_epoch = np.nan
 
     def steps(self, n: int, columns: Mapping[str, tuple[Array, Array]]) -> Array:
-        """The steps (n,) of the next n rows; `columns` holds the positions and values of what was logged in them.
+        """Return the steps, shape (n,), of the next n rows.
 
-        A row without a step has that of the row before it. As long as none has had one, rows are counted.
+        A row without a step takes the step of the row before it. Rows are counted until the first step is seen.
+
+        Args:
+            n: Number of rows.
+            columns: Positions (0 to n - 1) and values of what was logged in these rows, by raw name.
         """
-        if self.column is not None and not self.counted and self.column in columns:
-            self.counted = bool(np.isfinite(columns[self.column][1]).any())
-        if self.column is None or not self.counted:
+        if self.column is not None and not self.has_counted and self.column in columns:
+            self.has_counted = bool(np.isfinite(columns[self.column][1]).any())
+        if self.column is None or not self.has_counted:
             self._rows += n
             return np.arange(self._rows - n + 1, self._rows + 1, dtype=float)
-        counted = self._filled("step", n, columns.get(self.column))
-        if self.epoch is None:
-            return counted
-        return self._over_epochs(counted, self._filled("epoch", n, columns.get(self.epoch)))
+        counts = self._fill_forward("step", n, columns.get(self.column))
+        if self._epoch_column is None:
+            return counts
+        return self._continue_over_epochs(counts, self._fill_forward("epoch", n, columns.get(self._epoch_column)))
 
-    def _filled(self, what: str, n: int, column: tuple[Array, Array] | None) -> Array:
+    def _fill_forward(self, quantity: str, n: int, column: tuple[Array, Array] | None) -> Array:
         values = np.full(n + 1, np.nan)
-        values[0] = self._last[what]
+        values[0] = self._last[quantity]
         if column is not None:
             positions, logged = column
             finite = np.isfinite(logged)
@@ -77,30 +90,30 @@ class StepCounter:
         latest = np.maximum.accumulate(np.where(np.isfinite(values), np.arange(n + 1), 0))
         filled: Array = values[latest][1:]
         if n:
-            self._last[what] = float(filled[-1])
+            self._last[quantity] = float(filled[-1])
         return filled
 
-    def _over_epochs(self, counted: Array, epochs: Array) -> Array:
-        """Steps that begin anew as an epoch does go on from where the last one ended."""
-        steps = counted.copy()
-        begins = np.flatnonzero(np.diff(epochs, prepend=self._epoch))
+    def _continue_over_epochs(self, counts: Array, epochs: Array) -> Array:
+        """Let steps that restart with an epoch continue from the last step of the epoch before."""
+        steps = counts.copy()
+        begins = np.flatnonzero(np.diff(epochs, prepend=self._last_epoch))
         for begin, end in zip(np.r_[0, begins], np.r_[begins, len(steps)], strict=True):
             if begin == end:
                 continue
-            self._epoch = float(epochs[begin])
-            if self._epoch in self._offsets:
-                self._offset = self._offsets[self._epoch]  # a restart goes back to an epoch that was here before
-            elif counted[begin] + self._offset < self._reached:
-                self._offset = self._reached + 1 - min(float(counted[begin]), 1.0)
-            if len(self._offsets) < MOST_EPOCHS:
-                self._offsets[self._epoch] = self._offset
+            self._last_epoch = float(epochs[begin])
+            if self._last_epoch in self._offsets:
+                self._offset = self._offsets[self._last_epoch]  # a resumed run repeats an epoch
+            elif counts[begin] + self._offset < self._last_step:
+                self._offset = self._last_step + 1 - min(float(counts[begin]), 1.0)
+            if len(self._offsets) < MAX_EPOCHS_REMEMBERED:
+                self._offsets[self._last_epoch] = self._offset
             steps[begin:end] += self._offset
-            self._reached = float(steps[end - 1])
+            self._last_step = float(steps[end - 1])
         return steps
 
 
 def _rank(raw: str) -> int:
-    return RANKS[_letters(raw)][1]
+    return UNITS_AND_RANKS[_letters(raw)][1]
 
 
 def _letters(raw: str) -> str:

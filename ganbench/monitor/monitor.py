@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ..contract.records import Finding, History
-from ..diagnosis.findings import diagnose
+from ..diagnosis.findings import apply_diagnoses
 from ..observation.observer import Observer
 from ..training.loop import STOP_CONFIDENCE
 from .arguments import built, check, check_aids
@@ -210,7 +210,7 @@ class Monitor:
                 if broken(row):
                     self._observer.nonfinite = place(self._steps, self._networks)
                 if probed or broken(row):
-                    self._findings = diagnose(self._diagnoses, self.history())
+                    self._findings = apply_diagnoses(self._diagnoses, self.history())
                     self._should_stop = any(
                         f.severity == "failure" and f.confidence >= STOP_CONFIDENCE for f in self._findings
                     )

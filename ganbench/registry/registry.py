@@ -115,10 +115,8 @@ class Registry:
         self._entries = {kind: dict(sorted(found.items())) for kind, found in self._entries.items()}
 
     def entries(self, kind: str) -> list[Registration]:
-        """Raises RequestError for a kind that is none."""
-        if kind not in self._entries:
-            raise RequestError(f"no kind of component is called {kind!r}; {did_you_mean(kind, HOOKS)}")
-        return list(self._entries[kind].values())
+        """Return the components of a kind, sorted by name. Raises RequestError if `kind` is unknown."""
+        return list(self._entries[kind_of_component(kind)].values())
 
     def find(self, kind: str, name: str, where: str = "") -> Registration:
         """The component of that name; raises RequestError with the nearest one where there is none."""
@@ -233,6 +231,15 @@ def load_registry(files: tuple[str, ...] = ()) -> Registry:
 @cache
 def _registry_of(loaded: Plugins) -> Registry:
     return Registry(loaded)
+
+
+def kind_of_component(name: str) -> str:
+    """Return the kind meant by its name, singular or plural. Raises RequestError if there is none."""
+    plurals = {hook.removeprefix("ganbench_"): kind for kind, hook in HOOKS.items()}
+    kind = plurals.get(name, name)
+    if kind not in HOOKS:
+        raise RequestError(f"no kind of component is called {name!r}; {did_you_mean(name, HOOKS)}")
+    return kind
 
 
 def as_ref(value: str | Mapping[str, Any], where: str) -> ComponentRef:

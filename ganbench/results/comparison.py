@@ -192,22 +192,23 @@ class StoredComparison(Comparison):
     comparison: pd.DataFrame
     environment: Mapping[str, Any]
     folder: Path
+    folders: Mapping[str, Path]  # of the trials, by id
     damaged: tuple[str, ...] = ()  # stored trials that could not be read, and why
 
     def history(self, trial: str) -> Mapping[str, np.ndarray[Any, Any]]:
         """The history of a trial, by column; empty where it has none."""
         try:
-            return read_history(self.folder / "trials" / trial).columns
+            return read_history(self.folders.get(trial, self.folder / "trials" / trial)).columns
         except Unreadable:
             return {}
 
     def picture(self, trial: str) -> Path | None:
         """The picture of a trial's samples, where it has one."""
-        path = self.folder / "trials" / trial / "samples.png"
+        path = self.folders.get(trial, self.folder / "trials" / trial) / "samples.png"
         return path if path.is_file() else None
 
 
-def compare(store: Store) -> Comparison:
+def compare(store: Store) -> StoredComparison:
     """Compare the trials of the last run in a folder. Raises RequestError where there is none."""
     facts = store.facts()
     results, damaged = store.results()
@@ -225,11 +226,12 @@ def compare(store: Store) -> Comparison:
         comparison=comparison_table(trials, scores),
         environment=store.environment(),
         folder=store.folder,
+        folders={result.trial.id: store.folder_of(result.trial.id) for result in results},
         damaged=tuple(damaged),
     )
 
 
-def load(folder: str | Path) -> Comparison:
+def load(folder: str | Path) -> StoredComparison:
     """The results in `folder` as pandas frames: `.trials`, `.scores`, `.findings` and `.comparison`.
 
     Raises RequestError where the folder holds no run. Runs nothing of what it reads.

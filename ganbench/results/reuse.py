@@ -1,18 +1,24 @@
-"""What a folder's earlier run leaves to a new one: results that stand, and those that have to be made again."""
+"""Decides which stored results can be reused and which trials must be rerun."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
-from typing import Any
+from collections import Counter
+from collections.abc import Mapping, Sequence, Set
 
 from ..contract.records import Trial, TrialResult
 from ..registry.registry import Registry
+from ..suite.trial_id import decides_result
 from .store import Store
 from .trial_files import Unreadable
 
 
 def reusable_results(chosen: Sequence[Trial], store: Store, registry: Registry) -> tuple[list[TrialResult], list[str]]:
-    """The stored results that stand, and a note for each one that has to be made again."""
+    """Return the stored results of `chosen` that can be reused, and a note for each one that must be rerun.
+
+    A result is rerun where it cannot be read, ended in a fault, or was made by other versions of the components that
+    decide it. Diagnoses do not, unless they may stop the trial: a result without the findings of one that has been
+    added since is kept, and a note says so.
+    """
     kept, notes = [], []
     for trial in chosen:
         if not store.has(trial.id):
@@ -20,27 +26,43 @@ def reusable_results(chosen: Sequence[Trial], store: Store, registry: Registry) 
         try:
             result = store.read(trial.id)
         except Unreadable as error:
-            notes.append(f"{trial.id} is made again: it cannot be read ({error})")
+            notes.append(f"{trial.id} is rerun: it cannot be read ({error})")
             continue
         if result.status.is_fault:
-            notes.append(f"{trial.id} is tried again: it ended in {result.status}")
-        elif result.origins and dict(result.origins) != dict(registry.origins(trial)):
-            notes.append(f"{trial.id} is made again: {_difference(result.origins, registry.origins(trial))}")
+            notes.append(f"{trial.id} is rerun: it ended in {result.status}")
+        elif changed := _changed_origins(result.origins, registry.origins(trial), trial):
+            notes.append(f"{trial.id} is rerun: {changed}")
         else:
             kept.append(result)
-    return kept, notes
-
-
-def _difference(old: Any, new: Any) -> str:
-    changed = [
-        f"{part} was made by {old.get(part)}, now {origin}" for part, origin in new.items() if old.get(part) != origin
-    ]
-    return "; ".join(changed) or "its components have changed"
+    return kept, [*notes, *_missing_diagnoses(kept, chosen)]
 
 
 def stored_trials_of(datasets: Set[str], store: Store) -> list[str]:
-    """The trials of these data sets that the folder's last run lists: they stay listed."""
+    """Return the ids of the trials on these data sets that the folder's last run lists: they stay listed."""
     if not datasets or not store.begun:
         return []
     results, _ = store.results()
     return [result.trial.id for result in results if result.trial.dataset in datasets]
+
+
+def _changed_origins(old: Mapping[str, str], new: Mapping[str, str], trial: Trial) -> str:
+    """Which components that decide the result come from elsewhere now; empty where none does, or it is not known."""
+    old, new = (
+        {part: origin for part, origin in origins.items() if decides_result(trial, part)} for origins in (old, new)
+    )
+    if not old or old == new:
+        return ""
+    changed = [f"{part} came from {old.get(part)}, now {new[part]}" for part in new if old.get(part) != new[part]]
+    return "; ".join(changed) or "its components have changed"
+
+
+def _missing_diagnoses(kept: Sequence[TrialResult], chosen: Sequence[Trial]) -> list[str]:
+    """A note for each diagnosis that was added after results were stored."""
+    wanted = {trial.id: {ref.name for ref in trial.diagnoses} for trial in chosen}
+    missing = Counter(
+        name for result in kept for name in wanted[result.trial.id] - {ref.name for ref in result.trial.diagnoses}
+    )
+    return [
+        f"{n} stored results have no findings of {name!r}, which was not there when they were made; --fresh reruns them"
+        for name, n in sorted(missing.items())
+    ]

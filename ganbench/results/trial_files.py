@@ -10,7 +10,7 @@ import io
 import shutil
 import uuid
 from collections import Counter
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +19,7 @@ import msgspec
 from ..contract import renamed
 from ..contract.failures import Status
 from ..contract.records import Artifacts, Finding, History, NonFinite, Remedy, Score, Trial, TrialResult
+from ..suite.trial_id import SCHEMA, trial_id
 
 SCORE_FIELDS = [f.name for f in fields(Score)]
 
@@ -55,7 +56,7 @@ def write_trial(folder: Path, result: TrialResult) -> None:
 
 
 def _write_files(hidden: Path, result: TrialResult) -> None:
-    (hidden / "trial.json").write_bytes(to_json(result.trial))
+    (hidden / "trial.json").write_bytes(_trial_json(result.trial))
     (hidden / "result.json").write_bytes(to_json(_result_facts(result)))
     (hidden / "scores.csv").write_text(_scores_csv(result.scores), encoding="utf-8")
     (hidden / "findings.json").write_bytes(to_json(result.findings))
@@ -63,6 +64,15 @@ def _write_files(hidden: Path, result: TrialResult) -> None:
         (hidden / "output.txt").write_text(result.output, encoding="utf-8", errors="replace")
     if result.artifacts is not None:
         _write_arrays(hidden, result.artifacts)
+
+
+def rewrite_trial(folder: Path) -> None:
+    """Write a stored trial's trial.json as the present schema has it, in place of an older one."""
+    write_atomically(folder / "trial.json", _trial_json(read_trial(folder)))
+
+
+def _trial_json(trial: Trial) -> bytes:
+    return to_json({"schema": SCHEMA, **msgspec.to_builtins(trial)})
 
 
 def to_json(record: object) -> bytes:
@@ -123,6 +133,13 @@ class Unreadable(Exception):
 
 
 @dataclass(frozen=True)
+class _Schema:
+    """The version of a file's format; files of the first one do not state it."""
+
+    schema: Annotated[int, msgspec.Meta(ge=1)] = 1
+
+
+@dataclass(frozen=True)
 class _HistoryFacts:
     """What history.parquet says beside its columns."""
 
@@ -131,9 +148,24 @@ class _HistoryFacts:
     breakdown: NonFinite | None = None  # its name before
 
 
+def read_trial(folder: Path) -> Trial:
+    """Return a stored trial, under the id that it has today. Raises Unreadable."""
+    path = folder / "trial.json"
+    stored = _decode_json(path, _Schema)
+    if stored.schema > SCHEMA:
+        raise Unreadable(f"{path}: {newer_schema(stored.schema)}")
+    trial: Trial = _decode_json(path, Trial)
+    return trial if stored.schema == SCHEMA else replace(trial, id=trial_id(trial))
+
+
+def newer_schema(schema: int) -> str:
+    """Return the line for a file of a schema that this version does not know."""
+    return f"written by a newer ganbench (schema {schema}; this one reads up to {SCHEMA}); upgrade ganbench"
+
+
 def read_result(folder: Path) -> TrialResult:
     """A stored result without its arrays. Raises Unreadable."""
-    trial = _decode_json(folder / "trial.json", Trial)
+    trial = read_trial(folder)
     facts = _decode_json(folder / "result.json", ResultFacts)
     return TrialResult(
         trial=trial,

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
-import msgspec
-
 from ..contract.errors import RequestError, did_you_mean
 from ..contract.records import ComponentRef, Components, DataSpec, Evaluation, Training, Trial
 from ..registry.registry import Registry
 from .parse import MethodEntry, Suite
+from .trial_id import trial_id
 
 TIMEOUT = 900.0  # seconds a trial may take unless the suite says otherwise
 _ADAM = ComponentRef("adam", {"lr": 2e-4, "betas": [0.5, 0.999], "eps": 1e-8, "weight_decay": 0.0})
@@ -192,18 +189,4 @@ def _check_stops(
 
 
 def _with_id(trial: Trial) -> Trial:
-    """The trial under its id: readable first, then a digest of everything that decides the result."""
-    content = (
-        trial.dataset,
-        trial.method,
-        trial.components,
-        trial.training,
-        trial.evaluation,
-        trial.diagnoses,
-        trial.data,
-        trial.seed,
-        trial.device.partition(":")[0],
-    )
-    digest = hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()[:10]
-    words = re.sub(r"[^A-Za-z0-9.]+", "-", f"{trial.dataset}-{trial.method}").strip("-")
-    return replace(trial, id=f"{words[:80]}-{trial.seed}-{digest}")
+    return replace(trial, id=trial_id(trial))

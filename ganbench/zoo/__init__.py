@@ -14,32 +14,32 @@ import ganbench
 
 @ganbench.hookimpl
 def ganbench_generators() -> Iterator[ganbench.Component]:
-    yield ganbench.Component("codebook", "ganbench.zoo.faults.networks:Codebook")
-    yield ganbench.Component("displaced", "ganbench.zoo.faults.networks:Displaced")
+    yield ganbench.Component("codebook", "ganbench.zoo.faults.networks:Codebook", listed=False)
+    yield ganbench.Component("displaced", "ganbench.zoo.faults.networks:Displaced", listed=False)
 
 
 @ganbench.hookimpl
 def ganbench_discriminators() -> Iterator[ganbench.Component]:
-    yield ganbench.Component("frozen", "ganbench.zoo.faults.networks:frozen")
-    yield ganbench.Component("rounding", "ganbench.zoo.faults.networks:Rounding")
+    yield ganbench.Component("frozen", "ganbench.zoo.faults.networks:frozen", listed=False)
+    yield ganbench.Component("rounding", "ganbench.zoo.faults.networks:Rounding", listed=False)
 
 
 @ganbench.hookimpl
 def ganbench_losses() -> Iterator[ganbench.Component]:
-    yield ganbench.Component("flipped", "ganbench.zoo.faults.losses:Flipped")
-    yield ganbench.Component("with-class-term", "ganbench.zoo.faults.losses:WithClassTerm")
+    yield ganbench.Component("flipped", "ganbench.zoo.faults.losses:Flipped", listed=False)
+    yield ganbench.Component("with-class-term", "ganbench.zoo.faults.losses:WithClassTerm", listed=False)
 
 
 @ganbench.hookimpl
 def ganbench_regularizers() -> Iterator[ganbench.Component]:
-    yield ganbench.Component("variance", "ganbench.zoo.faults.losses:Variance")
+    yield ganbench.Component("variance", "ganbench.zoo.faults.losses:Variance", listed=False)
 
 
 @ganbench.hookimpl
 def ganbench_datasets() -> Iterator[ganbench.Component]:
-    yield ganbench.Component("few", "ganbench.zoo.faults.datasets:Few")
-    yield ganbench.Component("half", "ganbench.zoo.faults.datasets:Half")
-    yield ganbench.Component("unbalanced", "ganbench.zoo.faults.datasets:Unbalanced")
+    yield ganbench.Component("few", "ganbench.zoo.faults.datasets:Few", listed=False)
+    yield ganbench.Component("half", "ganbench.zoo.faults.datasets:Half", listed=False)
+    yield ganbench.Component("unbalanced", "ganbench.zoo.faults.datasets:Unbalanced", listed=False)
 
 
 @ganbench.hookimpl

@@ -201,7 +201,7 @@ def test_with_less_than_half_of_the_signals_nothing_is_said():
 def test_a_failure_that_follows_from_another_names_it():
     made = {name: diagnosis(name) for name in ("mode-collapse", "weak-discriminator")}
     blind = {"auc_d": 0.5, "known_critic_auc": 0.5, "fresh_critic_auc": 1.0, "fresh_critic_auc_floor": 0.5}
-    found = diagnose(made, history(**_probed(**LOST), **blind, motion_speed=1.0))
+    found = apply_diagnoses(made, history(**_probed(**LOST), **blind, motion_speed=1.0))
     by_name = {finding.diagnosis: finding for finding in found}
     assert by_name["mode-collapse"].cause == "weak-discriminator"
     assert by_name["weak-discriminator"].cause == ""

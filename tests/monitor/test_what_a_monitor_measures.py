@@ -331,7 +331,7 @@ def test_probes_stand_at_their_fractions_of_the_budget(gan):
 def test_diagnoses_are_made_at_probes_where_they_were_measured(gan, monkeypatch):
     monitor = ganbench.Monitor(gan.g, gan.d, real=gan.real, budget=400)
     diagnosed = []
-    monkeypatch.setattr("ganbench.monitor.monitor.diagnose", lambda *_: diagnosed.append(monitor._steps) or ())
+    monkeypatch.setattr("ganbench.monitor.monitor.apply_diagnoses", lambda *_: diagnosed.append(monitor._steps) or ())
     for _ in range(400):
         gan.step()
         monitor.step()

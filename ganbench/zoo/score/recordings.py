@@ -104,7 +104,7 @@ def read_recordings(store: Store) -> tuple[list[Recording], list[str]]:
 
 def _recording(store: Store, result: TrialResult) -> Recording:
     trial = result.trial
-    history = read_history(store.trials / trial.id)
+    history = read_history(store.folder_of(trial.id))
     broke_at = history.nonfinite.step if history.nonfinite else None
     kinds = failures_of(trial.data)
     scores = pd.DataFrame([vars_of(score) for score in result.scores], columns=["step", "metric", "value"])

@@ -21,7 +21,7 @@ def difference(then: Store, before: TrialResult, now: Store, after: TrialResult)
     """
     if (before.status, before.steps) != (after.status, after.steps):
         return f"{before.status} after {before.steps} steps then, {after.status} after {after.steps} now"
-    old, new = (read_history(s.trials / r.trial.id).columns for s, r in ((then, before), (now, after)))
+    old, new = (read_history(s.folder_of(r.trial.id)).columns for s, r in ((then, before), (now, after)))
     rows, rows_now = len(old["step"]), len(new["step"])
     if rows != rows_now:
         return f"{rows} observations then, {rows_now} now"
@@ -40,7 +40,7 @@ def difference(then: Store, before: TrialResult, now: Store, after: TrialResult)
 def has_history(store: Store, result: TrialResult) -> bool:
     """Whether there is a history to compare with."""
     try:
-        read_history(store.trials / result.trial.id)
+        read_history(store.folder_of(result.trial.id))
     except Unreadable:
         return False
     return True

@@ -1,0 +1,166 @@
+"""Diagnoses whatever a path holds: a stored run, again, or what another program logged. `ganbench.diagnose`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..contract.components import Diagnosis
+from ..contract.errors import RequestError
+from ..contract.records import ComponentRef, Finding, History, Trial
+from ..registry.plugins import local_files
+from ..registry.registry import load_registry
+from ..results.store import Store
+from ..results.trial_files import Unreadable
+from .findings import apply_diagnoses
+from .stored import diagnose_stored
+
+
+@dataclass(frozen=True)
+class TrialFinding(Finding):
+    """A finding and the trial that it is of; attributes as the columns of findings.csv. A log may not say the rest.
+
+    Attributes:
+        trial: The id of a trial, or the name of a log.
+        suite, dataset, method, seed: Where the trial comes from; empty, and None, where it is not known.
+    """
+
+    trial: str = ""
+    suite: str = ""
+    dataset: str = ""
+    method: str = ""
+    seed: int | None = None
+
+
+class Findings(list[TrialFinding]):
+    """The findings of a path.
+
+    Attributes:
+        n_trials: How many trials or logs were diagnosed.
+        notes: A line for each thing that was left out, and why.
+    """
+
+    def __init__(self, findings: Iterable[TrialFinding] = (), n_trials: int = 0, notes: Sequence[str] = ()) -> None:
+        super().__init__(findings)
+        self.n_trials = n_trials
+        self.notes = list(dict.fromkeys(notes))
+
+
+def diagnose(path: str | Path, patterns: Sequence[str] = ()) -> Findings:
+    """Return what the installed diagnoses find in a stored run or in a log; nothing is trained and nothing written.
+
+    Args:
+        path: A folder of `ganbench run`; a CSV of losses or other signals; TensorBoard event files; a file of one JSON
+            object a line; a `history.parquet`; a text; or a folder of these.
+        patterns: Regular expressions for the lines of a text; named groups are its columns.
+
+    Raises:
+        RequestError: There is nothing to diagnose.
+
+    Example:
+        >>> for finding in ganbench.diagnose("results/basic"):
+        ...     print(finding.trial, finding.diagnosis, finding.onset_step, finding.remedy)
+    """
+    path = Path(path)
+    found = _diagnose_run(Store(path)) if _is_run(path) else _diagnose_logs(path, patterns)
+    if not found.n_trials:
+        raise RequestError("; ".join([f"{path}: none of its trials can be diagnosed", *found.notes[:1]]))
+    return found
+
+
+def _is_run(path: Path) -> bool:
+    try:
+        return (path / "suite.json").is_file()
+    except OSError:  # it may not be looked into: reading it says so
+        return False
+
+
+def _diagnose_run(store: Store) -> Findings:
+    results, damaged = store.results()
+    if not results:
+        more = f" and {len(damaged) - 1} more" if len(damaged) > 1 else ""
+        why = f"left out: {damaged[0]}{more}" if damaged else "none is finished; `ganbench run` again goes on with it"
+        raise RequestError(f"{store.folder} holds a run without any trial to diagnose: {why}")
+    registry = load_registry(local_files(Path.cwd()))  # never what a stored trial names: that would run its code
+    found, n, notes = [], 0, [f"left out: {note}" for note in damaged]
+    for result in results:
+        trial = result.trial
+        ended = result.status.finished or result.status == "diverged"
+        if not ended:
+            notes.append(f"trial {trial.id} ended in {result.status}")
+            if not store.has_history(trial.id):
+                continue
+        try:
+            findings, missing = diagnose_stored(store, result, registry)
+        except Unreadable as error:
+            if ended:  # of the others nothing may have been observed: how they ended is said
+                notes.append(f"left out: {error}")
+        except Exception as error:  # one trial's diagnosis costs no other
+            notes.append(f"left out: {trial.id}: {type(error).__name__}: {error}")
+        else:
+            n += 1
+            notes += missing
+            found += [_located(finding, trial.id, _origin_of(trial)) for finding in findings]
+    return Findings(found, n, notes)
+
+
+def _diagnose_logs(path: Path, patterns: Sequence[str]) -> Findings:
+    from ..logs.formats.patterns import compiled
+    from ..logs.history import to_history
+    from ..logs.log import what_was_read
+    from ..logs.read import read_logs
+    from ..logs.rules import apply_rules, rank_findings
+
+    logs = read_logs(path, compiled(tuple(patterns)))
+    notes = [f"left out: {note}" for note in logs.left_out]
+    diagnoses = _all_diagnoses(notes)
+    found = []
+    for recording in logs.recordings:
+        origin = _origin_of(recording.trial) if recording.trial else {}
+        findings = apply_diagnoses(diagnoses, recording.history)
+        found += [_located(finding, recording.name, origin) for finding in findings]
+    for log in logs.logs:
+        notes += [f"{log.name}: {note}" for note in (what_was_read(log), *log.notes)]
+        ranked = rank_findings([*apply_diagnoses(diagnoses, to_history(log)), *apply_rules(log)])
+        found += [_located(finding, log.name, log.place) for finding in ranked]
+    return Findings(found, len(logs.recordings) + len(logs.logs), notes)
+
+
+def _all_diagnoses(notes: list[str]) -> dict[str, Diagnosis]:
+    """Every installed diagnosis that can be built with its defaults; `notes` takes what fails, now or on a log."""
+    registry = load_registry(local_files(Path.cwd()))
+    built: dict[str, Diagnosis] = {}
+    for entry in registry.entries("diagnosis"):
+        try:
+            diagnosis = registry.build("diagnosis", ComponentRef(entry.name))
+            built[entry.name] = _FaultTolerant(entry.name, diagnosis, notes)
+        except (Exception, SystemExit) as error:
+            notes.append(f"left out: diagnosis {entry.name!r}: {type(error).__name__}: {error}")
+    return built
+
+
+class _FaultTolerant(Diagnosis):
+    """A diagnosis that may fail on what a log lacks, without cost to the others."""
+
+    def __init__(self, name: str, diagnosis: Diagnosis, notes: list[str]) -> None:
+        self._name = name
+        self._diagnosis = diagnosis
+        self._notes = notes
+        self.follows = diagnosis.follows
+
+    def diagnose(self, history: History) -> list[Finding]:
+        try:
+            return list(self._diagnosis.diagnose(history))
+        except Exception as error:
+            self._notes.append(f"left out: diagnosis {self._name!r}: {type(error).__name__}: {error}")
+            return []
+
+
+def _origin_of(trial: Trial) -> dict[str, Any]:
+    return {"suite": trial.suite, "dataset": trial.dataset, "method": trial.method, "seed": trial.seed}
+
+
+def _located(finding: Finding, trial: str, origin: Mapping[str, Any]) -> TrialFinding:
+    return TrialFinding(**vars(finding), trial=trial, **origin)
