@@ -45,6 +45,7 @@ from .contract.records import (
 from .contract.view import Game, View
 
 if TYPE_CHECKING:
+    from .contract.files import write_atomically
     from .diagnosis.diagnose import diagnose
     from .monitor.monitor import Monitor
     from .pipeline import run
@@ -62,6 +63,7 @@ _LAZY = {
     "load": "results.comparison",
     "run": "pipeline",
     "run_trial": "trial",
+    "write_atomically": "contract.files",
 }
 
 __all__ = [
@@ -116,6 +118,7 @@ __all__ = [
     "load",
     "run",
     "run_trial",
+    "write_atomically",
 ]
 
 

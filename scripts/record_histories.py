@@ -1,6 +1,8 @@
-"""Records the histories beside this file: `python -m scripts/record_histories.py [NAME]...`, a minute on one core.
+"""Record the histories that diagnoses are checked on: `python scripts/record_histories.py [NAME]...`.
 
-Recipes are suite tables of built-in components. What a recipe is made to show is checked before it is kept.
+A recipe is a suite table of built-in components. A recording replaces the stored one, in
+`ganbench/testing/helpers/recordings`, only if the run's verdict is the one that the recipe is named after. All of them
+take a minute on one core.
 """
 
 from __future__ import annotations
@@ -15,9 +17,12 @@ from typing import Any
 from ganbench.contract.records import TrialResult
 from ganbench.registry.registry import load_registry
 from ganbench.results.trial_files import write_trial
+from ganbench.testing.helpers import recordings
 from ganbench.testing.helpers.recordings import FAILING, HEALTHY
 from ganbench.testing.helpers.trials import trials_of
 from ganbench.trial import run_trial
+
+FOLDER = Path(recordings.__file__).parent
 
 MLP = {"generator": "mlp", "discriminator": "mlp"}
 CONV = {"generator": {"name": "conv", "width": 16}, "discriminator": {"name": "conv", "width": 16}}
@@ -76,7 +81,7 @@ RECIPES: dict[str, dict[str, Any]] = {
         },
         "training": {"steps": 400},
     },
-    # G runs far ahead of D, on images: round and round.
+    # G runs far ahead of D, on images: both circle.
     "oscillation": {
         "datasets": ["digits"],
         "method": {
@@ -87,7 +92,7 @@ RECIPES: dict[str, dict[str, Any]] = {
         },
         "training": {"steps": 800, "batch_size": 64},
     },
-    # So few samples that D knows them all.
+    # So few samples that D memorizes them.
     "memorization": {
         "datasets": {"few": {"dataset": {"name": "few", "inner": "digits"}}},
         "method": {
@@ -107,8 +112,8 @@ RECIPES: dict[str, dict[str, Any]] = {
 }
 
 
-def carried_out(recipe: Mapping[str, Any]) -> TrialResult:
-    """The one trial of a recipe, on one thread. Every built-in probe is taken."""
+def run_recipe(recipe: Mapping[str, Any]) -> TrialResult:
+    """Run the one trial of a recipe on one thread, with every built-in probe."""
     table = {
         "datasets": recipe["datasets"],
         "methods": {"recorded": recipe["method"]},
@@ -121,22 +126,22 @@ def carried_out(recipe: Mapping[str, Any]) -> TrialResult:
     return run_trial(trials_of(table, load_registry())[0], threads=1)
 
 
-def shows(name: str, result: TrialResult) -> bool:
-    """Whether a run turned out as its name says."""
+def matches(name: str, result: TrialResult) -> bool:
+    """Return whether a run ended with the verdict that the recording is named after."""
     return result.verdicts == ("healthy",) if name in HEALTHY else name in result.verdicts
 
 
 def main() -> None:
+    """Record the histories named on the command line, or all."""
     for name in sys.argv[1:] or RECIPES:
-        recipe = RECIPES[name]
-        result = carried_out(recipe)
+        result = run_recipe(RECIPES[name])
         sys.stdout.write(f"{name}: {result.status}, {', '.join(result.verdicts)} {result.reason}\n")
-        if not shows(name, result):
-            raise SystemExit(f"{name} did not turn out as it should: change its recipe")
+        if not matches(name, result):
+            raise SystemExit(f"{name}: the run has another verdict, so nothing is stored; change its recipe")
         with tempfile.TemporaryDirectory() as folder:
             write_trial(Path(folder) / name, result)
-            (Path(__file__).parent / name).mkdir(exist_ok=True)
-            shutil.copy(Path(folder) / name / "history.parquet", Path(__file__).parent / name / "history.parquet")
+            (FOLDER / name).mkdir(exist_ok=True)
+            shutil.copy(Path(folder) / name / "history.parquet", FOLDER / name / "history.parquet")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import click
 if TYPE_CHECKING:
     from ..testing.run_checks import CheckOutcome
 
-MARKS = {"passed": "✓", "failed": "✗", "expected": "~", "skipped": "-"}
+MARKS = {"passed": "✓", "failed": "✗", "expected": "~", "skipped": "-", "blocked": "·"}
 
 
 @click.command("check")
@@ -26,21 +26,21 @@ def command(wanted: tuple[str, ...], verbose: bool, as_json: bool) -> int:
     """
     from ..testing.run_checks import run_checks, select_candidates
 
-    subjects = select_candidates(wanted)
+    candidates = select_candidates(wanted)
     outcomes = []
-    for subject in subjects:
-        mine = list(run_checks(subject))
+    for candidate in candidates:
+        mine = list(run_checks(candidate))
         outcomes += mine
         if not as_json:
-            _show(subject.id, str(subject.entry.origin), mine, verbose)
+            _show(candidate.id, str(candidate.entry.origin), mine, verbose)
     if as_json:
         import msgspec
 
         click.echo(msgspec.json.format(msgspec.json.encode(outcomes), indent=2))
-    elif not subjects:
+    elif not candidates:
         click.echo("no plugin is installed; built-ins are checked by: ganbench check ganbench")
     else:
-        click.echo(f"{len(subjects)} components, {_counts(outcomes)}")
+        click.echo(f"{len(candidates)} components, {_counts(outcomes)}")
     return 1 if any(outcome.status == "failed" for outcome in outcomes) else 0
 
 
@@ -60,5 +60,6 @@ def _counts(outcomes: Iterable[CheckOutcome]) -> str:
         "failed": "failed",
         "expected": "failed as declared",
         "skipped": "not applicable",
+        "blocked": "not run",
     }
     return ", ".join(f"{counts[status]} {words[status]}" for status in words if counts[status])

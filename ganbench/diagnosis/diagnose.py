@@ -107,25 +107,25 @@ def _diagnose_run(store: Store) -> Findings:
 
 
 def _diagnose_logs(path: Path, patterns: Sequence[str]) -> Findings:
-    from ..logs.formats.patterns import compiled
+    from ..logs.formats.patterns import compile_patterns
     from ..logs.history import to_history
-    from ..logs.log import what_was_read
+    from ..logs.log import describe_log
     from ..logs.read import read_logs
     from ..logs.rules import apply_rules, rank_findings
 
-    logs = read_logs(path, compiled(tuple(patterns)))
-    notes = [f"left out: {note}" for note in logs.left_out]
+    logs = read_logs(path, compile_patterns(tuple(patterns)))
+    notes = [f"left out: {note}" for note in logs.skipped]
     diagnoses = _all_diagnoses(notes)
     found = []
-    for recording in logs.recordings:
+    for recording in logs.histories:
         origin = _origin_of(recording.trial) if recording.trial else {}
         findings = apply_diagnoses(diagnoses, recording.history)
         found += [_located(finding, recording.name, origin) for finding in findings]
     for log in logs.logs:
-        notes += [f"{log.name}: {note}" for note in (what_was_read(log), *log.notes)]
+        notes += [f"{log.name}: {note}" for note in (describe_log(log), *log.notes)]
         ranked = rank_findings([*apply_diagnoses(diagnoses, to_history(log)), *apply_rules(log)])
-        found += [_located(finding, log.name, log.place) for finding in ranked]
-    return Findings(found, len(logs.recordings) + len(logs.logs), notes)
+        found += [_located(finding, log.name, log.labels) for finding in ranked]
+    return Findings(found, len(logs.histories) + len(logs.logs), notes)
 
 
 def _all_diagnoses(notes: list[str]) -> dict[str, Diagnosis]:

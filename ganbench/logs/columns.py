@@ -1,204 +1,171 @@
-"""From the rows of any format to a Log: which columns are kept, by which name, and what is to be said of them.
-
-Rows that come one at a time, each with what was logged at that moment, handed on in chunks.
-"""
+"""Build a Log from the columns or rows of any format: which columns to keep, under which name, with which notes."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from .downsample import CAPACITY, RESTARTS, Gathered
-from .log import Array, Log, NothingToRead, Series, listed, printable
-from .names import KNOWN, our_name
-from .steps import StepCounter, unit_of
+from .downsample import MAX_RESTARTS, MAX_VALUES, SeriesBuffer
+from .log import Array, Log, Series, UnreadableLog, join_names, printable
+from .names import CANONICAL_NAMES, canonical_name
+from .steps import StepCounter, step_unit
 
-OTHERS = 100  # columns kept that have no name of ours: a diagnosis may know theirs
-MOST = 200  # columns kept in all
-GAP = 20.0  # times the usual distance between two steps
-NO_SCORE: Mapping[str, Callable[[Array], Array]] = {  # what no score can be: many log it before the first evaluation
+Columns = Mapping[str, tuple[Array, Array]]  # raw name -> positions in a chunk of rows, and the values there
+
+MAX_COLUMNS = 200
+MAX_UNKNOWN_COLUMNS = 100  # without a canonical name; a diagnosis may know them
+MAX_RESTARTS_SHOWN = 3
+MIN_STEPS_FOR_GAPS = 10
+GAP_FACTOR = 20.0  # times the median distance between two steps
+ROWS_PER_CHUNK = 5_000
+IMPOSSIBLE_SCORES: Mapping[str, Callable[[Array], Array]] = {  # placeholders logged before the first evaluation
     "fid": lambda values: values <= 0,
-    "kid": lambda values: values == 0,  # its estimate is unbiased: below zero it may be, never on it
+    "kid": lambda values: values == 0,  # the estimate is unbiased: it may be negative, but is never exactly zero
     "inception_score": lambda values: values < 1,
 }
 
-Columns = Mapping[str, tuple[Array, Array]]  # raw name -> positions in a chunk of rows, and values there
-
 
 class ColumnReader:
-    """Collects what readers find, column by column or row by row."""
+    """Collects the columns of one run as a format's reader finds them, and makes a Log of them.
+
+    Args:
+        name: Name of the run.
+        *sources: The files that are read.
+
+    Attributes:
+        rows: Number of rows taken.
+        notes: Remarks for `Log.notes`.
+        n_not_numbers: Number of cells in numeric columns that are not numbers.
+        labels: See `Log.labels`.
+        unit: See `Log.unit`; set by `add_rows`, or by a reader whose format has steps of its own.
+    """
 
     def __init__(self, name: str, *sources: Path) -> None:
         self.name = printable(name)
         self.sources = sources
         self.rows = 0
         self.notes: list[str] = []
-        self.no_numbers = 0  # cells of columns of numbers that hold something else
-        self.place: Mapping[str, object] = {}
+        self.n_not_numbers = 0
+        self.labels: Mapping[str, object] = {}
         self.unit = ""
         self._counter: StepCounter | None = None
-        self._series: dict[str, Gathered] = {}
-        self._beyond: set[str] = set()  # columns that were too many
+        self._buffers: dict[str, SeriesBuffer] = {}
+        self._over_limit: set[str] = set()  # columns that are not kept
 
     def add_rows(self, n: int, columns: Columns, names: Iterable[str] = ()) -> None:
-        """Take `n` rows; `names` are all the columns that there are, where they are known before."""
+        """Take the next `n` rows.
+
+        Args:
+            n: Number of rows.
+            columns: What was logged in them.
+            names: Names of all columns, if they are known in advance; read at the first call.
+        """
         if self._counter is None:
             self._counter = StepCounter([*names, *columns])
             self.unit = self._counter.unit
-        counted = self._counter.counted
+        had_counted = self._counter.has_counted
         steps = self._counter.steps(n, columns)
-        if self._counter.counted and not counted:
-            for found in self._series.values():
-                found.put_at(0.0)  # its rows were numbered for want of a step
+        if self._counter.has_counted and not had_counted:
+            for buffer in self._buffers.values():
+                buffer.move_to(0.0)  # rows before the first step had been counted
         self.rows += n
         for raw, (positions, values) in columns.items():
             if self.wants(raw):
-                self.add(raw, steps[positions], values)
+                self.add_values(raw, steps[positions], values)
 
-    def tell_twins(self, names: Sequence[str]) -> None:
-        """Note which of the columns' names stand more than once: the first of each is read."""
-        twins = [printable(name) for name, count in Counter(filter(None, names)).items() if count > 1]
-        note = f"several columns are called {listed(twins)}: the first is read"
-        if twins and note not in self.notes:
-            self.notes.append(note)
+    def add_values(self, raw: str, steps: Array, values: Array) -> None:
+        """Append values at known steps to a column for which `wants` was true."""
+        self._buffers[raw].extend(steps, values)
 
     def wants(self, raw: str) -> bool:
-        """Whether a column is kept, now and from now on; one that counts steps is no series."""
-        if raw in self._series:
+        """Return whether a column is kept, and reserve its place; a column that counts steps is not."""
+        if raw in self._buffers:
             return True
-        if unit_of(raw):
+        if step_unit(raw):
             return False
-        if len(self._series) >= (OTHERS if our_name(raw) is None else MOST):
-            if len(self._beyond) < MOST:
-                self._beyond.add(raw)
+        if len(self._buffers) >= (MAX_UNKNOWN_COLUMNS if canonical_name(raw) is None else MAX_COLUMNS):
+            if len(self._over_limit) < MAX_COLUMNS:
+                self._over_limit.add(raw)
             return False
-        self._series[raw] = Gathered(raw)
+        self._buffers[raw] = SeriesBuffer(raw)
         return True
 
-    def add(self, raw: str, steps: Array, values: Array) -> None:
-        """Take values of a series that is wanted, at steps that are known."""
-        self._series[raw].extend(steps, values)
+    def note_duplicate_columns(self, names: Sequence[str]) -> None:
+        """Add a note on names that several columns share: the first column of each is read."""
+        duplicates = [printable(name) for name, count in Counter(filter(None, names)).items() if count > 1]
+        note = f"several columns are called {join_names(duplicates)}: the first is read"
+        if duplicates and note not in self.notes:
+            self.notes.append(note)
 
-    def finish(self) -> Log:
-        """The log. Raises NothingToRead where no column is one that we know."""
-        if self._counter and not self._counter.counted:
+    def to_log(self) -> Log:
+        """Return the log of what was taken.
+
+        Raises:
+            UnreadableLog: If no column is a known signal.
+        """
+        if self._counter and not self._counter.has_counted:
             self.unit = "row"
-        gathered = {raw: found for raw, found in self._series.items() if found.count}
-        placed, spare = _placed(gathered)
-        series = {name: gathered[raw].series() for name, raw in placed.items()}
-        _tell_probabilities(series)
-        no_scores = _without_what_is_no_score(series)
-        unplaced = [raw for raw in gathered if our_name(raw) is None]
+        buffers = {raw: buffer for raw, buffer in self._buffers.items() if buffer.count}
+        sources, duplicates = _choose_sources(buffers)
+        series = {name: buffers[raw].series() for name, raw in sources.items()}
+        _rename_unbounded_outputs(series)
+        score_notes = _drop_impossible_scores(series)
+        unknown = [raw for raw in buffers if canonical_name(raw) is None]
         if not series:
-            raise NothingToRead(self._nothing(unplaced))
-        series |= {raw: gathered[raw].series() for raw in unplaced if raw not in series}
-        wrong = [f"{self.no_numbers} cells hold no number and count as not logged"] if self.no_numbers else []
-        notes = [
-            *self.notes,
-            *wrong,
-            *no_scores,
-            *self._of_order(gathered),
-            *_of_gaps(series, self.unit),
-            *_of_names(series, placed, spare),
-        ]
-        recognised = tuple(name for name in series if name in KNOWN)
-        unknown = tuple(map(printable, [*unplaced, *sorted(self._beyond)]))
-        return Log(self.name, self.sources, self.unit, self.rows, series, recognised, unknown, tuple(notes), self.place)
+            raise UnreadableLog(_no_known_signal(unknown))
+        series |= {raw: buffers[raw].series() for raw in unknown if raw not in series}
+        notes = [*self.notes, *self._notes_on_cells(), *score_notes, *self._notes_on_steps(buffers)]
+        notes += [*_notes_on_gaps(series, self.unit), *_notes_on_names(series, sources, duplicates)]
+        return Log(
+            name=self.name,
+            sources=self.sources,
+            unit=self.unit,
+            rows=self.rows,
+            series=series,
+            recognised=tuple(name for name in series if name in CANONICAL_NAMES),
+            unrecognised=tuple(map(printable, [*unknown, *sorted(self._over_limit)])),
+            notes=tuple(notes),
+            labels=self.labels,
+        )
 
-    def _nothing(self, unplaced: list[str]) -> str:
-        seen = f"of its columns ({listed([*map(printable, unplaced)])}) " if unplaced else "of its rows "
-        return f"none {seen}is a signal that ganbench knows; it knows loss_d, loss_g, d_real, d_fake, auc_d, fid, ..."
+    def _notes_on_cells(self) -> Iterator[str]:
+        if self.n_not_numbers:
+            yield f"{self.n_not_numbers} cells hold no number and count as not logged"
 
-    def _of_order(self, gathered: Mapping[str, Gathered]) -> Iterable[str]:
-        if any(found.thinned for found in gathered.values()):
-            most = max(found.count for found in gathered.values())
-            kept = f"about {CAPACITY} were kept, evenly, with the extremes and what is not finite"
-            yield f"{most} values a series are many: {kept}"
-        back = max(gathered.values(), key=lambda found: found.times_back)
-        if back.times_back > RESTARTS:
-            yield f"steps go back {back.times_back} times: the rows were put in the order of their steps"
-        elif back.times_back:
-            places = ", ".join(f"from {a:.10g} to {b:.10g}" for a, b in back.turns[:3])
-            more = f" and {back.times_back - 3} times more" if back.times_back > 3 else ""
-            yield f"the log starts again ({self.unit} goes back {places}{more}): what was written later counts"
+    def _notes_on_steps(self, buffers: Mapping[str, SeriesBuffer]) -> Iterator[str]:
+        if any(buffer.downsampled for buffer in buffers.values()):
+            longest = max(buffer.count for buffer in buffers.values())
+            yield (
+                f"a series has {longest} values: about {MAX_VALUES} were kept, evenly spaced, with the extremes and "
+                "the values that are not finite"
+            )
+        least_ordered = max(buffers.values(), key=lambda buffer: buffer.times_back)
+        n = least_ordered.times_back
+        if n > MAX_RESTARTS:
+            yield f"steps go back {n} times: the rows were sorted by step"
+        elif n:
+            places = ", ".join(f"from {a:.10g} to {b:.10g}" for a, b in least_ordered.steps_back[:MAX_RESTARTS_SHOWN])
+            more = f" and {n - MAX_RESTARTS_SHOWN} times more" if n > MAX_RESTARTS_SHOWN else ""
+            yield f"the log restarts ({self.unit} goes back {places}{more}): rows written later replace earlier ones"
         if self.unit == "row":
             silent = self._counter.column if self._counter else None
             why = f"column {printable(silent)!r} never holds a number" if silent else "no column counts steps"
             yield f"{why}: rows are counted instead"
 
 
-def _placed(gathered: Mapping[str, Gathered]) -> tuple[dict[str, str], list[str]]:
-    """Our names and the column behind each: of several for one name the longest; and those left over."""
-    candidates: dict[str, list[str]] = {}
-    for raw in gathered:
-        if name := our_name(raw):
-            candidates.setdefault(name, []).append(raw)
-    placed = {
-        name: name if name in raws else max(raws, key=lambda raw: gathered[raw].count)
-        for name, raws in candidates.items()
-    }
-    return placed, [raw for name, raws in candidates.items() for raw in raws if raw != placed[name]]
+class RowBuffer:
+    """Takes rows one at a time and hands them on to a ColumnReader in chunks of columns."""
 
-
-def _tell_probabilities(series: dict[str, Series]) -> None:
-    """D's outputs are probabilities where all of them, on reals and on generated samples, lie between 0 and 1."""
-    pair = [name for name in ("d_real", "d_fake") if name in series]
-    values = np.concatenate([series[name].finite.values for name in pair]) if pair else np.empty(0)
-    if len(values) and (values.min() < 0 or values.max() > 1):
-        for name in pair:
-            series.setdefault(f"score_{name[2:]}", series[name])
-            del series[name]
-
-
-def _without_what_is_no_score(series: dict[str, Series]) -> list[str]:
-    """Take out of the quality scores what none can be; a note for each of which something went."""
-    notes = []
-    for name in NO_SCORE.keys() & series.keys():
-        found = series[name]
-        wrong = NO_SCORE[name](found.values)
-        if not wrong.any():
-            continue
-        notes.append(f"{found.raw}: {wrong.sum()} values that no such score can have count as not logged")
-        series[name] = Series(found.raw, found.steps[~wrong], found.values[~wrong])
-        if wrong.all():
-            del series[name]
-    return sorted(notes)
-
-
-def _of_gaps(series: Mapping[str, Series], unit: str) -> Iterable[str]:
-    """The widest stretch of steps in which the log's longest series has nothing, where it is out of the ordinary."""
-    steps = np.unique(max(series.values(), key=len).steps)
-    if len(steps) < 10:
-        return
-    between = np.diff(steps)
-    widest = int(np.argmax(between))
-    if between[widest] > GAP * np.median(between):
-        yield f"a gap: nothing between {unit} {steps[widest]:.10g} and {steps[widest + 1]:.10g}"
-
-
-def _of_names(series: Mapping[str, Series], placed: Mapping[str, str], spare: list[str]) -> Iterable[str]:
-    outputs = [name for name in ("d_real", "d_fake") if name in series and placed.get(name) not in ("d_real", "d_fake")]
-    if outputs:
-        yield f"{', '.join(series[name].raw for name in outputs)}: read as probabilities, being between 0 and 1"
-    if spare:
-        yield f"not read, since another column means the same: {listed([*map(printable, spare)])}"
-
-
-ROWS_PER_CHUNK = 5_000  # at a time
-
-
-class RowByRow:
-    """Takes rows of raw name -> value and gives a `Gathering` columns."""
-
-    def __init__(self, gathering: ColumnReader) -> None:
-        self._gathering = gathering
+    def __init__(self, reader: ColumnReader) -> None:
+        self._reader = reader
         self._columns: dict[str, tuple[list[int], list[float]]] = {}
         self._n = 0
 
     def add(self, row: Mapping[str, float]) -> None:
+        """Take the next row: raw name -> value of what was logged in it."""
         for raw, value in row.items():
             positions, values = self._columns.setdefault(raw, ([], []))
             positions.append(self._n)
@@ -208,8 +175,71 @@ class RowByRow:
             self.flush()
 
     def flush(self) -> None:
-        """Hand on what has come since the last time."""
+        """Hand on the rows that are still held."""
         columns = {raw: (np.array(at, dtype=int), np.array(values)) for raw, (at, values) in self._columns.items()}
         if self._n:
-            self._gathering.add_rows(self._n, columns)
+            self._reader.add_rows(self._n, columns)
         self._columns, self._n = {}, 0
+
+
+def _choose_sources(buffers: Mapping[str, SeriesBuffer]) -> tuple[dict[str, str], list[str]]:
+    """Return the column behind each canonical name, the longest if there are several, and the columns left over."""
+    candidates: dict[str, list[str]] = {}
+    for raw in buffers:
+        if name := canonical_name(raw):
+            candidates.setdefault(name, []).append(raw)
+    sources = {
+        name: name if name in raws else max(raws, key=lambda raw: buffers[raw].count)
+        for name, raws in candidates.items()
+    }
+    return sources, [raw for name, raws in candidates.items() for raw in raws if raw != sources[name]]
+
+
+def _rename_unbounded_outputs(series: dict[str, Series]) -> None:
+    """Rename `d_real` and `d_fake` to `score_*` unless all of their values lie between 0 and 1."""
+    outputs = [name for name in ("d_real", "d_fake") if name in series]
+    values = np.concatenate([series[name].finite.values for name in outputs]) if outputs else np.empty(0)
+    if len(values) and (values.min() < 0 or values.max() > 1):
+        for name in outputs:
+            series.setdefault(f"score_{name[2:]}", series[name])
+            del series[name]
+
+
+def _drop_impossible_scores(series: dict[str, Series]) -> list[str]:
+    """Drop values that a quality score cannot have, and return a note on each score that lost some."""
+    notes = []
+    for name in IMPOSSIBLE_SCORES.keys() & series.keys():
+        score = series[name]
+        impossible = IMPOSSIBLE_SCORES[name](score.values)
+        if not impossible.any():
+            continue
+        notes.append(f"{score.raw}: {impossible.sum()} values that such a score cannot have count as not logged")
+        series[name] = Series(score.raw, score.steps[~impossible], score.values[~impossible])
+        if impossible.all():
+            del series[name]
+    return sorted(notes)
+
+
+def _no_known_signal(unknown: list[str]) -> str:
+    seen = f"of its columns ({join_names([*map(printable, unknown)])}) " if unknown else "of its rows "
+    return f"none {seen}is a signal that ganbench knows; it knows loss_d, loss_g, d_real, d_fake, auc_d, fid, ..."
+
+
+def _notes_on_gaps(series: Mapping[str, Series], unit: str) -> Iterator[str]:
+    """Name the widest gap between the steps of the longest series, if it is out of the ordinary."""
+    steps = np.unique(max(series.values(), key=len).steps)
+    if len(steps) < MIN_STEPS_FOR_GAPS:
+        return
+    distances = np.diff(steps)
+    widest = int(np.argmax(distances))
+    if distances[widest] > GAP_FACTOR * np.median(distances):
+        yield f"a gap: nothing between {unit} {steps[widest]:.10g} and {steps[widest + 1]:.10g}"
+
+
+def _notes_on_names(series: Mapping[str, Series], sources: Mapping[str, str], duplicates: list[str]) -> Iterator[str]:
+    outputs = ("d_real", "d_fake")
+    inferred = [name for name in outputs if name in series and sources.get(name) not in outputs]
+    if inferred:
+        yield f"{', '.join(series[name].raw for name in inferred)}: read as probabilities, being between 0 and 1"
+    if duplicates:
+        yield f"not read, because another column holds the same signal: {join_names([*map(printable, duplicates)])}"

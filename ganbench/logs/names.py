@@ -22,10 +22,14 @@ G_WORDS = frozenset({"g", "gen", "generator"})
 LOSS_WORDS = frozenset({"loss", "losses", "err", "error", "cost", "objective"})
 REAL_WORDS = frozenset({"real", "reals"})
 FAKE_WORDS = frozenset({"fake", "fakes", "generated"})
-OUTPUT_WORDS = frozenset({"score", "scores", "logit", "logits", "output", "out", "prob", "probability", "probs", "pred"})
+OUTPUT_WORDS = frozenset(
+    {"score", "scores", "logit", "logits", "output", "out", "prob", "probability", "probs", "pred"}
+)
 LOGIT_WORDS = frozenset({"logit", "logits", "scores"})  # outputs that are never probabilities
 QUALITY_WORDS = {"fid": "fid", "frechet": "fid", "fd": "fid", "kid": "kid"}
-QUALITY_MODIFIERS = frozenset({"k", "samples", "inception", "distance", "test", "eval", "val", "valid", "score", "clean"})
+QUALITY_MODIFIERS = frozenset(
+    {"k", "samples", "inception", "distance", "test", "eval", "val", "valid", "score", "clean"}
+)
 IGNORED_WORDS = frozenset(
     {"adv", "adversarial", "gan", "total", "train", "training", "mean", "avg", "average", "epoch", "running", "batch"}
     | {"step", "iter", "per", "scalar", "scalars", "log", "logs", "metric", "metrics", "model", "stats", "player"}

@@ -1,4 +1,4 @@
-"""From a path to what can be read there: one log a run, whatever the formats."""
+"""Read all logs in a file or folder, whatever their formats: one log for each run."""
 
 from __future__ import annotations
 
@@ -12,122 +12,142 @@ from pathlib import Path
 from ..contract.errors import RequestError
 from .formats.event_files import is_event_file, read_event_files
 from .formats.json_lines import is_json_lines, read_json_lines
-from .formats.parquet import HISTORY, Recording, is_parquet, read_parquet, read_recording
+from .formats.parquet import HISTORY_FILE, StoredHistory, is_parquet, read_parquet, read_stored_history
 from .formats.patterns import EXAMPLE, read_with_patterns
 from .formats.tables import is_table, read_table
-from .log import Log, NothingToRead
+from .log import Log, UnreadableLog
 
-MOST_FILES = 20_000  # looked at in a folder
-FORMATS = "CSV, JSON lines, TensorBoard event files, history.parquet, or text with --pattern"
-TABLES, TEXTS = frozenset({".csv", ".tsv"}), frozenset({".log", ".txt", ".out"})
 Patterns = Sequence[re.Pattern[str]]
-Read = Log | list[Log] | Recording
-Reader = Callable[[], Read]
+Content = Log | list[Log] | StoredHistory
+Reader = Callable[[], Content]
+
+MAX_FILES = 20_000  # in a folder
+MAX_REASONS_SHOWN = 3
+FORMATS = "CSV, JSON lines, TensorBoard event files, history.parquet, or text with --pattern"
+TABLE_SUFFIXES = frozenset({".csv", ".tsv"})
+TEXT_SUFFIXES = frozenset({".log", ".txt", ".out"})
+STYLEGAN_STATS = "training_stats.jsonl"
+STYLEGAN_METRICS = re.compile(r"metric-.*\.jsonl")
 
 
 @dataclass
-class Found:
-    """What was read, and the files that could not be, each with the reason."""
+class ReadLogs:
+    """What was read in a file or folder.
+
+    Attributes:
+        logs: Logs of other programs, one for each run.
+        histories: Histories stored by ganbench.
+        skipped: `"PATH: reason"` for each file that could not be read.
+    """
 
     logs: list[Log] = field(default_factory=list)
-    recordings: list[Recording] = field(default_factory=list)
-    left_out: list[str] = field(default_factory=list)
+    histories: list[StoredHistory] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
 
-    def add(self, read_logs: Read) -> None:
-        if isinstance(read_logs, Recording):
-            self.recordings.append(read_logs)
+    def add(self, content: Content) -> None:
+        """Add what was read in a file."""
+        if isinstance(content, StoredHistory):
+            self.histories.append(content)
         else:
-            self.logs += [read_logs] if isinstance(read_logs, Log) else read_logs
+            self.logs += [content] if isinstance(content, Log) else content
 
 
-def read_logs(path: Path, patterns: Patterns = ()) -> Found:
-    """The logs in a file, or in a folder and those below it.
+def read_logs(path: Path, patterns: Patterns = ()) -> ReadLogs:
+    r"""Read the logs in a file, or in a folder and its subfolders.
 
-    Raises RequestError, in one line, where nothing can be read.
+    Args:
+        path: A file or folder.
+        patterns: How to read plain text, see `compile_patterns`.
+
+    Raises:
+        RequestError: If nothing can be read; the message is one line.
+
+    Example:
+        >>> read_logs(Path("train.log"), compile_patterns([r"step (?P<step>\d+): D (?P<loss_d>\S+)"])).logs
     """
-    found = Found()
+    read = ReadLogs()
     try:
         if path.is_dir():
-            _read_folder(path, patterns, found)
+            _read_folder(path, patterns, read)
         elif path.is_file():
-            found.add(_of_file(path, path.stem, patterns))
+            read.add(_read_file(path, path.stem, patterns))
         else:
-            what = "is neither a file nor a folder" if path.exists() else "is not there"
+            what = "is neither a file nor a folder" if path.exists() else "does not exist"
             raise RequestError(f"{path} {what}; give a run's folder, or a log ({FORMATS})")
-    except (NothingToRead, OSError) as error:
+    except (UnreadableLog, OSError) as error:
         raise RequestError(f"{path}: {_reason(error)}") from None
-    return found
+    return read
 
 
-def _of_file(path: Path, name: str, patterns: Patterns) -> Read:
+def _read_file(path: Path, name: str, patterns: Patterns) -> Content:
     if is_event_file(path):
         return read_event_files([path], name)
     if is_parquet(path):
-        return read_recording(path, name) if path.name == HISTORY else read_parquet(path, name)
+        return read_stored_history(path, name) if path.name == HISTORY_FILE else read_parquet(path, name)
     if patterns:
         return read_with_patterns(path, name, patterns)
     if is_json_lines(path):
         return read_json_lines([path], name)
     if path.suffix.lower() == ".json":
-        raise NothingToRead("it is not one JSON object a line, which is what ganbench reads of JSON")
-    if is_table(path) or path.suffix.lower() in TABLES:
+        raise UnreadableLog("it does not hold one JSON object a line, the only JSON that ganbench reads")
+    if is_table(path) or path.suffix.lower() in TABLE_SUFFIXES:
         return read_table(path, name)
-    raise NothingToRead(f"neither a table nor JSON lines; a plain text is read with a pattern, as in {EXAMPLE}")
+    raise UnreadableLog(f"neither a table nor JSON lines; plain text is read with a pattern, as in {EXAMPLE}")
 
 
-def _read_folder(root: Path, patterns: Patterns, found: Found) -> None:
+def _read_folder(root: Path, patterns: Patterns, read: ReadLogs) -> None:
     folders: dict[Path, list[Path]] = {}
-    for file in _log_files(root, found):
+    for file in _visible_files(root, read):
         folders.setdefault(file.parent, []).append(file)
-    for place, reader in [reader for files in folders.values() for reader in _readers(root, files, patterns, found)]:
+    for path, reader in [pair for files in folders.values() for pair in _readers(root, files, patterns, read)]:
         try:
-            found.add(reader())
-        except (NothingToRead, RequestError, OSError) as error:  # one file costs no other
-            found.left_out.append(f"{place}: {_reason(error)}")
-    if not found.logs and not found.recordings:
-        why = f": {'; '.join(found.left_out[:3])}" if found.left_out else f" ({FORMATS})"
-        raise RequestError(f"{root} holds no run: there is no suite.json in it, and no log that can be read{why}")
+            read.add(reader())
+        except (UnreadableLog, RequestError, OSError) as error:  # an unreadable file does not affect the others
+            read.skipped.append(f"{path}: {_reason(error)}")
+    if not read.logs and not read.histories:
+        why = f": {'; '.join(read.skipped[:MAX_REASONS_SHOWN])}" if read.skipped else f" ({FORMATS})"
+        raise RequestError(f"{root} holds no run: there is no suite.json in it, and no readable log{why}")
 
 
-def _readers(root: Path, files: list[Path], patterns: Patterns, found: Found) -> Iterator[tuple[Path, Reader]]:
-    """What reads the files of one folder: those that make up one run together, the others one by one."""
+def _readers(root: Path, files: list[Path], patterns: Patterns, read: ReadLogs) -> Iterator[tuple[Path, Reader]]:
+    """Yield a reader for the files of one folder that make up one run together, and one for each other file."""
     folder = files[0].parent
     name = str(folder.relative_to(root)) if folder != root else root.resolve().name
-    stylegan = [f for f in files if f.name == "training_stats.jsonl" or re.fullmatch(r"metric-.*\.jsonl", f.name)]
+    stylegan = [file for file in files if file.name == STYLEGAN_STATS or STYLEGAN_METRICS.fullmatch(file.name)]
     events = [file for file in files if is_event_file(file)]
     if stylegan:
-        yield folder, partial(read_json_lines, sorted(stylegan, key=lambda file: file.name[0] != "t"), name)
+        yield folder, partial(read_json_lines, sorted(stylegan, key=lambda file: file.name != STYLEGAN_STATS), name)
     if events:
-        if folder / "training_stats.jsonl" in stylegan:
-            found.left_out.append(f"{folder}: {len(events)} event files say what training_stats.jsonl says")
+        if folder / STYLEGAN_STATS in stylegan:
+            read.skipped.append(f"{folder}: {len(events)} event files repeat what {STYLEGAN_STATS} holds")
         else:
             yield folder, partial(read_event_files, events, name)
-    readable = {*TABLES, ".jsonl", *(TEXTS if patterns else ())}
+    readable = {*TABLE_SUFFIXES, ".jsonl", *(TEXT_SUFFIXES if patterns else ())}
     for file in files:
         if file in stylegan or file in events:
             continue
-        if file.name == HISTORY:
-            yield file, partial(_of_file, file, name, ())
-        elif file.suffix.lower() in readable:
-            given = patterns if file.suffix.lower() in TEXTS else ()
-            yield file, partial(_of_file, file, str(file.relative_to(root).with_suffix("")), given)
+        if file.name == HISTORY_FILE:
+            yield file, partial(_read_file, file, name, ())
+        elif (suffix := file.suffix.lower()) in readable:
+            run_name = str(file.relative_to(root).with_suffix(""))
+            yield file, partial(_read_file, file, run_name, patterns if suffix in TEXT_SUFFIXES else ())
 
 
-def _log_files(root: Path, found: Found) -> Iterator[Path]:
-    """The files of a folder and those below, by name; none that are hidden, and no more than there can be."""
+def _visible_files(root: Path, read: ReadLogs) -> Iterator[Path]:
+    """Yield up to `MAX_FILES` regular files of a folder and its subfolders in the order of their names."""
     n = 0
     for folder, folders, names in os.walk(root):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(name for name in names if not name.startswith(".")):
             n += 1
-            if n > MOST_FILES:
-                found.left_out.append(f"{root}: more than {MOST_FILES} files; give a folder further down")
+            if n > MAX_FILES:
+                read.skipped.append(f"{root}: more than {MAX_FILES} files; give a subfolder")
                 return
-            if (file := Path(folder, name)).is_file():  # a pipe would be waited on for ever
+            if (file := Path(folder, name)).is_file():  # reading a named pipe would block
                 yield file
 
 
 def _reason(error: Exception) -> str:
-    """In one line, whatever a library has to say."""
+    """Return an error's message on one line."""
     text = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
     return " ".join(text.split())

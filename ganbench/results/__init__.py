@@ -1,1 +1,1 @@
-"""results."""
+"""Results on disk: stored trial by trial, reused by later runs, compared over seeds and handed to reports."""

@@ -12,7 +12,7 @@ from ..contract.records import Batch, ComponentRef, Components, DataSpec, Evalua
 from ..registry.registry import Registration, Registry
 from .check import ContractError, NotApplicable
 
-# What networks are tried on: the first two that they serve.
+# What components are tried on: the first two that they serve.
 SPECS = (
     DataSpec("points", (2,), modes=8),
     DataSpec("images", (1, 8, 8), value_range=(-1.0, 1.0), classes=10),
@@ -21,7 +21,7 @@ SPECS = (
     DataSpec("images", (3, 48, 48), value_range=(-1.0, 1.0)),
     DataSpec("images", (3, 64, 64), value_range=(-1.0, 1.0)),
 )
-TRIED = 2  # data specs for each network
+MAX_SPECS = 2  # for each component
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,10 @@ class Candidate:
             raise NotApplicable(f"its files are not here: {error}") from error
 
     def specs(self) -> list[DataSpec]:
-        """The data that a network is tried on. Raises Violation where it serves none."""
+        """Return what it is tried on: the first data specs that its `skip` does not refuse.
+
+        Raises ContractError where it refuses all.
+        """
         kind, ref = self.entry.kind, self.ref()
         wanted = [spec for spec in SPECS if self.registry.skip(kind, ref, trial_on(spec, kind, ref)) is None]
         if not wanted:
@@ -74,13 +77,14 @@ class Candidate:
                 cause="its skip(trial) returns a reason for data that it could serve",
                 fix="return None from skip(trial) where trial.data suits",
             )
-        return wanted[:TRIED]
+        return wanted[:MAX_SPECS]
 
 
 def trial_on(spec: DataSpec, kind: str = "", ref: ComponentRef | None = None) -> Trial:
-    """A trial on data of that kind, with the network `ref` in its place, for those who want to know whom they serve."""
+    """Return a trial on such data, with the component `ref` in its place: what `skip(trial)` is asked about."""
     none = ComponentRef("none")
-    generator, discriminator = (ref if ref and kind == own else none for own in ("generator", "discriminator"))
+    parts = {part: ref if ref and kind == part else none for part in ("generator", "discriminator", "loss")}
+    regularizers = (ref,) if ref and kind == "regularizer" else ()
     adam = ComponentRef("adam", {"lr": 2e-4, "betas": [0.5, 0.999], "eps": 1e-8, "weight_decay": 0.0})
     return Trial(
         id="check",
@@ -89,7 +93,7 @@ def trial_on(spec: DataSpec, kind: str = "", ref: ComponentRef | None = None) ->
         method="check",
         seed=0,
         data=spec,
-        components=Components(none, generator, discriminator, none),
+        components=Components(none, **parts, regularizers=regularizers),
         training=Training(steps=100, batch_size=64, optimizer_g=adam, optimizer_d=adam),
         evaluation=Evaluation(metrics=()),
         diagnoses=(),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
-from .check import checks_of
+from .check import Check, checks_of
 from .run_checks import outcome_of, select_candidates
 
 
@@ -18,20 +18,24 @@ def cases(*wanted: str | ModuleType, options: Mapping[str, Mapping[str, Any]] | 
     """
     import pytest
 
-    subjects = select_candidates(wanted, options)
-    for subject in subjects:
-        _ = subject.entry.build  # what cannot be imported says so here, once
-    pairs = [(subject, check) for subject in subjects for check in checks_of(subject.entry.kind)]
-    ids = [f"{subject.id}-{check.name}" for subject, check in pairs]
+    candidates = select_candidates(wanted, options)
+    for candidate in candidates:
+        _ = candidate.entry.build  # what cannot be imported says so here, once
+    failed: dict[str, dict[str, Check]] = {candidate.id: {} for candidate in candidates}
+    pairs = [(candidate, check) for candidate in candidates for check in checks_of(candidate.entry.kind)]
+    ids = [f"{candidate.id}-{check.name}" for candidate, check in pairs]
 
-    @pytest.mark.parametrize(("subject", "check"), pairs, ids=ids)
-    def test_contract(subject: Any, check: Any) -> None:
-        outcome = outcome_of(check, subject)
+    @pytest.mark.parametrize(("candidate", "check"), pairs, ids=ids)
+    def test_contract(candidate: Any, check: Any) -> None:
+        if cause := check.blocked_by(failed[candidate.id]):
+            pytest.skip(f"not run, since {cause} failed")
+        outcome = outcome_of(check, candidate)
         if outcome.status == "skipped":
             pytest.skip(outcome.message)
         if outcome.status == "expected":
             pytest.xfail(outcome.message)
         if outcome.status == "failed":
+            failed[candidate.id][check.name] = check
             pytest.fail(f"{outcome.component}: {outcome.message}", pytrace=False)
 
     return test_contract

@@ -5,6 +5,7 @@ Which components are meant: by name, by distribution, by file, by module.
 
 from __future__ import annotations
 
+import contextlib
 import time
 import traceback
 import warnings
@@ -27,57 +28,70 @@ from .check import Check, ContractError, NotApplicable, checks_of
 
 @dataclass(frozen=True)
 class CheckOutcome:
-    """What came of one check of one component. `message` says why, where it did not just pass."""
+    """What came of one check of one component.
+
+    Attributes:
+        status: `"expected"` where it failed as the component declares, `"skipped"` where it does not apply,
+            `"blocked"` where it was not run, because another check has found a root cause.
+        message: Why, where it did not just pass.
+    """
 
     component: str
     check: str
-    status: Literal["passed", "failed", "expected", "skipped"]
+    status: Literal["passed", "failed", "expected", "skipped", "blocked"]
     message: str = ""
     seconds: float = 0.0
 
 
-def run_checks(subject: Candidate) -> Iterator[CheckOutcome]:
-    """Every check of the subject's kind, one after the other."""
-    if fault := subject.entry.fault:
-        yield CheckOutcome(subject.id, "can-be-imported", "failed", f"cannot be imported: {fault}")
+def run_checks(candidate: Candidate) -> Iterator[CheckOutcome]:
+    """Run every check of the candidate's kind: root causes first, and nothing that a failed one has to spoil."""
+    if fault := candidate.entry.fault:
+        yield CheckOutcome(candidate.id, "can-be-imported", "failed", f"cannot be imported: {fault}")
         return
-    checks = checks_of(subject.entry.kind)
+    checks = checks_of(candidate.entry.kind)
     names = [check.name for check in checks]
-    for name in subject.expected_failures:
+    for name in candidate.expected_failures:
         if name not in names:
             hint = did_you_mean(name, names)
             yield CheckOutcome(
-                subject.id, name, "failed", f"expected_failures names no check of a {subject.entry.kind}; {hint}"
+                candidate.id, name, "failed", f"expected_failures names no check of a {candidate.entry.kind}; {hint}"
             )
+    failed: dict[str, Check] = {}
     for check in checks:
-        yield outcome_of(check, subject)
+        if cause := check.blocked_by(failed):
+            yield CheckOutcome(candidate.id, check.name, "blocked", f"not run, since {cause} failed")
+            continue
+        outcome = outcome_of(check, candidate)
+        if outcome.status == "failed":
+            failed[check.name] = check
+        yield outcome
 
 
-def outcome_of(check: Check, subject: Candidate) -> CheckOutcome:
+def outcome_of(check: Check, candidate: Candidate) -> CheckOutcome:
     """One check, with torch's global state put back afterwards whatever the component does to it."""
     began = time.perf_counter()
-    declared = subject.expected_failures.get(check.name)
+    declared = candidate.expected_failures.get(check.name)
     broken = None
     try:
-        with deterministic(torch.device("cpu"), threads=1), warnings.catch_warnings():
+        with deterministic(torch.device("cpu"), threads=1), contextlib.chdir(Path.cwd()), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what a library under a component finds worth a remark fails no check
             torch.manual_seed(0)
-            check.run(subject)
+            check.run(candidate)
     except NotApplicable as reason:
-        return CheckOutcome(subject.id, check.name, "skipped", str(reason), time.perf_counter() - began)
+        return CheckOutcome(candidate.id, check.name, "skipped", str(reason), time.perf_counter() - began)
     except ContractError as violation:
         broken = str(violation)
     except (Exception, SystemExit) as error:
         broken = str(_raised(error))
     seconds = time.perf_counter() - began
     if broken and declared:
-        return CheckOutcome(subject.id, check.name, "expected", declared, seconds)
+        return CheckOutcome(candidate.id, check.name, "expected", declared, seconds)
     if broken:
-        return CheckOutcome(subject.id, check.name, "failed", broken, seconds)
+        return CheckOutcome(candidate.id, check.name, "failed", broken, seconds)
     if declared:
         line = f"is declared to fail ({declared}) and passes: take it out of expected_failures"
-        return CheckOutcome(subject.id, check.name, "failed", line, seconds)
-    return CheckOutcome(subject.id, check.name, "passed", seconds=seconds)
+        return CheckOutcome(candidate.id, check.name, "failed", line, seconds)
+    return CheckOutcome(candidate.id, check.name, "passed", seconds=seconds)
 
 
 def _raised(error: BaseException) -> ContractError:
@@ -88,7 +102,7 @@ def _raised(error: BaseException) -> ContractError:
     return ContractError(
         f"raises {type(error).__name__}: {message}{place}",
         cause="the component fails on what the contract promises to give it",
-        fix="see ganbench/protocols.py and docs/plugins.md for what it is called with, and try that line by itself",
+        fix="see ganbench/contract/components.py and docs/plugins.md for what it is called with, and try that line by itself",
     )
 
 

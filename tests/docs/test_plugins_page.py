@@ -77,9 +77,9 @@ def example(title: str, folder: Path) -> str:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_example_passes_every_check_of_its_kind(kind, tmp_path):
-    (subject,) = select_candidates([example(KINDS[kind], tmp_path)])
-    assert subject.entry.kind == kind
-    outcomes = list(run_checks(subject))
+    (candidate,) = select_candidates([example(KINDS[kind], tmp_path)])
+    assert candidate.entry.kind == kind
+    outcomes = list(run_checks(candidate))
     assert [f"{o.check}: {o.message}" for o in outcomes if o.status == "failed"] == []
     assert sum(o.status == "passed" for o in outcomes) >= 5
 

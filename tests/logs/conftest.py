@@ -1,4 +1,4 @@
-"""`ganbench diagnose` called in this process, and logs as other programs write them."""
+"""Fixtures: `ganbench diagnose` in this process, and CSV logs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def diagnose(say) -> Callable[..., Any]:
 
 @pytest.fixture
 def write_csv(tmp_path) -> Callable[..., Path]:
-    """Write columns of numbers, None as an empty cell, as log.csv."""
+    """Write columns to a CSV file, None as an empty cell, and return its path."""
 
     def write(name: str = "log.csv", **columns: Iterable[object]) -> Path:
         path = tmp_path / name

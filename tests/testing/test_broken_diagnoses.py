@@ -20,7 +20,7 @@ REFUSALS = [
         },
     ),
     ("Sworn", {"findings-are-well-formed": "confidence = 90"}),
-    ("NoRemedy", {"findings-are-well-formed": "give a remedy in words"}),
+    ("NoRemedy", {"findings-are-well-formed": "give ganbench.Remedy(settings, advice)"}),
     ("Misnamed", {"findings-are-well-formed": "give the component's name, 'Misnamed'"}),
     ("Trusting", {"says-nothing-of-nothing": "raises IndexError for a history without rows"}),
     ("Overwrites", {"leaves-the-history-alone": "auc_d"}),
@@ -34,8 +34,8 @@ REFUSALS = [
 
 @pytest.mark.parametrize(("name", "refused"), REFUSALS, ids=[name for name, _ in REFUSALS])
 def test_a_diagnosis_is_refused_for_its_defect_alone(name, refused):
-    (subject,) = [s for s in select_candidates([str(FILE)]) if s.entry.name == name]
-    failed = {outcome.check: outcome.message for outcome in run_checks(subject) if outcome.status == "failed"}
+    (candidate,) = [s for s in select_candidates([str(FILE)]) if s.entry.name == name]
+    failed = {outcome.check: outcome.message for outcome in run_checks(candidate) if outcome.status == "failed"}
     assert failed.keys() == refused.keys()
     for check, words in refused.items():
-        assert words in failed[check] and "to mend it:" in failed[check]
+        assert words in failed[check] and "fix:" in failed[check]

@@ -21,12 +21,12 @@ def ganbench_losses():
 def test_a_name_goes_before_a_folder_of_that_name(tmp_path, monkeypatch):
     (tmp_path / "ganbench").mkdir()
     monkeypatch.chdir(tmp_path)
-    assert {subject.entry.origin.distribution for subject in select_candidates(["ganbench"])} == {"ganbench"}
+    assert {candidate.entry.origin.distribution for candidate in select_candidates(["ganbench"])} == {"ganbench"}
 
 
 def test_components_are_meant_by_name_kind_and_distribution():
-    assert [subject.id for subject in select_candidates(["hinge", "loss/hinge"])] == ["loss/hinge"]
-    assert {subject.id for subject in select_candidates(["mlp"])} == {"generator/mlp", "discriminator/mlp"}
+    assert [candidate.id for candidate in select_candidates(["hinge", "loss/hinge"])] == ["loss/hinge"]
+    assert {candidate.id for candidate in select_candidates(["mlp"])} == {"generator/mlp", "discriminator/mlp"}
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_options_for_a_component_that_is_not_meant_are_refused():
 def test_a_component_that_cannot_be_imported_fails_once(tmp_path: Path):
     path = tmp_path / "lost.py"
     path.write_text(PLUGIN.format(build="gone_for_good:X"))
-    (subject,) = select_candidates([str(path)])
-    (outcome,) = run_checks(subject)
+    (candidate,) = select_candidates([str(path)])
+    (outcome,) = run_checks(candidate)
     assert (outcome.check, outcome.status) == ("can-be-imported", "failed")
     assert "No module named 'gone_for_good'" in outcome.message

@@ -1,4 +1,4 @@
-"""TensorBoard's event files, read with its own library."""
+"""TensorBoard event files, read with TensorBoard's own library."""
 
 from __future__ import annotations
 
@@ -11,65 +11,72 @@ import numpy as np
 
 from ...contract.errors import RequestError
 from ..columns import ColumnReader
-from ..log import Log, NothingToRead
+from ..log import Log, UnreadableLog
 
-MARK = "tfevents"  # in the name of every event file
-AROUND_A_RECORD = 16  # bytes: its length and two checksums
-VALUES = 10_000  # handed on at a time
+FILE_NAME_MARK = "tfevents"
+RECORD_OVERHEAD_BYTES = 16  # a record's length and two checksums
+VALUES_PER_CHUNK = 10_000
 
 
 def is_event_file(path: Path) -> bool:
-    return MARK in path.name
+    """Return whether a file is named as event files are."""
+    return FILE_NAME_MARK in path.name
 
 
 def read_event_files(paths: Sequence[Path], name: str) -> Log:
-    """The scalars of one run's event files, in the order of their names, which begin with the time of writing.
+    """Read the scalars of one run's event files.
 
-    Raises NothingToRead where there are none that are known, RequestError where TensorBoard is not installed.
+    Args:
+        paths: The files in the order of their names, which begin with the time of writing.
+        name: Name of the run.
+
+    Raises:
+        UnreadableLog: If no scalar is a known signal.
+        RequestError: If TensorBoard is not installed.
     """
-    gathering = ColumnReader(name, *paths)
-    gathering.unit = "step"
-    waiting: dict[str, tuple[list[float], list[float]]] = {}
+    reader = ColumnReader(name, *paths)
+    reader.unit = "step"
+    pending: dict[str, tuple[list[float], list[float]]] = {}
     for path in paths:
-        for tag, step, value in _scalars(path, gathering):
-            gathering.rows += 1
-            steps, values = waiting.setdefault(tag, ([], []))
+        for tag, step, value in _scalars(path, reader):
+            reader.rows += 1
+            steps, values = pending.setdefault(tag, ([], []))
             steps.append(float(step))
             values.append(value)
-            if len(values) == VALUES:
-                gathering.add(tag, np.array(steps), np.array(values))
-                del waiting[tag]
-    for tag, (steps, values) in waiting.items():
-        gathering.add(tag, np.array(steps), np.array(values))
-    if not gathering.rows and gathering.notes:
-        raise NothingToRead("; ".join(gathering.notes))
-    return gathering.finish()
+            if len(values) == VALUES_PER_CHUNK:
+                reader.add_values(tag, np.array(steps), np.array(values))
+                del pending[tag]
+    for tag, (steps, values) in pending.items():
+        reader.add_values(tag, np.array(steps), np.array(values))
+    if not reader.rows and reader.notes:
+        raise UnreadableLog("; ".join(reader.notes))
+    return reader.to_log()
 
 
-def _scalars(path: Path, gathering: ColumnReader) -> Iterator[tuple[str, int, float]]:
-    """The scalars of one file as far as it is whole: tag, step, value."""
-    loader, event_pb2, make_ndarray, damaged = _library()
+def _scalars(path: Path, reader: ColumnReader) -> Iterator[tuple[str, int, float]]:
+    """Yield tag, step and value of the scalars in a file, up to its last intact record."""
+    loader, event_pb2, make_ndarray, decode_error = _import_tensorboard()
     if not path.stat().st_size:
-        gathering.notes.append(f"{path.name} is empty")
+        reader.notes.append(f"{path.name} is empty")
         return
-    whole = 0
+    intact_bytes = 0
     for record in loader(str(path.absolute())).Load():
         try:
             event = event_pb2.Event.FromString(record)
-        except damaged:
+        except decode_error:
             break
-        whole += len(record) + AROUND_A_RECORD
+        intact_bytes += len(record) + RECORD_OVERHEAD_BYTES
         for value in event.summary.value:
-            if gathering.wants(value.tag) and (number := _number(value, make_ndarray)) is not None:
-                yield value.tag, event.step, number
-    if not whole:
-        gathering.notes.append(f"{path.name} holds no whole record: it is no event file, or damaged from the start")
-    elif whole < path.stat().st_size:
-        gathering.notes.append(f"{path.name} is cut short or damaged after byte {whole}: read up to there")
+            if reader.wants(value.tag) and (scalar := _to_float(value, make_ndarray)) is not None:
+                yield value.tag, event.step, scalar
+    if not intact_bytes:
+        reader.notes.append(f"{path.name} holds no intact record: it is not an event file, or damaged from the start")
+    elif intact_bytes < path.stat().st_size:
+        reader.notes.append(f"{path.name} is truncated or damaged after byte {intact_bytes}: read up to there")
 
 
-def _number(value: Any, make_ndarray: Any) -> float | None:
-    """A scalar as PyTorch and TensorFlow 1 write it, or TensorFlow 2 (a tensor of one number)."""
+def _to_float(value: Any, make_ndarray: Any) -> float | None:
+    """Return a scalar as PyTorch and TensorFlow 1 write it, or TensorFlow 2 (a tensor of one number)."""
     if value.HasField("simple_value"):
         return float(value.simple_value)
     plugin = value.metadata.plugin_data.plugin_name
@@ -78,12 +85,12 @@ def _number(value: Any, make_ndarray: Any) -> float | None:
     try:
         array = make_ndarray(value.tensor)
         return float(array.reshape(-1)[0]) if array.size == 1 and array.dtype.kind in "fiu" else None
-    except (TypeError, ValueError, KeyError):  # the last: a type of numbers that the reader does not know
+    except (TypeError, ValueError, KeyError):  # KeyError: a dtype that TensorBoard does not know
         return None
 
 
-def _library() -> tuple[Any, Any, Any, Any]:
-    """TensorBoard's loader of records, its messages, its reader of tensors, and the error for a damaged message."""
+def _import_tensorboard() -> tuple[Any, Any, Any, Any]:
+    """Return TensorBoard's record loader, event messages and tensor decoder, and protobuf's decoding error."""
     try:
         return (
             import_module("tensorboard.backend.event_processing.event_file_loader").RawEventFileLoader,
@@ -93,5 +100,6 @@ def _library() -> tuple[Any, Any, Any, Any]:
         )
     except ImportError as error:
         raise RequestError(
-            f"event files are read with TensorBoard, which is not there ({error}): pip install 'ganbench[tensorboard]'"
+            f"reading event files needs TensorBoard, which is not installed ({error}): "
+            "pip install 'ganbench[tensorboard]'"
         ) from None

@@ -1,4 +1,4 @@
-"""Parquet: the histories that ganbench itself stores, and any table with named columns."""
+"""Parquet: histories stored by ganbench, and any table with named columns."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ import numpy as np
 from ...contract.records import History, Trial
 from ...results.trial_files import Unreadable, read_history, read_result
 from ..columns import ColumnReader
-from ..log import Array, Log, NothingToRead
+from ..log import Array, Log, UnreadableLog
 
-HISTORY = "history.parquet"
+HISTORY_FILE = "history.parquet"
 MAGIC = b"PAR1"
+ROWS_PER_BATCH = 20_000
 
 
 @dataclass(frozen=True)
-class Recording:
-    """A stored history, and whose it is where that is stored beside it."""
+class StoredHistory:
+    """A history stored by ganbench, and its trial if that is stored beside it."""
 
     name: str
     history: History
@@ -26,44 +27,45 @@ class Recording:
 
 
 def is_parquet(path: Path) -> bool:
+    """Return whether a file begins as Parquet files do."""
     with path.open("rb") as file:
         return file.read(len(MAGIC)) == MAGIC
 
 
-def read_recording(path: Path, name: str) -> Recording:
-    """A `history.parquet`. Raises NothingToRead where it is damaged or not ganbench's."""
+def read_stored_history(path: Path, name: str) -> StoredHistory:
+    """Read a `history.parquet`. Raise UnreadableLog if it is damaged or was not written by ganbench."""
     try:
         history = read_history(path.parent)
     except Unreadable as error:
-        raise NothingToRead(str(error).removeprefix(f"{path}: ")) from None
+        raise UnreadableLog(str(error).removeprefix(f"{path}: ")) from None
     try:
         trial = read_result(path.parent).trial
     except Unreadable:
         trial = None
-    return Recording(trial.id if trial else name, history, trial)
+    return StoredHistory(trial.id if trial else name, history, trial)
 
 
 def read_parquet(path: Path, name: str) -> Log:
-    """The numeric columns of a table, nulls as not logged. Raises NothingToRead."""
+    """Read the numeric columns of a table; nulls were not logged. Raise UnreadableLog if none is a known signal."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    gathering = ColumnReader(name, path)
+    reader = ColumnReader(name, path)
     try:
         with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=20_000):
+            for batch in file.iter_batches(batch_size=ROWS_PER_BATCH):
                 names = batch.schema.names
-                gathering.tell_twins(names)
+                reader.note_duplicate_columns(names)
                 columns = {raw: _numbers(batch.column(names.index(raw))) for raw in names}
-                kept = {raw: column for raw, column in columns.items() if column is not None}
-                gathering.add_rows(batch.num_rows, kept, kept)
+                numeric = {raw: column for raw, column in columns.items() if column is not None}
+                reader.add_rows(batch.num_rows, numeric, numeric)
     except (OSError, pa.ArrowException) as error:
-        raise NothingToRead(f"it cannot be read as Parquet: {error}") from None
-    return gathering.finish()
+        raise UnreadableLog(f"it cannot be read as Parquet: {error}") from None
+    return reader.to_log()
 
 
 def _numbers(column: object) -> tuple[Array, Array] | None:
-    """The positions and values of what is not null; None for a column that holds no numbers."""
+    """Return positions and values of what is not null, None for a column that is not numeric."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -7,59 +7,69 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...contract.errors import RequestError, did_you_mean
-from ..columns import ColumnReader, RowByRow
-from ..log import Log, NothingToRead
-from ..names import KNOWN, our_name
-from ..steps import COUNTERS, unit_of
-from .text import LONGEST, blocks_of_lines, number
+from ..columns import ColumnReader, RowBuffer
+from ..log import Log, UnreadableLog
+from ..names import CANONICAL_NAMES, canonical_name
+from ..steps import COUNTERS, step_unit
+from .text import blocks_of_lines, parse_number
 
+MAX_SEARCHED_CHARS = 1 << 16  # of a line
 EXAMPLE = r"--pattern 'step (?P<step>\d+).* loss_d (?P<loss_d>\S+).* loss_g (?P<loss_g>\S+)'"
 
 
-def compiled(patterns: Sequence[str]) -> list[re.Pattern[str]]:
-    """The patterns; raises RequestError for one that is none or names nothing known, or where none names a signal.
+def compile_patterns(patterns: Sequence[str]) -> list[re.Pattern[str]]:
+    r"""Compile the values of `--pattern`.
 
-    One that counts steps alone serves beside one that names a signal: a row without a step has that of the row before.
+    A pattern may count steps alone if another one names a signal: a row without a step takes the step before it.
+
+    Raises:
+        RequestError: If a pattern is not a regular expression, has no named group or names nothing known, or if no
+            pattern names a signal.
+
+    Example:
+        >>> compile_patterns([r"step (?P<step>\d+)", r"D: (?P<loss_d>\S+)"])
+        [re.compile('step (?P<step>\\d+)'), re.compile('D: (?P<loss_d>\\S+)')]
     """
-    made = []
-    for text in patterns:
-        try:
-            pattern = re.compile(text)
-        except (re.error, OverflowError, RecursionError) as error:
-            raise RequestError(f"--pattern {text!r} is no regular expression: {error}; as in {EXAMPLE}") from None
-        if not pattern.groupindex:
-            raise RequestError(f"--pattern {text!r} has no named group; as in {EXAMPLE}")
-        unknown = [group for group in pattern.groupindex if not unit_of(group)]
-        if unknown and not any(our_name(group) for group in unknown):
-            hint = did_you_mean(unknown[0], [*KNOWN, *(unit for unit, _ in COUNTERS)])
-            raise RequestError(f"--pattern {text!r} names no signal that ganbench knows, but {unknown[0]!r}; {hint}")
-        made.append(pattern)
-    if made and not any(our_name(group) for pattern in made for group in pattern.groupindex):
-        group = next(iter(made[0].groupindex))
+    compiled = [_compile(text) for text in patterns]
+    if compiled and not any(canonical_name(group) for pattern in compiled for group in pattern.groupindex):
+        group = next(iter(compiled[0].groupindex))
         raise RequestError(
-            f"--pattern {made[0].pattern!r} reads {group!r} alone, which counts steps; "
+            f"--pattern {compiled[0].pattern!r} reads only {group!r}, which counts steps; "
             f"name a signal too, such as loss_d, loss_g or fid, as in {EXAMPLE}"
         )
-    return made
+    return compiled
 
 
 def read_with_patterns(path: Path, name: str, patterns: Sequence[re.Pattern[str]]) -> Log:
-    """A row for each line that a pattern is found in. Raises NothingToRead where it is found in none."""
-    gathering = ColumnReader(name, path)
-    rows = RowByRow(gathering)
-    found = 0
+    """Read a row from each match of a pattern in a line. Raise UnreadableLog if there is none."""
+    reader = ColumnReader(name, path)
+    rows = RowBuffer(reader)
+    n_matches = 0
     for lines in blocks_of_lines(path):
         for line in lines:
             for pattern in patterns:
-                if match := pattern.search(line[: LONGEST // 16]):
-                    found += 1
+                if match := pattern.search(line[:MAX_SEARCHED_CHARS]):
+                    n_matches += 1
                     texts = {group: text for group, text in match.groupdict().items() if text is not None}
-                    row = {group: value for group, text in texts.items() if (value := number(text)) is not None}
-                    gathering.no_numbers += sum(
-                        group not in row for group in texts if unit_of(group) or our_name(group)
-                    )
+                    row = {group: value for group, text in texts.items() if (value := parse_number(text)) is not None}
+                    known = [group for group in texts if step_unit(group) or canonical_name(group)]
+                    reader.n_not_numbers += sum(group not in row for group in known)
                     rows.add(row)
-    if not found:
-        raise NothingToRead(f"the pattern is found in none of its lines; as in {EXAMPLE}")
+    if not n_matches:
+        raise UnreadableLog(f"no line matches the pattern; as in {EXAMPLE}")
     rows.flush()
-    return gathering.finish()
+    return reader.to_log()
+
+
+def _compile(text: str) -> re.Pattern[str]:
+    try:
+        pattern = re.compile(text)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise RequestError(f"--pattern {text!r} is not a regular expression: {error}; as in {EXAMPLE}") from None
+    if not pattern.groupindex:
+        raise RequestError(f"--pattern {text!r} has no named group; as in {EXAMPLE}")
+    signals = [group for group in pattern.groupindex if not step_unit(group)]
+    if signals and not any(canonical_name(group) for group in signals):
+        hint = did_you_mean(signals[0], [*CANONICAL_NAMES, *(unit for unit, _ in COUNTERS)])
+        raise RequestError(f"--pattern {text!r} names no signal that ganbench knows, but {signals[0]!r}; {hint}")
+    return pattern

@@ -1,6 +1,6 @@
-"""The runs that share one table, told apart by columns such as `run`, `trial` or `seed`.
+"""Delimited tables: a header and rows between commas, semicolons, tabs, bars or spaces.
 
-CSV and its kin: a header and rows, between commas, semicolons, tabs, bars or spaces.
+One table may hold several runs, which columns such as `run`, `trial` or `seed` distinguish.
 """
 
 from __future__ import annotations
@@ -14,105 +14,156 @@ from pathlib import Path
 import numpy as np
 
 from ..columns import ColumnReader
-from ..log import Array, Log, NothingToRead, printable
-from ..steps import unit_of
-from .text import blocks_of_lines, first_lines, is_number, number
+from ..log import Array, Log, UnreadableLog, printable
+from ..steps import step_unit
+from .text import blocks_of_lines, first_lines, is_number_or_missing, parse_number
 
-PLACES = ("suite", "dataset", "method", "seed")  # what a finding says of its run beside the run's name
-TELLING = ("trial", "run", "experiment", *PLACES)
-MOST = 200  # runs; more values than this tell no runs apart
-
-Key = tuple[tuple[str, str], ...]  # what tells a run from others, and the cell that does
 Rows = Sequence[Sequence[str]]
+RunKey = tuple[tuple[str, str], ...]  # name and cell of each column that distinguishes runs
 
-
-class Runs:
-    """Deals out rows to a `Gathering` for each run."""
-
-    def __init__(self, path: Path, name: str) -> None:
-        self._path = path
-        self._name = name
-        self._gatherings: dict[Key, ColumnReader] = {}
-        self._left_out = 0  # rows of runs beyond the most there can be
-
-    def deal(self, header: Sequence[str], rows: Rows) -> Iterator[tuple[ColumnReader, Rows]]:
-        """The rows of each run, in their order."""
-        names = {raw.lower(): column for column, raw in reversed(list(enumerate(header)))}
-        telling = [(told, names[told]) for told in TELLING if told in names]
-        dealt: dict[Key, list[Sequence[str]]] = {} if telling else {(): list(rows)}
-        for row in rows if telling else ():
-            key = tuple((told, row[at].strip() if at < len(row) else "") for told, at in telling)
-            dealt.setdefault(key, []).append(row)
-        for key, mine in dealt.items():
-            if key not in self._gatherings and len(self._gatherings) == MOST:
-                self._left_out += len(mine)
-            elif mine:
-                yield self._gatherings.setdefault(key, ColumnReader(self._name_of(key), self._path)), mine
-
-    def finish(self) -> list[Log]:
-        """The logs of all runs that have one. Raises NothingToRead where none has."""
-        logs, reasons = [], []
-        for key, gathering in self._gatherings.items():
-            if self._left_out:
-                gathering.notes.append(f"the table holds more than {MOST} runs: {self._left_out} rows were left out")
-            gathering.place = _place(key)
-            try:
-                logs.append(gathering.finish())
-            except NothingToRead as reason:
-                reasons.append(reason)
-        if not logs:
-            raise reasons[0] if reasons else NothingToRead("it holds no rows")
-        return logs
-
-    def _name_of(self, key: Key) -> str:
-        told = dict(key)
-        own = next((told[what] for what in ("trial", "run", "experiment") if told.get(what)), None)
-        others = [told[what] for what in PLACES if told.get(what)]
-        return own or "-".join([self._name, *others])
-
-
-def _place(key: Key) -> dict[str, object]:
-    told = {what: printable(text) for what, text in key if what in PLACES}
-    seed = told.pop("seed", "")
-    return {**told, **({"seed": int(seed)} if seed.isascii() and seed.isdigit() and len(seed) < 16 else {})}
-
+NAME_COLUMNS = ("trial", "run", "experiment")
+LABEL_COLUMNS = ("suite", "dataset", "method", "seed")
+RUN_COLUMNS = (*NAME_COLUMNS, *LABEL_COLUMNS)
+MAX_RUNS = 200  # in one table
+MAX_SEED_DIGITS = 15
 
 DELIMITERS = ("\t", ";", ",", "|", None)  # None: any white space
-LOOKED_AT = 40  # lines by which a table is told
-PREAMBLE = 10  # of which so many may stand above the header
-TENSORBOARD = {"wall time", "step", "value"}  # what its web page exports: one series, named by the file
-LINES_PER_CHUNK = 20_000  # at a time
+INSPECTED_LINES = 40  # from which the delimiter and the header are inferred
+MAX_PREAMBLE_LINES = 10  # above the header
+LINES_PER_CHUNK = 20_000
+MAX_QUOTED_LINE_CHARS = 1 << 17
+TENSORBOARD_EXPORT = {"wall time", "step", "value"}  # columns of one series whose name is in the file's name
+WANDB_EXTRAS = ("__MIN", "__MAX")  # columns that Weights & Biases adds to its exports
 
 
 def is_table(path: Path) -> bool:
-    """Whether the file looks like rows of numbers under a header. Raises NothingToRead for no text."""
+    """Return whether a file looks like rows of numbers under a header. Raise UnreadableLog if it is not text."""
+    lines = first_lines(path, INSPECTED_LINES)
     try:
-        _header(first_lines(path, LOOKED_AT))
-    except NothingToRead:
+        _find_header(lines)
+    except UnreadableLog:
         return False
     return True
 
 
 def read_table(path: Path, name: str) -> list[Log]:
-    """The log of each run in a table. Raises NothingToRead where there is no table, or none of signals."""
-    at, delimiter, header = _header(first_lines(path, LOOKED_AT))
-    names = _names(header, path)
-    runs = Runs(path, name)
-    to_skip = at + 1
+    """Read the log of each run in a table.
+
+    Raises:
+        UnreadableLog: If the file is not a table, or no column is a known signal.
+    """
+    header_line, delimiter, header = _find_header(first_lines(path, INSPECTED_LINES))
+    names = _series_names(header, path)
+    runs = RunSplitter(path, name)
+    to_skip = header_line + 1
     for block in blocks_of_lines(path):
         lines = [line for line in block if line and not line.isspace()]
-        skip = min(len(lines), to_skip)
-        to_skip -= skip
-        for begin in range(skip, len(lines), LINES_PER_CHUNK):
-            for row_names, rows in _under_headers(names, _cells(lines[begin : begin + LINES_PER_CHUNK], delimiter)):
-                names = row_names
-                for gathering, mine in runs.deal(names, rows):
-                    _take(gathering, names, mine)
-    return runs.finish()
+        skipped = min(len(lines), to_skip)
+        to_skip -= skipped
+        for begin in range(skipped, len(lines), LINES_PER_CHUNK):
+            cells = _split_cells(lines[begin : begin + LINES_PER_CHUNK], delimiter)
+            for header, rows in _split_at_headers(names, cells):
+                names = header  # holds until the next header
+                for reader, run_rows in runs.split(names, rows):
+                    _add_rows(reader, names, run_rows)
+    return runs.to_logs()
 
 
-def _under_headers(names: list[str], rows: list[list[str]]) -> Iterator[tuple[list[str], list[list[str]]]]:
-    """Stretches of rows and what names their columns: a run that is taken up again may write a header of its own."""
+class RunSplitter:
+    """Splits the rows of a table by run, with a ColumnReader for each."""
+
+    def __init__(self, path: Path, name: str) -> None:
+        self._path = path
+        self._name = name
+        self._readers: dict[RunKey, ColumnReader] = {}
+        self._n_rows_over_limit = 0
+
+    def split(self, header: Sequence[str], rows: Rows) -> Iterator[tuple[ColumnReader, Rows]]:
+        """Yield the reader of each run and that run's rows, in their order."""
+        positions = {raw.lower(): column for column, raw in reversed(list(enumerate(header)))}
+        run_columns = [(name, positions[name]) for name in RUN_COLUMNS if name in positions]
+        by_run: dict[RunKey, list[Sequence[str]]] = {} if run_columns else {(): list(rows)}
+        for row in rows if run_columns else ():
+            key = tuple((name, row[at].strip() if at < len(row) else "") for name, at in run_columns)
+            by_run.setdefault(key, []).append(row)
+        for key, run_rows in by_run.items():
+            if key not in self._readers and len(self._readers) == MAX_RUNS:
+                self._n_rows_over_limit += len(run_rows)
+            elif run_rows:
+                yield self._readers.setdefault(key, ColumnReader(self._run_name(key), self._path)), run_rows
+
+    def to_logs(self) -> list[Log]:
+        """Return the logs of the runs that have known signals. Raise UnreadableLog if none has."""
+        logs, errors = [], []
+        for key, reader in self._readers.items():
+            if n := self._n_rows_over_limit:
+                reader.notes.append(f"the table holds more than {MAX_RUNS} runs: {n} rows were skipped")
+            reader.labels = _labels(key)
+            try:
+                logs.append(reader.to_log())
+            except UnreadableLog as error:
+                errors.append(error)
+        if not logs:
+            raise errors[0] if errors else UnreadableLog("it holds no rows")
+        return logs
+
+    def _run_name(self, key: RunKey) -> str:
+        cells = dict(key)
+        name = next((cells[column] for column in NAME_COLUMNS if cells.get(column)), None)
+        labels = [cells[column] for column in LABEL_COLUMNS if cells.get(column)]
+        return name or "-".join([self._name, *labels])
+
+
+def _labels(key: RunKey) -> dict[str, object]:
+    labels = {column: printable(cell) for column, cell in key if column in LABEL_COLUMNS}
+    seed = labels.pop("seed", "")
+    is_integer = seed.isascii() and seed.isdigit() and len(seed) <= MAX_SEED_DIGITS
+    return {**labels, **({"seed": int(seed)} if is_integer else {})}
+
+
+def _find_header(lines: Sequence[str]) -> tuple[int, str | None, list[str]]:
+    """Return which line names the columns, the delimiter and the names."""
+    if not lines:
+        raise UnreadableLog("it holds nothing but blank lines")
+    if len(lines) == 1:
+        raise UnreadableLog("it holds a single line")
+    for delimiter in DELIMITERS:
+        rows = _split_cells(lines, delimiter)
+        for at, row in enumerate(rows[: min(MAX_PREAMBLE_LINES, len(rows) - 1)]):
+            below = [cells for cells in rows[at + 1 :] if len(cells) == len(row)]
+            if _may_be_header(row, delimiter) and 2 * len(below) >= len(rows) - at - 1 and _mostly_numeric(below):
+                return at, delimiter, [cell.strip().strip('"').lstrip("# ") for cell in row]
+    if all(is_number_or_missing(cell) for cell in re.split(r"[,;\s]+", lines[0])):
+        raise UnreadableLog("its first line does not name its columns; put a line such as step,loss_d,loss_g above")
+    raise UnreadableLog("it is not a table of numbers under a header")
+
+
+def _may_be_header(row: Sequence[str], delimiter: str | None) -> bool:
+    """Return whether a row may name columns. A single name counts only if the delimiter is a comma."""
+    filled = [cell.strip() for cell in row if cell.strip(' "#')]
+    enough = len(filled) > 1 or (len(filled) == 1 and delimiter == ",")
+    differ = len(set(filled)) > 1 or len(filled) == 1  # a rule such as `=== ===` names nothing
+    return enough and differ and not any(parse_number(cell) is not None for cell in filled)
+
+
+def _mostly_numeric(rows: Rows) -> bool:
+    """Return whether some column holds numbers in most rows; a repeated header may be among them."""
+    counts: Counter[int] = Counter()
+    for row in rows:
+        counts.update(column for column, cell in enumerate(row) if is_number_or_missing(cell))
+    return max(counts.values(), default=0) >= max(1, len(rows) / 2)
+
+
+def _series_names(header: Sequence[str], path: Path) -> list[str]:
+    """Return the names of the columns; a TensorBoard export has the name of its series in the file's name."""
+    if {name.lower() for name in header} == TENSORBOARD_EXPORT:
+        tag = path.stem.rsplit("tag-", 1)[-1]
+        return [tag if name.lower() == "value" else name for name in header]
+    return list(header)
+
+
+def _split_at_headers(names: list[str], rows: list[list[str]]) -> Iterator[tuple[list[str], list[list[str]]]]:
+    """Yield stretches of rows with the names of their columns: a resumed run may write a header of its own."""
     known, begin = {*names} - {""}, 0
     for at in [at for at, row in enumerate(rows) if row and row[0] in known]:
         header = [cell.strip() for cell in rows[at]]
@@ -122,85 +173,42 @@ def _under_headers(names: list[str], rows: list[list[str]]) -> Iterator[tuple[li
     yield names, rows[begin:]
 
 
-def _header(lines: Sequence[str]) -> tuple[int, str | None, list[str]]:
-    """Which line names the columns, what stands between them, and the names."""
-    if not lines:
-        raise NothingToRead("it holds nothing but blank lines")
-    if len(lines) == 1:
-        raise NothingToRead("it holds a single line")
-    for delimiter in DELIMITERS:
-        rows = _cells(lines, delimiter)
-        for at, row in enumerate(rows[: min(PREAMBLE, len(rows) - 1)]):
-            below = [cells for cells in rows[at + 1 :] if len(cells) == len(row)]
-            if _names_columns(row, delimiter) and 2 * len(below) >= len(rows) - at - 1 and _numeric(below):
-                return at, delimiter, [cell.strip().strip('"').lstrip("# ") for cell in row]
-    if all(is_number(cell) for cell in re.split(r"[,;\s]+", lines[0])):
-        raise NothingToRead("its first line does not name its columns; put a line such as step,loss_d,loss_g above")
-    raise NothingToRead("it is no table of numbers under a line that names them")
-
-
-def _names_columns(row: Sequence[str], delimiter: str | None) -> bool:
-    """Whether a row may be a header. One column alone is taken for one only where a comma might have stood."""
-    filled = [cell.strip() for cell in row if cell.strip(' "#')]
-    enough = len(filled) > 1 or (len(filled) == 1 and delimiter == ",")
-    differ = len(set(filled)) > 1 or len(filled) == 1  # a rule such as `=== ===` names nothing
-    return enough and differ and not any(number(cell) is not None for cell in filled)
-
-
-def _numeric(rows: Sequence[Sequence[str]]) -> bool:
-    """Whether most rows hold a number in some column; among them may stand the header, once more."""
-    counts: Counter[int] = Counter()
-    for row in rows:
-        counts.update(column for column, cell in enumerate(row) if is_number(cell))
-    return max(counts.values(), default=0) >= max(1, len(rows) / 2)
-
-
-def _cells(lines: Sequence[str], delimiter: str | None) -> list[list[str]]:
+def _split_cells(lines: Sequence[str], delimiter: str | None) -> list[list[str]]:
     if delimiter is None:
         return [line.lstrip("#").split() for line in lines]
     if not any('"' in line for line in lines):
         return [line.split(delimiter) for line in lines]
-    # One by one, so that a stray quotation mark costs its own line and no other.
-    return [next(csv.reader([line], delimiter=delimiter), []) if len(line) < 1 << 17 else [] for line in lines]
+    # One by one, so that a stray quotation mark affects only its own line.
+    return [
+        next(csv.reader([line], delimiter=delimiter), []) if len(line) < MAX_QUOTED_LINE_CHARS else [] for line in lines
+    ]
 
 
-def _names(header: Sequence[str], path: Path) -> list[str]:
-    if {name.lower() for name in header} == TENSORBOARD:
-        tag = path.stem.rsplit("tag-", 1)[-1]
-        return [tag if name.lower() == "value" else name for name in header]
-    return list(header)
-
-
-def _take(gathering: ColumnReader, names: Sequence[str], rows: Rows) -> None:
-    """Hand rows on as columns of numbers; of several with one name the first."""
-    gathering.tell_twins(names)
+def _add_rows(reader: ColumnReader, names: Sequence[str], rows: Rows) -> None:
+    """Hand rows on as columns of numbers; of several columns with one name the first is read."""
+    reader.note_duplicate_columns(names)
     columns: dict[str, tuple[Array, Array]] = {}
     shortest = min(map(len, rows))
     for column, raw in enumerate(names):
-        extra = raw.endswith(("__MIN", "__MAX"))  # which Weights & Biases adds to its exports
-        if (
-            raw
-            and raw not in columns
-            and not extra
-            and raw.lower() not in TELLING
-            and (unit_of(raw) or gathering.wants(raw))
-        ):
-            columns[raw], wrong = _numbers(
-                [row[column] for row in rows]
-                if column < shortest
-                else [row[column] if column < len(row) else "" for row in rows]
-            )
-            gathering.no_numbers += wrong
-    gathering.add_rows(len(rows), columns, names)
+        if not raw or raw in columns or raw.endswith(WANDB_EXTRAS) or raw.lower() in RUN_COLUMNS:
+            continue
+        if step_unit(raw) or reader.wants(raw):
+            if column < shortest:
+                cells = [row[column] for row in rows]
+            else:
+                cells = [row[column] if column < len(row) else "" for row in rows]
+            columns[raw], n_bad = _parse_column(cells)
+            reader.n_not_numbers += n_bad
+    reader.add_rows(len(rows), columns, names)
 
 
-def _numbers(cells: Sequence[str]) -> tuple[tuple[Array, Array], int]:
-    """The positions and values of what was logged in a column."""
+def _parse_column(cells: Sequence[str]) -> tuple[tuple[Array, Array], int]:
+    """Return positions and values of what was logged in a column, and the number of cells that are not numbers."""
     try:
         return (np.arange(len(cells)), np.fromiter(map(float, cells), float, len(cells))), 0
     except ValueError:
-        found: Iterable[float | None] = map(number, cells)
-        logged = [(position, value) for position, value in enumerate(found) if value is not None]
-        bad = sum(not is_number(cell) for cell in cells) if len(logged) < len(cells) else 0
+        numbers: Iterable[float | None] = map(parse_number, cells)
+        logged = [(position, value) for position, value in enumerate(numbers) if value is not None]
+        n_bad = sum(not is_number_or_missing(cell) for cell in cells) if len(logged) < len(cells) else 0
         pairs = np.array(logged, dtype=float).reshape(-1, 2)
-        return (pairs[:, 0].astype(int), pairs[:, 1]), bad
+        return (pairs[:, 0].astype(int), pairs[:, 1]), n_bad

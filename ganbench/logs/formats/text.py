@@ -1,7 +1,4 @@
-"""Text files as lines, in blocks, whatever their encoding and however long.
-
-Numbers as logs write them.
-"""
+"""Text files as blocks of lines, whatever their encoding and size, and numbers as logs write them."""
 
 from __future__ import annotations
 
@@ -10,46 +7,58 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..log import NothingToRead
+from ..log import UnreadableLog
 
-BLOCK = 4 << 20  # bytes read at a time
-LONGEST = 1 << 20  # characters of a line; what is longer is no row of a log
-SNIFFED = 1 << 16  # bytes by which an encoding is told
-MARKS = (  # the longest first: UTF-16's mark begins UTF-32's
+BLOCK_CHARS = 4 << 20  # read at a time
+MAX_LINE_CHARS = 1 << 20
+HEAD_BYTES = 1 << 16  # by which the encoding is detected
+MAX_CONTROL_SHARE = 0.02  # of control characters in text
+BYTE_ORDER_MARKS = (  # the longest first: UTF-16's mark begins UTF-32's
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-KNOWN_BINARIES = (
+BINARY_MAGIC = (
     (b"\x80\x02", "a pickle, which ganbench never opens"),
     (b"\x80\x04", "a pickle, which ganbench never opens"),
     (b"\x80\x05", "a pickle, which ganbench never opens"),
-    (b"\x1f\x8b", "packed with gzip: unpack it first"),
-    (b"PK\x03\x04", "a zip archive (or weights of PyTorch)"),
-    (b"\x93NUMPY", "an array of NumPy"),
-    (b"\x89PNG", "a picture"),
+    (b"\x1f\x8b", "compressed with gzip: decompress it first"),
+    (b"PK\x03\x04", "a zip archive (or PyTorch weights)"),
+    (b"\x93NUMPY", "a NumPy array"),
+    (b"\x89PNG", "a PNG image"),
     (b"\x89HDF", "an HDF5 file"),
 )
 
+MISSING = frozenset({"", "-", "--", "na", "n/a", "null", "none", "nil", "?", "missing"})
+MSVC_NONFINITE = {"1.#inf": "inf", "1.#qnan": "nan", "1.#snan": "nan", "1.#ind": "nan"}  # 1.#INF00
+WRAPPED = re.compile(
+    r"(?:tensor|array|float\d*|np\.\w+)\(\[?\s*([^\s,()\[\]]+)", re.IGNORECASE
+)  # tensor(0.53, device=...)
+SURROUNDING_CHARS = " \t\"'%,;:|()[]{}"
+
 
 def blocks_of_lines(path: Path) -> Iterator[list[str]]:
-    """The lines of a text file without their ends, some thousands at a time. Raises NothingToRead for no text."""
+    """Yield the lines of a text file without line ends, some thousands at a time.
+
+    Raises:
+        UnreadableLog: If the file is empty or not text.
+    """
     with path.open("rb") as file:
-        encoding = _encoding(file.read(SNIFFED))
+        encoding = _detect_encoding(file.read(HEAD_BYTES))
     rest = ""
     with path.open(encoding=encoding, errors="replace") as text:
-        while block := text.read(BLOCK):
+        while block := text.read(BLOCK_CHARS):
             *lines, rest = (rest + block.replace("\0", "")).split("\n")
-            rest = rest[:LONGEST]
+            rest = rest[:MAX_LINE_CHARS]
             yield lines
     if rest:
         yield [rest]
 
 
 def first_lines(path: Path, n: int) -> list[str]:
-    """The first `n` lines that hold anything. Raises NothingToRead for no text."""
+    """Return the first `n` lines that are not blank. Raise UnreadableLog if the file is empty or not text."""
     found: list[str] = []
     for lines in blocks_of_lines(path):
         found += [line for line in lines if line.strip()][:n]
@@ -58,64 +67,61 @@ def first_lines(path: Path, n: int) -> list[str]:
     return found[:n]
 
 
-def _encoding(head: bytes) -> str:
-    if not head:
-        raise NothingToRead("it is empty")
-    for mark, encoding in MARKS:
-        if head.startswith(mark):
-            return encoding
-    for magic, what in KNOWN_BINARIES:
-        if head.startswith(magic):
-            raise NothingToRead(f"it is {what}")
-    if head.count(0) > 0.9 * len(head):
-        raise NothingToRead("it is a binary file")
-    if head[1::2].count(0) > 0.4 * len(head):  # half of the bytes of plain text in UTF-16
-        return "utf-16-le"
-    # A log that a crash has cut off may end in zeros, so they alone are no sign of a binary file.
-    odd = sum(byte < 32 and byte not in b"\t\n\r\x0b\x0c\x08\x1b\0" for byte in head)
-    if odd > 0.02 * len(head):
-        raise NothingToRead("it is a binary file")
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(head)
-    except UnicodeDecodeError:
-        return "latin-1"
-    return "utf-8"
+def parse_number(text: str) -> float | None:
+    """Return the number in a cell, None if there is none.
 
+    Accepts NaN and infinities in any spelling, decimal commas, thousands separators, `tensor(0.5)`, and brackets,
+    quotes or percent signs around the number.
 
-MISSING = frozenset({"", "-", "--", "na", "n/a", "null", "none", "nil", "?", "missing"})
-OF_OLD_COMPILERS = {"1.#inf": "inf", "1.#qnan": "nan", "1.#snan": "nan", "1.#ind": "nan"}  # 1.#INF00
-WRAPPED = re.compile(
-    r"(?:tensor|array|float\d*|np\.\w+)\(\[?\s*([^\s,()\[\]]+)", re.IGNORECASE
-)  # tensor(0.53, device=...)
-AROUND = " \t\"'%,;:|()[]{}"
-
-
-def number(text: str) -> float | None:
-    """The number that a cell holds, NaN and infinities too; None where nothing was logged, or it is no number.
-
-    Takes a decimal comma, `tensor(0.5)`, and signs around the number such as brackets.
+    Example:
+        >>> parse_number("1.234,5"), parse_number("tensor(0.5, device='cuda:0')"), parse_number("n/a")
+        (1234.5, 0.5, None)
     """
     try:
         return float(text)
     except ValueError:
         pass
-    bare = text.strip(AROUND).lower()
+    bare = text.strip(SURROUNDING_CHARS).lower()
     if wrapped := WRAPPED.search(text):
-        bare = wrapped[1].strip(AROUND).lower()
+        bare = wrapped[1].strip(SURROUNDING_CHARS).lower()
     if bare in MISSING:
         return None
     if "," in bare:
         thousands, mark = (",", ".") if bare.rfind(".") > bare.rfind(",") else (".", ",")
         bare = bare.replace(thousands, "").replace(mark, ".")
     if "#" in bare:
-        size = bare.lstrip("+-").rstrip("0")
-        bare = bare.replace(bare.lstrip("+-"), OF_OLD_COMPILERS.get(size, bare))
+        unsigned = bare.lstrip("+-")
+        bare = bare.replace(unsigned, MSVC_NONFINITE.get(unsigned.rstrip("0"), bare))
     try:
         return float(bare)
     except ValueError:
         return None
 
 
-def is_number(text: str) -> bool:
-    """Whether a cell may stand under a column of numbers: a number, or nothing."""
-    return number(text) is not None or text.strip(AROUND).lower() in MISSING
+def is_number_or_missing(text: str) -> bool:
+    """Return whether a cell may belong to a numeric column."""
+    return parse_number(text) is not None or text.strip(SURROUNDING_CHARS).lower() in MISSING
+
+
+def _detect_encoding(head: bytes) -> str:
+    if not head:
+        raise UnreadableLog("it is empty")
+    for mark, encoding in BYTE_ORDER_MARKS:
+        if head.startswith(mark):
+            return encoding
+    for magic, what in BINARY_MAGIC:
+        if head.startswith(magic):
+            raise UnreadableLog(f"it is {what}")
+    if head.count(0) > 0.9 * len(head):
+        raise UnreadableLog("it is a binary file")
+    if head[1::2].count(0) > 0.4 * len(head):  # half of the bytes of plain text in UTF-16
+        return "utf-16-le"
+    # After a crash a log may end in zeros, so zeros alone do not make it a binary file.
+    n_control = sum(byte < 32 and byte not in b"\t\n\r\x0b\x0c\x08\x1b\0" for byte in head)
+    if n_control > MAX_CONTROL_SHARE * len(head):
+        raise UnreadableLog("it is a binary file")
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return "latin-1"
+    return "utf-8"

@@ -1,130 +1,160 @@
-"""One player too strong for the other, as far as D's mean outputs and the losses show it."""
+"""Balance of the players: a discriminator that overpowers the generator, or one that stays at chance.
+
+Read from D's mean outputs, their signs, its AUC or accuracy, and, less surely, from the losses.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
+from ...contract.failures import Failure
 from ...contract.records import Evidence, Finding, Remedy
 from ..log import Array, Log, Series
-from .divergence import sustained_from
-from .quality import Quality, quality_of
+from ..onset import sustained_from
+from .quality import WORSE_FACTOR, Quality, quality_of
 
-FEWEST = 10  # values of a series below which it says nothing here
-LONG = 0.3  # of the log: for so long a state must have held
-# D's output on reals and on generated samples: above and below what it is never wrong, and the width of "at chance".
-OUTPUTS = {"sign": (0.95, -0.95, 0.1), "d": (0.95, 0.05, 0.05)}
-SHARES = {"auc_d": (0.99, 0.05), "accuracy_d": (0.99, 0.05)}
-NOTHING_LEFT = 0.1  # a loss of D below is near its least, if it is a logistic, hinge or least-squares loss
-LOGISTIC = (math.log(2), 2 * math.log(2))  # loss of a D that cannot tell: the mean of both terms, or their sum
+MIN_VALUES = 10
+MIN_SUSTAINED_SHARE = 0.3  # of the log's steps, for which D must have won
+# D's outputs and their signs: bounds on real and on generated samples beyond which D is hardly ever wrong, and the
+# largest difference between the two at chance.
+OUTPUT_BOUNDS = {"sign": (0.95, -0.95, 0.1), "d": (0.95, 0.05, 0.05)}
+# AUC and accuracy: the bound above which D is hardly ever wrong, and the largest distance from 0.5 at chance.
+RATE_BOUNDS = {"auc_d": (0.99, 0.05), "accuracy_d": (0.99, 0.05)}
+NEAR_ZERO_LOSS = 0.1  # D's logistic, hinge and least-squares losses are near their minimum below
+MIN_GROWN_LOSS = 2.0
+GROWN_FACTOR = 1.5  # times G's loss in the first tenth of the log
+CHANCE_LOSSES = (math.log(2), 2 * math.log(2))  # D's logistic loss at chance: the mean of both terms, or their sum
+CHANCE_LOSS_TOLERANCE = 0.02  # relative
+
+
+@dataclass(frozen=True)
+class Saturation:
+    """Since which step D has been hardly ever wrong, with the evidence and how sure that is."""
+
+    onset: float
+    evidence: Mapping[str, Evidence]
+    confidence: float
 
 
 def findings(log: Log) -> Iterator[Finding]:
-    """At most one. A D that wins is no failure where the samples get better, nor one at chance where they are good."""
+    """Yield at most one finding.
+
+    A D that wins is no failure while the samples improve, nor is one at chance if they are good.
+    """
     quality = quality_of(log)
-    if quality is not None and not quality.stands_still and quality.worse[-1] < 1.5:
+    if quality is not None and not quality.never_improved and quality.relative[-1] < WORSE_FACTOR:
         return
-    stuck = quality if quality is not None and quality.stands_still else None
-    if "input_gradient" not in log.series and (saturated := _saturated(log)):
-        yield _overpowering(log, *saturated, stuck)
-    elif stuck and "fresh_critic_auc" not in log.series and (chance := _at_chance(log)):
-        yield _weak(log, chance, stuck)
+    stuck = quality if quality is not None and quality.never_improved else None
+    if "input_gradient" not in log.series and (saturation := _saturation(log)):
+        yield _overpowering_finding(log, saturation, stuck)
+    elif stuck and "fresh_critic_auc" not in log.series and (evidence := _at_chance(log)):
+        yield _weak_finding(evidence, stuck)
 
 
-def _saturated(log: Log) -> tuple[float, dict[str, Evidence], float] | None:
-    """Since when D has won, from what, and how sure that is."""
-    for kind, (high, low, _) in OUTPUTS.items():
-        real, fake = log.get(f"{kind}_real", FEWEST), log.get(f"{kind}_fake", FEWEST)
-        if real and fake and (onset := _both(real, real.values >= high, fake, fake.values <= low)) is not None:
-            return onset, {f"{kind}_real": real.last(high), f"{kind}_fake": fake.last(low)}, 0.5
-    for name, (high, _) in SHARES.items():
-        share = log.get(name, FEWEST)
-        if share and (onset := _both(share, _as_share(share.values) >= high)) is not None:
-            return onset, {name: share.last(high)}, 0.5
-    d, g = log.get("loss_d", FEWEST), log.get("loss_g", FEWEST)
+def _saturation(log: Log) -> Saturation | None:
+    for kind, (high, low, _) in OUTPUT_BOUNDS.items():
+        real, fake = log.get(f"{kind}_real", MIN_VALUES), log.get(f"{kind}_fake", MIN_VALUES)
+        if real and fake and (onset := _onset((real, real.values >= high), (fake, fake.values <= low))) is not None:
+            evidence = {f"{kind}_real": real.last_as_evidence(high), f"{kind}_fake": fake.last_as_evidence(low)}
+            return Saturation(onset, evidence, 0.5)
+    for name, (high, _) in RATE_BOUNDS.items():
+        rate = log.get(name, MIN_VALUES)
+        if rate and (onset := _onset((rate, _as_fraction(rate.values) >= high))) is not None:
+            return Saturation(onset, {name: rate.last_as_evidence(high)}, 0.5)
+    d, g = log.get("loss_d", MIN_VALUES), log.get("loss_g", MIN_VALUES)
     if not (d and g) or d.values.min() < 0:
         return None
-    grown = max(2.0, 1.5 * abs(g.median(0.0, 0.1)))
-    onset = _both(d, d.values <= NOTHING_LEFT, g, g.values >= grown)
-    return None if onset is None else (onset, {"loss_d": d.last(NOTHING_LEFT), "loss_g": g.last(grown)}, 0.4)
+    grown = max(MIN_GROWN_LOSS, GROWN_FACTOR * abs(g.median(0.0, 0.1)))
+    onset = _onset((d, d.values <= NEAR_ZERO_LOSS), (g, g.values >= grown))
+    if onset is None:
+        return None
+    return Saturation(onset, {"loss_d": d.last_as_evidence(NEAR_ZERO_LOSS), "loss_g": g.last_as_evidence(grown)}, 0.4)
 
 
-def _both(a: Series, met: Array, b: Series | None = None, met_b: Array | None = None) -> float | None:
-    """Since which step the conditions have held, where that is long enough."""
+def _onset(*conditions: tuple[Series, Array]) -> float | None:
+    """Return the step since which all conditions have been sustained, None if that is too short.
+
+    Args:
+        *conditions: A series and whether each of its values meets its condition.
+    """
     onsets = []
-    for series, condition in ((a, met), (b, met_b)):
-        if series is not None and condition is not None:
-            first = sustained_from(condition)
-            if first is None or len(series) - first < FEWEST // 2:
-                return None
-            onsets.append(float(series.steps[first]))
-    end, span = a.steps[-1], a.steps[-1] - a.steps[0]
-    return max(onsets) if end - max(onsets) >= LONG * span else None
+    for series, met in conditions:
+        first = sustained_from(met)
+        if first is None or len(series) - first < MIN_VALUES // 2:
+            return None
+        onsets.append(float(series.steps[first]))
+    steps = conditions[0][0].steps
+    end, span = steps[-1], steps[-1] - steps[0]
+    return max(onsets) if end - max(onsets) >= MIN_SUSTAINED_SHARE * span else None
 
 
-def _as_share(values: Array) -> Array:
-    """Accuracies as shares of one: some logs write percent."""
+def _as_fraction(values: Array) -> Array:
+    """Convert accuracies that were logged in percent."""
     return values / 100 if values.max() > 1.5 else values
 
 
-def _overpowering(
-    log: Log, onset: float, evidence: Mapping[str, Evidence], confidence: float, stuck: Quality | None
-) -> Finding:
-    from_losses = "loss_d" in evidence
-    what = "D's loss is near its least while G's has grown" if from_losses else "D is hardly ever wrong"
-    beside = f" and {stuck.series.raw} stands still at {stuck.series.values[-1]:.4g}" if stuck else ""
-    sure = "" if stuck else " A strong D alone is no failure: a quality score would tell."
+def _overpowering_finding(log: Log, saturation: Saturation, stuck: Quality | None) -> Finding:
+    from_losses = "loss_d" in saturation.evidence
+    what = "D's loss is near its minimum while G's has grown" if from_losses else "D is hardly ever wrong"
+    beside = f" and {_stuck_at(stuck)}" if stuck else ""
+    caveat = "" if stuck else " A strong D alone is no failure: a quality score would show whether this is one."
     certain = stuck is not None and not from_losses
     return Finding(
-        diagnosis="overpowering-discriminator",
+        diagnosis=Failure.OVERPOWERING_DISCRIMINATOR,
         horizon="now",
         severity="failure" if certain else "warning",
-        confidence=confidence + (0.25 if certain else 0.1 if stuck else 0.0),
-        onset_step=int(onset),
-        summary=f"{what} since {log.at(onset)}{beside}.{sure}",
-        evidence={**evidence, **_of_quality(stuck)},
-        remedy=Remedy.parse('regularizers = ["r1"], d_steps = 1'),
+        confidence=saturation.confidence + (0.25 if certain else 0.1 if stuck else 0.0),
+        onset_step=int(saturation.onset),
+        summary=f"{what} since {log.format_step(saturation.onset)}{beside}.{caveat}",
+        evidence={**saturation.evidence, **_quality_evidence(stuck)},
+        remedy=Remedy({"regularizers": ["r1"], "d_steps": 1}),
     )
 
 
 def _at_chance(log: Log) -> dict[str, Evidence] | None:
-    """What shows that D could not tell real from generated in any quarter of the log."""
-    for kind, (_, _, width) in OUTPUTS.items():
-        real, fake = log.get(f"{kind}_real", FEWEST), log.get(f"{kind}_fake", FEWEST)
+    """Return evidence that D could not distinguish real from generated samples in any quarter of the log."""
+    for kind, (_, _, width) in OUTPUT_BOUNDS.items():
+        real, fake = log.get(f"{kind}_real", MIN_VALUES), log.get(f"{kind}_fake", MIN_VALUES)
         if real and fake and max(abs(r - f) for r, f in zip(_quarters(real), _quarters(fake), strict=True)) <= width:
-            return {f"{kind}_real": real.last(None), f"{kind}_fake": fake.last(None)}
-    for name, (_, width) in SHARES.items():
-        share = log.get(name, FEWEST)
-        if share and max(abs(q - 0.5) for q in _as_share(np.array(_quarters(share)))) <= width:
-            return {name: share.last(0.5 + width)}
-    d = log.get("loss_d", FEWEST)
-    if d and any(max(abs(q / level - 1) for q in _quarters(d)) <= 0.02 for level in LOGISTIC):
-        return {"loss_d": d.last(min(LOGISTIC, key=lambda level: abs(level - d.median())))}
+            return {f"{kind}_real": real.last_as_evidence(None), f"{kind}_fake": fake.last_as_evidence(None)}
+    for name, (_, width) in RATE_BOUNDS.items():
+        rate = log.get(name, MIN_VALUES)
+        if rate and max(abs(q - 0.5) for q in _as_fraction(np.array(_quarters(rate)))) <= width:
+            return {name: rate.last_as_evidence(0.5 + width)}
+    d = log.get("loss_d", MIN_VALUES)
+    if d and any(max(abs(q / loss - 1) for q in _quarters(d)) <= CHANCE_LOSS_TOLERANCE for loss in CHANCE_LOSSES):
+        return {"loss_d": d.last_as_evidence(min(CHANCE_LOSSES, key=lambda loss: abs(loss - d.median())))}
     return None
 
 
 def _quarters(series: Series) -> list[float]:
+    """Return the median of each quarter of the values."""
     return [float(np.median(part)) for part in np.array_split(series.values, 4)]
 
 
-def _weak(log: Log, chance: Mapping[str, Evidence], stuck: Quality) -> Finding:
-    onset = float(stuck.series.steps[0])
+def _weak_finding(evidence: Mapping[str, Evidence], stuck: Quality) -> Finding:
     return Finding(
-        diagnosis="weak-discriminator",
+        diagnosis=Failure.WEAK_DISCRIMINATOR,
         horizon="now",
-        severity="warning" if "loss_d" in chance else "failure",
-        confidence=0.4 if "loss_d" in chance else 0.6,
-        onset_step=int(onset),
+        severity="warning" if "loss_d" in evidence else "failure",
+        confidence=0.4 if "loss_d" in evidence else 0.6,
+        onset_step=int(stuck.series.steps[0]),
         summary=(
-            f"D has told nothing apart from the first step to the last, while {stuck.series.raw} stands still at "
-            f"{stuck.series.values[-1]:.4g}: its judgement teaches G nothing."
+            f"D has been at chance from the first step to the last, and {_stuck_at(stuck)}: "
+            "its gradients teach G nothing."
         ),
-        evidence={**chance, **_of_quality(stuck)},
-        remedy=Remedy.parse("d_steps = 2"),
+        evidence={**evidence, **_quality_evidence(stuck)},
+        remedy=Remedy({"d_steps": 2}),
     )
 
 
-def _of_quality(stuck: Quality | None) -> dict[str, Evidence]:
-    return {} if stuck is None else {stuck.name: stuck.series.last(None)}
+def _stuck_at(stuck: Quality) -> str:
+    return f"{stuck.series.raw} is stuck at {stuck.series.values[-1]:.4g}"
+
+
+def _quality_evidence(stuck: Quality | None) -> dict[str, Evidence]:
+    return {} if stuck is None else {stuck.name: stuck.series.last_as_evidence(None)}

@@ -1,90 +1,107 @@
-"""Players that chase each other: losses that swing with a period, a score that goes up and down."""
+"""Oscillation: losses that are periodic, a quality score that goes up and down."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
+from ...contract.failures import Failure
 from ...contract.records import Evidence, Finding, Remedy
 from ..log import Array, Log, Series
 from .quality import Quality, quality_of
 
-FEWEST = 40  # losses below which a period cannot be told from noise
-AGAIN = 0.6  # correlation of a series with itself one period later
-AGAINST = -0.4  # and half a period later
-PERIODS = 4  # that must have been seen
-LARGE = 0.3  # of its size: by so much a loss must swing (standard deviation)
-TURN = 1.5  # times: what a score must go up or down by
-TURNS = 4
+MIN_LOSSES = 40  # fewer do not distinguish a period from noise
+MIN_CORRELATION = 0.6  # of a series with itself one period later
+MAX_HALF_PERIOD_CORRELATION = -0.4  # and half a period later
+MIN_PERIODS = 4
+MIN_RELATIVE_STD = 0.3  # of a loss, relative to its mean magnitude
+TURN_FACTOR = 1.5  # by which a score must rise or fall between two turns
+MIN_TURNS = 4
+
+
+@dataclass(frozen=True)
+class Period:
+    """A periodic series: the period in steps, the autocorrelation there, and the steps it was measured between."""
+
+    steps: float
+    correlation: float
+    first_step: float
+    last_step: float
 
 
 def findings(log: Log) -> Iterator[Finding]:
-    """At most one. Where there is a score, and it does not swing, losses that do are no failing."""
+    """Yield at most one finding. Periodic losses are fine if a quality score was logged and does not oscillate."""
     quality = quality_of(log)
-    periods = {name: found for name in ("loss_d", "loss_g") if (found := _period(log.get(name, FEWEST)))}
-    turns = _turns(quality) if quality is not None else []
-    if (quality is None and not periods) or (quality is not None and len(turns) < TURNS):
+    losses = {name: log.get(name, MIN_LOSSES) for name in ("loss_d", "loss_g")}
+    periods = {name: period for name, loss in losses.items() if loss and (period := _find_period(loss))}
+    turns = _find_turns(quality) if quality is not None else []
+    if (quality is None and not periods) or (quality is not None and len(turns) < MIN_TURNS):
         return
-    evidence = {name: Evidence(correlation, AGAIN, int(at)) for name, (_, correlation, _, at) in periods.items()}
-    texts = [f"{name} swings with a period of about {period:.3g} {log.unit}s" for name, (period, *_) in periods.items()]
-    onsets = [begin for _, _, begin, _ in periods.values()]
+    evidence = {
+        name: Evidence(period.correlation, MIN_CORRELATION, int(period.last_step)) for name, period in periods.items()
+    }
+    texts = [f"{name} has a period of about {period.steps:.3g} {log.unit}s" for name, period in periods.items()]
+    onset = min((period.first_step for period in periods.values()), default=0.0)
     if quality is not None:
-        evidence[quality.name] = quality.series.last(float(quality.series.values[quality.best]) * TURN)
-        texts.append(f"{quality.series.raw} has turned {len(turns)} times by a factor of {TURN} or more")
-        onsets = [float(quality.series.steps[turns[0]])]
+        threshold = float(quality.series.values[quality.best]) * TURN_FACTOR
+        evidence[quality.name] = quality.series.last_as_evidence(threshold)
+        texts.append(f"{quality.series.raw} has turned {len(turns)} times by a factor of {TURN_FACTOR} or more")
+        onset = float(quality.series.steps[turns[0]])
     yield Finding(
-        diagnosis="oscillation",
+        diagnosis=Failure.OSCILLATION,
         horizon="now",
         severity="warning",
         confidence=0.6 if quality is not None and periods else 0.4 if quality is not None else 0.3,
-        onset_step=int(min(onsets)),
-        summary="; ".join(texts) + ": the players may be chasing each other.",
+        onset_step=int(onset),
+        summary="; ".join(texts) + ": the players may be oscillating around an equilibrium.",
         evidence=evidence,
-        remedy=Remedy.parse('regularizers = ["r1", "r2"]'),
+        remedy=Remedy({"regularizers": ["r1", "r2"]}),
     )
 
 
-def _period(series: Series | None) -> tuple[float, float, float, float] | None:
-    """Period in steps, correlation one period later, and the first and last step it was read from: the second half."""
-    if series is None:
-        return None
+def _find_period(series: Series) -> Period | None:
+    """Return the period of the second half of a series, None if that is not periodic."""
     values, steps = series.values[len(series) // 2 :], series.steps[len(series) // 2 :]
-    rest = values - np.polyval(np.polyfit(np.arange(len(values)), values, 1), np.arange(len(values)))
-    spread = float(rest.std())
-    if not np.isfinite(spread) or spread <= LARGE * float(np.abs(values).mean()):
+    index = np.arange(len(values))
+    residual = values - np.polyval(np.polyfit(index, values, 1), index)
+    std = float(residual.std())
+    if not np.isfinite(std) or std <= MIN_RELATIVE_STD * float(np.abs(values).mean()):
         return None
-    lags = _autocorrelation(rest)[: len(rest) // PERIODS]
-    against = np.flatnonzero(lags <= AGAINST)
-    if not len(against) or against[0] + 1 >= len(lags):
+    correlations = _autocorrelation(residual)[: len(residual) // MIN_PERIODS]
+    opposed = np.flatnonzero(correlations <= MAX_HALF_PERIOD_CORRELATION)
+    if not len(opposed) or opposed[0] + 1 >= len(correlations):
         return None
-    lag = int(against[0] + 1 + np.argmax(lags[against[0] + 1 :]))
-    if lags[lag] < AGAIN:
+    lag = int(opposed[0] + 1 + np.argmax(correlations[opposed[0] + 1 :]))
+    if correlations[lag] < MIN_CORRELATION:
         return None
-    return float(lag * (steps[-1] - steps[0]) / (len(steps) - 1)), float(lags[lag]), float(steps[0]), float(steps[-1])
+    period = float(lag * (steps[-1] - steps[0]) / (len(steps) - 1))
+    return Period(period, float(correlations[lag]), float(steps[0]), float(steps[-1]))
 
 
-def _autocorrelation(rest: Array) -> Array:
-    """Of a series without trend, at each lag, each over the pairs that there are."""
-    n = len(rest)
-    spectrum = np.fft.rfft(rest, 2 * n)
+def _autocorrelation(residual: Array) -> Array:
+    """Return the autocorrelation of a series without trend at each lag, averaged over the pairs at that lag."""
+    n = len(residual)
+    spectrum = np.fft.rfft(residual, 2 * n)
     sums = np.fft.irfft(spectrum * spectrum.conj())[:n]
-    correlations: Array = sums / np.arange(n, 0, -1) / max(float(rest.var()), 1e-300)
+    correlations: Array = sums / np.arange(n, 0, -1) / max(float(residual.var()), 1e-300)
     return correlations
 
 
-def _turns(quality: Quality) -> list[int]:
-    """Where the score turned, counting only ways up and down by `TURN`; empty where it has calmed down since."""
-    size = np.log(quality.worse)
+def _find_turns(quality: Quality) -> list[int]:
+    """Return the indices of the score's turns by `TURN_FACTOR`, none if it has calmed down in the second half."""
+    log_score = np.log(quality.relative)
     turns: list[int] = []
     low = high = 0
     direction = 0
-    for i in range(1, len(size)):
-        low, high = (i if size[i] <= size[low] else low), (i if size[i] >= size[high] else high)
-        if direction >= 0 and size[high] - size[i] >= np.log(TURN):
+    for i in range(1, len(log_score)):
+        low = i if log_score[i] <= log_score[low] else low
+        high = i if log_score[i] >= log_score[high] else high
+        if direction >= 0 and log_score[high] - log_score[i] >= np.log(TURN_FACTOR):
             turns += [high] if direction else []
             direction, low = -1, i
-        elif direction <= 0 and size[i] - size[low] >= np.log(TURN):
+        elif direction <= 0 and log_score[i] - log_score[low] >= np.log(TURN_FACTOR):
             turns += [low] if direction else []
             direction, high = 1, i
-    return turns if turns and turns[-1] >= len(size) // 2 else []
+    return turns if turns and turns[-1] >= len(log_score) // 2 else []

@@ -1,4 +1,7 @@
-"""A quality score that was better before: the one thing in a log that shows a lost run whatever the objective."""
+"""Quality: a score that is worse than the run's own best, the one sign of a failed run that no objective distorts.
+
+If D's sign on training reals has risen meanwhile, the cause is memorization.
+"""
 
 from __future__ import annotations
 
@@ -7,127 +10,144 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...contract.failures import INCONCLUSIVE, Failure
 from ...contract.records import Evidence, Finding, Remedy
 from ..log import Array, Log, Series
 from ..names import LOWER_IS_BETTER
 
-SCORES = ("fid", "kid", "inception_score")  # the first that a log has
-LOST = 1.5  # times the run's own best
-FEWEST = 3  # values below which a score has no course
-NOISE = {"kid": 1e-3}  # differences that the score cannot show
-BAD = {"fid": 60.0, "kid": 0.06}  # nothing that one would call samples, with the usual network on ImageNet
-IMPROVED = 0.7  # of its first value: what a run that learns comes below
-OVERFITTING = 0.6  # E[sign D(x)] on training reals (Karras et al. 2020, "Training GANs with limited data")
-RISEN = 0.1
+SCORES = ("fid", "kid", "inception_score")  # in order of preference
+MIN_SCORES = 3  # for a trend
+MIN_SCORES_FOR_PLATEAU = 4
+WORSE_FACTOR = 1.5  # times worse than the run's own best
+SCORE_RESOLUTION = {"kid": 1e-3}  # smaller differences mean nothing
+BAD_SCORES = {"fid": 60.0, "kid": 0.06}  # far from usable samples, with the usual network on ImageNet
+LEARNED_SHARE = 0.7  # of its first value: a score below shows that the run has learned
+PLATEAU_SHARE = 0.95  # of the best of the first half: the second half gets no lower
+MIN_SIGNS = 10
+OVERFITTING_SIGN = 0.6  # E[sign D(x)] on training reals (Karras et al. 2020, "Training GANs with limited data")
+MIN_SIGN_RISE = 0.1
 
 
 @dataclass(frozen=True)
 class Quality:
-    """A score over training and how many times worse than its best it was at each step."""
+    """A quality score over training.
+
+    Attributes:
+        name: Canonical name of the score.
+        series: Its values.
+        relative: How many times worse than the run's best each value is, shape (n,), at least 1.
+    """
 
     name: str
     series: Series
-    worse: Array
+    relative: Array
 
     @property
     def best(self) -> int:
-        return int(np.argmin(self.worse))
+        """Index of the best value."""
+        return int(np.argmin(self.relative))
 
     @property
-    def lost_from(self) -> int | None:
-        """Since when it has been `LOST` to the end, at the last two values or, where there are five, three."""
-        met = self.worse >= LOST
-        if not met[-(3 if len(met) >= 5 else 2) :].all():
+    def worse_from(self) -> int | None:
+        """Index since which the score has been `WORSE_FACTOR` times worse than its best, to the end.
+
+        None unless that holds for the last two values, or the last three if there are at least five.
+        """
+        worse = self.relative >= WORSE_FACTOR
+        if not worse[-(3 if len(worse) >= 5 else 2) :].all():
             return None
-        return int(np.flatnonzero(~met)[-1]) + 1
+        return int(np.flatnonzero(~worse)[-1]) + 1
 
     @property
-    def stands_still(self) -> bool:
-        """Whether it never got far from where it began, at a level that is bad on the usual scale."""
-        values, bad = self.series.values, BAD.get(self.name)
-        if bad is None or len(values) < 4 or self.name not in self.series.raw.lower():
+    def never_improved(self) -> bool:
+        """Whether the score has stayed near its first value, at a bad level of the usual scale."""
+        values, bad = self.series.values, BAD_SCORES.get(self.name)
+        if bad is None or len(values) < MIN_SCORES_FOR_PLATEAU or self.name not in self.series.raw.lower():
             return False  # a Fréchet distance of other features has a scale of its own
         half = len(values) // 2
         return bool(
-            values.min() >= max(bad, IMPROVED * values[0]) and values[half:].min() >= 0.95 * values[:half].min()
+            values.min() >= max(bad, LEARNED_SHARE * values[0])
+            and values[half:].min() >= PLATEAU_SHARE * values[:half].min()
         )
 
 
 def quality_of(log: Log) -> Quality | None:
-    """The log's quality score; None where it has too few values to have a course."""
+    """Return the log's quality score, None if it has fewer than `MIN_SCORES` values."""
     for name in SCORES:
-        if series := log.get(name, FEWEST):
-            size = np.maximum(series.values, NOISE.get(name, 1e-12))
-            worse = size / size.min() if name in LOWER_IS_BETTER else size.max() / size
-            return Quality(name, series, worse)
+        if series := log.get(name, MIN_SCORES):
+            values = np.maximum(series.values, SCORE_RESOLUTION.get(name, 1e-12))
+            relative = values / values.min() if name in LOWER_IS_BETTER else values.max() / values
+            return Quality(name, series, relative)
     return None
 
 
 def findings(log: Log) -> Iterator[Finding]:
-    """At most one: a failure where the score is lost and stays so, a warning where only its last value is.
+    """Yield at most one finding.
 
-    Without a score, a warning where D overfits: that need not have cost anything yet.
+    A failure if the score has become worse and stayed so, a warning if only its last value is worse. Without a score,
+    a warning if D overfits, which need not have affected the samples yet.
     """
     quality = quality_of(log)
     if quality is None:
-        yield from _of_signs_alone(log)
-    elif quality.worse[-1] >= LOST:
-        yield _lost(log, quality)
+        yield from _sign_findings(log)
+    elif quality.relative[-1] >= WORSE_FACTOR:
+        yield _worse_finding(log, quality)
 
 
-def _lost(log: Log, quality: Quality) -> Finding:
-    lost, best, series = quality.lost_from, quality.best, quality.series
-    at_best, factor = float(series.steps[best]), float(quality.worse[-1])
-    bound = float(series.values[best]) * (LOST if quality.name in LOWER_IS_BETTER else 1 / LOST)
-    evidence = {quality.name: series.last(bound)}
-    was = f"{series.raw} was best at {log.at(at_best)} ({series.values[best]:.4g}) and is now {factor:.1f} times"
-    keep = f"keep the snapshot of {log.at(at_best)}"
-    overfit = _overfitting(log, at_best)
-    if lost is None:
-        summary = f"{was} worse, at its last value alone: {keep}, and score once more."
-    elif overfit:
-        evidence |= overfit
-        summary = f"{was} worse while D's sign on training reals rose: D has memorized them; {keep}."
+def _worse_finding(log: Log, quality: Quality) -> Finding:
+    worse_from, best, series = quality.worse_from, quality.best, quality.series
+    best_step, factor = float(series.steps[best]), float(quality.relative[-1])
+    threshold = float(series.values[best]) * (WORSE_FACTOR if quality.name in LOWER_IS_BETTER else 1 / WORSE_FACTOR)
+    evidence = {quality.name: series.last_as_evidence(threshold)}
+    at_best = log.format_step(best_step)
+    course = f"{series.raw} was best at {at_best} ({series.values[best]:.4g}) and is now {factor:.1f} times worse"
+    keep = f"keep the snapshot of {at_best}"
+    overfitting = _overfitting(log, best_step)
+    if worse_from is None:
+        summary = f"{course}, but only at its last value: {keep} and evaluate again."
+    elif overfitting:
+        evidence |= overfitting
+        summary = f"{course}, while D's sign on training reals rose: D has memorized them; {keep}."
     else:
-        summary = f"{was} worse, and has stayed so: {keep}. What went wrong these numbers do not tell."
+        summary = f"{course}, and has stayed so: {keep}. The log does not show the cause."
     return Finding(
-        diagnosis="memorization" if overfit and lost is not None else "inconclusive",
+        diagnosis=Failure.MEMORIZATION if overfitting and worse_from is not None else INCONCLUSIVE,
         horizon="now",
-        severity="warning" if lost is None else "failure",
-        confidence=0.4 if lost is None else 0.7 if overfit else 0.9,
-        onset_step=int(series.steps[-1 if lost is None else lost]),
+        severity="warning" if worse_from is None else "failure",
+        confidence=0.4 if worse_from is None else 0.7 if overfitting else 0.9,
+        onset_step=int(series.steps[-1 if worse_from is None else worse_from]),
         summary=summary,
         evidence=evidence,
         remedy=Remedy(),
     )
 
 
-def _of_signs_alone(log: Log) -> Iterator[Finding]:
-    sign = log.get("sign_real", 10)
-    overfit = _overfitting(log, float(sign.steps[len(sign) // 2])) if sign else {}
-    if sign and overfit:
+def _sign_findings(log: Log) -> Iterator[Finding]:
+    sign = log.get("sign_real", MIN_SIGNS)
+    overfitting = _overfitting(log, float(sign.steps[len(sign) // 2])) if sign else {}
+    if sign and overfitting:
         yield Finding(
-            diagnosis="memorization",
+            diagnosis=Failure.MEMORIZATION,
             horizon="now",
             severity="warning",
             confidence=0.4,
-            onset_step=int(sign.steps[np.argmax(sign.values > OVERFITTING)]),
+            onset_step=int(sign.steps[np.argmax(sign.values > OVERFITTING_SIGN)]),
             summary=(
-                f"D's sign on training reals rises, to {overfit['sign_real'].value:.2f}: it is learning them by heart. "
-                "Whether samples suffer a quality score would tell."
+                f"D's sign on training reals has risen to {overfitting['sign_real'].value:.2f}: D is memorizing them. "
+                "A quality score would show whether samples suffer."
             ),
-            evidence=overfit,
+            evidence=overfitting,
             remedy=Remedy(),
         )
 
 
-def _overfitting(log: Log, at_best: float) -> dict[str, Evidence]:
-    """D's sign on training reals where it is high, and higher than when the score was best; empty where it is not."""
-    sign = log.get("sign_real", 10)
+def _overfitting(log: Log, best_step: float) -> dict[str, Evidence]:
+    """Return D's sign on training reals if it is high and has risen since `best_step`, else nothing."""
+    sign = log.get("sign_real", MIN_SIGNS)
     if sign is None:
         return {}
-    before, late = sign.values[sign.steps <= at_best], sign.median(0.9, 1.0)
-    around = float(np.median(before[-max(3, len(before) // 4) :])) if len(before) else float(sign.values[0])
-    if late <= OVERFITTING or late - around < RISEN:
+    before, late = sign.values[sign.steps <= best_step], sign.median(0.9, 1.0)
+    at_best = float(np.median(before[-max(3, len(before) // 4) :])) if len(before) else float(sign.values[0])
+    if late <= OVERFITTING_SIGN or late - at_best < MIN_SIGN_RISE:
         return {}
-    return {"sign_real": Evidence(late, OVERFITTING, int(sign.steps[-1]))}
+    return {"sign_real": Evidence(late, OVERFITTING_SIGN, int(sign.steps[-1]))}

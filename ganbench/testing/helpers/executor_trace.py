@@ -31,7 +31,7 @@ from ...registry.registry import Registry, load_registry
 from ...trial import run_trial
 from .trials import small_trial
 
-STARTING = 120.0  # seconds for the process to start, on top of what its acts may take
+STARTING = 120.0  # seconds for the process to start, on top of what its scenarios may take
 FAULTY = str(Path(__file__).with_name("faulty_losses.py"))
 SLOW_STEPS = 20  # of the trial that takes its time
 
@@ -39,67 +39,67 @@ Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Patience:
-    """Seconds: what an act may take, what workers may take to end after it, and what the slow trial takes."""
+class TimeLimits:
+    """Seconds: what a scenario may take, what workers may take to end after it, and what the slow trial takes."""
 
-    act: float = 90.0
+    scenario: float = 90.0
     ending: float = 5.0
     slow: float = 20.0
 
 
 @dataclass(frozen=True)
 class ExecutorTrace:
-    """What was seen of an executor: records by act, and by the act at hand how its process ended before its time."""
+    """What was seen of an executor: records by scenario, and by the scenario at hand how its process ended before its time."""
 
-    acts: dict[str, list[Record]] = field(default_factory=dict)
+    scenarios: dict[str, list[Record]] = field(default_factory=dict)
     ends: dict[str, str] = field(default_factory=dict)
 
-    def results(self, act: str) -> list[Record]:
-        """The results that an act gave back, in order."""
-        return [record for record in self.acts.get(act, ()) if record["what"] == "result"]
+    def results(self, scenario: str) -> list[Record]:
+        """The results that a scenario gave back, in order."""
+        return [record for record in self.scenarios.get(scenario, ()) if record["what"] == "result"]
 
-    def last(self, act: str, what: str) -> Record | None:
+    def last(self, scenario: str, what: str) -> Record | None:
         """The last record of that kind, where there is one."""
-        return next((record for record in reversed(self.acts.get(act, [])) if record["what"] == what), None)
+        return next((record for record in reversed(self.scenarios.get(scenario, [])) if record["what"] == what), None)
 
 
 @functools.cache
 def trace_executor(
-    name: str, options: str, files: tuple[str, ...], acts: tuple[str, ...], patience: Patience
+    name: str, options: str, files: tuple[str, ...], scenarios: tuple[str, ...], limits: TimeLimits
 ) -> ExecutorTrace:
-    """The acts of an executor, by name and options as JSON, carried out elsewhere. Never raises on its account.
+    """The scenarios of an executor, by name and options as JSON, carried out elsewhere. Never raises on its account.
 
-    An act that ends the process it runs in takes no other along: those go on in a new one.
+    A scenario that ends the process it runs in takes no other along: those go on in a new one.
     """
-    rehearsal = ExecutorTrace()
-    while left := [act for act in acts if act not in rehearsal.acts]:
+    trace = ExecutorTrace()
+    while left := [scenario for scenario in scenarios if scenario not in trace.scenarios]:
         records, end = _run_scenarios(
-            [name, options, files, left, asdict(patience)], STARTING + len(left) * patience.act
+            [name, options, files, left, asdict(limits)], STARTING + len(left) * limits.scenario
         )
         for record in records:
-            rehearsal.acts.setdefault(record["act"], []).append(record)
-        rehearsal.ends[records[-1]["act"] if records else ""] = end
+            trace.scenarios.setdefault(record["scenario"], []).append(record)
+        trace.ends[records[-1]["scenario"] if records else ""] = end
         if not records:  # it does not even start
             break
-    return rehearsal
+    return trace
 
 
-def _run_scenarios(request: list[Any], patience: float) -> tuple[list[Record], str]:
+def _run_scenarios(request: list[Any], limits: float) -> tuple[list[Record], str]:
     """What was written down in a process of its own, and how that ended, where it did not by itself."""
     with tempfile.TemporaryDirectory(prefix="ganbench-check-") as folder:
         records = Path(folder) / "records"
         with (Path(folder) / "log").open("w+b") as log:
-            end = _run(json.dumps([*request, str(records)]), patience, log)
+            end = _run(json.dumps([*request, str(records)]), limits, log)
         lines = records.read_text(encoding="utf-8").splitlines() if records.exists() else []
     return [json.loads(line) for line in lines], end
 
 
-def _run(request: str, patience: float, log: Any) -> str:
+def _run(request: str, limits: float, log: Any) -> str:
     """Start the process, wait for it, and end whatever is left of it. Says how it ended, where it did not by itself."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     # Not `-m`: workers that it spawns would import the main module again, and all checks with it.
     process = subprocess.Popen(
-        [sys.executable, "-c", f"from {__name__} import rehearse; rehearse()", request],
+        [sys.executable, "-c", f"from {__name__} import main; main()", request],
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=log,
@@ -107,9 +107,9 @@ def _run(request: str, patience: float, log: Any) -> str:
         start_new_session=True,  # so that its workers can be ended with it
     )
     try:
-        code = process.wait(patience)
+        code = process.wait(limits)
     except subprocess.TimeoutExpired:
-        return f"did not end within {patience:g} s"
+        return f"did not end within {limits:g} s"
     finally:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             if hasattr(os, "killpg"):
@@ -126,47 +126,47 @@ def _run(request: str, patience: float, log: Any) -> str:
 # --- in the other process ----------------------------------------------------------------------------
 
 
-class _Notebook:
-    """Writes records of the act at hand, each at once and with its time in seconds."""
+class _Recorder:
+    """Writes records of the scenario at hand, each at once and with its time in seconds."""
 
-    def __init__(self, path: str, patience: Patience) -> None:
+    def __init__(self, path: str, limits: TimeLimits) -> None:
         self._file = Path(path).open("a", encoding="utf-8")  # noqa: SIM115  (as long as the process)
-        self.patience = patience
-        self.act = ""
+        self.limits = limits
+        self.scenario = ""
 
     def write(self, what: str, **facts: Any) -> None:
-        self._file.write(json.dumps({"act": self.act, "what": what, "at": time.monotonic(), **facts}) + "\n")
+        self._file.write(json.dumps({"scenario": self.scenario, "what": what, "at": time.monotonic(), **facts}) + "\n")
         self._file.flush()
 
 
 def main() -> None:
     """Carry out the request on the command line, and end this process."""
-    name, options, files, acts, patience, path = json.loads(sys.argv[1])
-    notebook = _Notebook(path, Patience(**patience))
+    name, options, files, scenarios, limits, path = json.loads(sys.argv[1])
+    recorder = _Recorder(path, TimeLimits(**limits))
     registry = load_registry((*files, FAULTY))
     executor = registry.build("executor", registry.check("executor", ComponentRef(name, json.loads(options)), "check"))
-    for act in acts:
-        notebook.act = act
-        notebook.write("begins")
-        with _ended_after(notebook.patience.act, notebook):
+    for scenario in scenarios:
+        recorder.scenario = scenario
+        recorder.write("begins")
+        with _ended_after(recorder.limits.scenario, recorder):
             try:
-                SCENARIOS[act](executor, registry, notebook)
+                SCENARIOS[scenario](executor, registry, recorder)
             except (Exception, SystemExit) as error:
-                notebook.write("raised", error=f"{type(error).__name__}: {error}")
-            notebook.write("left", processes=_left_over(notebook.patience.ending))
+                recorder.write("raised", error=f"{type(error).__name__}: {error}")
+            recorder.write("left", processes=_left_over(recorder.limits.ending))
     sys.stdout.flush()
     os._exit(0)  # threads that an executor leaves do not keep the checker waiting
 
 
 @contextlib.contextmanager
-def _ended_after(patience: float, notebook: _Notebook) -> Iterator[None]:
+def _ended_after(limits: float, recorder: _Recorder) -> Iterator[None]:
     """The end of this process, if the block takes longer."""
 
     def end() -> None:
-        notebook.write("hung", seconds=patience)
+        recorder.write("hung", seconds=limits)
         os._exit(1)
 
-    timer = threading.Timer(patience, end)
+    timer = threading.Timer(limits, end)
     timer.daemon = True
     timer.start()
     try:
@@ -175,39 +175,39 @@ def _ended_after(patience: float, notebook: _Notebook) -> Iterator[None]:
         timer.cancel()
 
 
-def _nothing(executor: Any, registry: Registry, notebook: _Notebook) -> None:
+def _nothing(executor: Any, registry: Registry, recorder: _Recorder) -> None:
     """No trial at all."""
-    _collect(executor, [], notebook)
+    _collect(executor, [], recorder)
 
 
-def _mixed(executor: Any, registry: Registry, notebook: _Notebook) -> None:
+def _mixed(executor: Any, registry: Registry, recorder: _Recorder) -> None:
     """Two trials and one that raises; then the first again, by itself."""
     trials = [*_healthy(registry), replace(small_trial(registry, loss="raises-on-purpose"), id="faulty")]
-    results = _collect(executor, trials, notebook)
+    results = _collect(executor, trials, recorder)
     healthy = next((r for r in results if r.trial == trials[0]), None)
     if healthy is not None:
-        _write_result(notebook, "alone", run_trial(trials[0], threads=healthy.threads or 1), trials)
+        _write_result(recorder, "alone", run_trial(trials[0], threads=healthy.threads or 1), trials)
 
 
-def _deadly(executor: Any, registry: Registry, notebook: _Notebook) -> None:
+def _deadly(executor: Any, registry: Registry, recorder: _Recorder) -> None:
     """A trial that ends its process between two that do not."""
     first, last = _healthy(registry)
-    _collect(executor, [first, replace(small_trial(registry, loss="dies-on-purpose"), id="faulty"), last], notebook)
+    _collect(executor, [first, replace(small_trial(registry, loss="dies-on-purpose"), id="faulty"), last], recorder)
 
 
-def _closed(executor: Any, registry: Registry, notebook: _Notebook) -> None:
+def _closed(executor: Any, registry: Registry, recorder: _Recorder) -> None:
     """A slow trial between two short ones: closed after the first result, whichever that is."""
     first, last = _healthy(registry)
-    loss = {"name": "slow-on-purpose", "nap": notebook.patience.slow / SLOW_STEPS}
+    loss = {"name": "slow-on-purpose", "nap": recorder.limits.slow / SLOW_STEPS}
     trials = [first, replace(small_trial(registry, steps=SLOW_STEPS, loss=loss), id="slow"), last]
-    running = executor.run(trials, _listener(notebook))
-    _write_result(notebook, "result", next(iter(running)), trials)
+    running = executor.run(trials, _listener(recorder))
+    _write_result(recorder, "result", next(iter(running)), trials)
     if hasattr(running, "close"):
         running.close()
-    notebook.write("closed")
+    recorder.write("closed")
 
 
-SCENARIOS: dict[str, Callable[[Any, Registry, _Notebook], None]] = {
+SCENARIOS: dict[str, Callable[[Any, Registry, _Recorder], None]] = {
     "nothing": _nothing,
     "mixed": _mixed,
     "deadly": _deadly,
@@ -219,33 +219,33 @@ def _healthy(registry: Registry) -> list[Trial]:
     return [replace(small_trial(registry), id=name, seed=seed) for name, seed in (("first", 1), ("last", 2))]
 
 
-def _collect(executor: Any, trials: Sequence[Trial], notebook: _Notebook) -> list[TrialResult]:
+def _collect(executor: Any, trials: Sequence[Trial], recorder: _Recorder) -> list[TrialResult]:
     results = []
-    for result in executor.run(trials, _listener(notebook)):
+    for result in executor.run(trials, _listener(recorder)):
         results.append(result)
-        _write_result(notebook, "result", result, trials)
-    notebook.write("ended")
+        _write_result(recorder, "result", result, trials)
+    recorder.write("ended")
     return results
 
 
-def _listener(notebook: _Notebook) -> Callable[[Event], None]:
+def _listener(recorder: _Recorder) -> Callable[[Event], None]:
     """What the executor emits to. Being local, it cannot be sent to another process."""
 
     def emit(event: Event) -> None:
         trial = event.trial.id if isinstance(event, TrialStarted) else getattr(event, "trial_id", "")
         if not isinstance(event, TrialProgress):  # of those there are many
-            notebook.write("event", event=type(event).__name__, trial=trial)
+            recorder.write("event", event=type(event).__name__, trial=trial)
 
     return emit
 
 
-def _write_result(notebook: _Notebook, what: str, result: Any, trials: Sequence[Trial]) -> None:
+def _write_result(recorder: _Recorder, what: str, result: Any, trials: Sequence[Trial]) -> None:
     if not isinstance(result, TrialResult):
-        notebook.write(what, trial="", status="", reason=f"{type(result).__name__}, which is no TrialResult")
+        recorder.write(what, trial="", status="", reason=f"{type(result).__name__}, which is no TrialResult")
         return
     weights = result.artifacts.weights if result.artifacts else {}
     content = b"".join(name.encode() + weights[name].tobytes() for name in sorted(weights))
-    notebook.write(
+    recorder.write(
         what,
         trial=result.trial.id if result.trial in trials else "",
         status=result.status,

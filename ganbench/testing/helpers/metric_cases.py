@@ -58,31 +58,31 @@ class Case:
         return self.noisy[farthest].expand_as(self.noisy)
 
 
-def cases(subject: Candidate) -> list[Case]:
+def cases(candidate: Candidate) -> list[Case]:
     """The data sets that the metric serves. Raises NotApplicable where it serves none of these."""
     reasons = []
     served = []
     for ref in DATASETS:
-        dataset = subject.registry.build("dataset", ref)
-        if why := _skip(subject, ref, dataset.spec):
+        dataset = candidate.registry.build("dataset", ref)
+        if why := _skip(candidate, ref, dataset.spec):
             reasons.append(f"{ref.name}: {why}")
             continue
         real, more_real = dataset.held_out().x[:N], dataset.training().x[:N]
-        served.append(Case(ref.name, real, more_real, dataset.spec, getattr(dataset, "modes", None)))
+        served.append(Case(ref.name, real, more_real, dataset.spec, dataset.modes))
     if served:
         return served
-    if why := _skip(subject, ComponentRef("enlarged-digits"), ENLARGED):
+    if why := _skip(candidate, ComponentRef("enlarged-digits"), ENLARGED):
         raise NotApplicable("it skips the data sets that it could be tried on: " + "; ".join([*reasons, why]))
-    digits = subject.registry.build("dataset", ComponentRef("digits"))
+    digits = candidate.registry.build("dataset", ComponentRef("digits"))
     return [
         Case("enlarged digits", _enlarge(digits.held_out().x[:N]), _enlarge(digits.training().x[:N]), ENLARGED, None)
     ]
 
 
-def _skip(subject: Candidate, ref: ComponentRef, spec: DataSpec) -> str | None:
+def _skip(candidate: Candidate, ref: ComponentRef, spec: DataSpec) -> str | None:
     trial = trial_on(spec)
     trial = replace(trial, dataset=ref.name, components=replace(trial.components, dataset=ref))
-    return subject.registry.skip("metric", subject.ref(), trial)
+    return candidate.registry.skip("metric", candidate.ref(), trial)
 
 
 def _enlarge(images: Tensor) -> Tensor:

@@ -21,10 +21,10 @@ SIZES = (1, 2, 64)  # batches that networks are tried with
 Inputs = tuple[Tensor, Tensor | None]
 
 
-def inputs_for(subject: Candidate, network: Any, spec: DataSpec, n: int, seed: int = 0) -> Inputs:
+def inputs_for(candidate: Candidate, network: Any, spec: DataSpec, n: int, seed: int = 0) -> Inputs:
     """`n` latents or samples, with labels where the data has classes."""
     batch = samples_of(spec, n, seed)
-    if subject.entry.kind == "discriminator":
+    if candidate.entry.kind == "discriminator":
         return batch.x, batch.labels
     return sample_noise(network, n, torch.Generator().manual_seed(seed)), batch.labels
 
@@ -36,7 +36,7 @@ def whole(network: Any, n: int) -> int:
 
 
 def check_answer(output: Any, shape: tuple[int, ...], device: str = "cpu") -> None:
-    """Raises Violation where `output` is no finite float32 tensor of `shape` on `device`."""
+    """Raises ContractError where `output` is no finite float32 tensor of `shape` on `device`."""
     if not isinstance(output, Tensor):
         raise ContractError(
             f"returns {type(output).__name__}, not a tensor",
@@ -69,10 +69,10 @@ def check_answer(output: Any, shape: tuple[int, ...], device: str = "cpu") -> No
         )
 
 
-def check_sizes(subject: Candidate, shape_of: Callable[[Any, DataSpec, int], tuple[int, ...]]) -> None:
+def check_sizes(candidate: Candidate, shape_of: Callable[[Any, DataSpec, int], tuple[int, ...]]) -> None:
     """Every size of batch gives the expected shape, finite, on the device it came from."""
-    for spec in subject.specs():
-        network = subject.build(spec)
+    for spec in candidate.specs():
+        network = candidate.build(spec)
         for training in (True, False):
             network.train(training)
             for size in SIZES:
@@ -80,18 +80,18 @@ def check_sizes(subject: Candidate, shape_of: Callable[[Any, DataSpec, int], tup
                 if training and n == 1 and _has_batch_statistics(network):
                     continue  # a batch of one has no statistics of its own
                 with torch.no_grad():
-                    check_answer(network(*inputs_for(subject, network, spec, n)), shape_of(network, spec, n))
+                    check_answer(network(*inputs_for(candidate, network, spec, n)), shape_of(network, spec, n))
 
 
 def _has_batch_statistics(network: nn.Module) -> bool:
     return any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in network.modules())
 
 
-def check_gradients(subject: Candidate) -> None:
+def check_gradients(candidate: Candidate) -> None:
     """Every weight that learns gets a finite gradient."""
-    spec = subject.specs()[0]
-    network = subject.build(spec)
-    output = network(*inputs_for(subject, network, spec, whole(network, 64)))
+    spec = candidate.specs()[0]
+    network = candidate.build(spec)
+    output = network(*inputs_for(candidate, network, spec, whole(network, 64)))
     (output * torch.linspace(0.5, 1.5, output.numel()).view_as(output)).sum().backward()
     for name, weight in network.named_parameters():
         if not weight.requires_grad:
@@ -110,13 +110,13 @@ def check_gradients(subject: Candidate) -> None:
             )
 
 
-def check_frozen(subject: Candidate) -> None:
+def check_frozen(candidate: Candidate) -> None:
     """With its weights frozen it computes no gradient for them, and still passes one on to its input."""
-    spec = subject.specs()[0]
-    network = subject.build(spec)
+    spec = candidate.specs()[0]
+    network = candidate.build(spec)
     for weight in network.parameters():
         weight.requires_grad_(False)
-    x, labels = inputs_for(subject, network, spec, whole(network, 4))
+    x, labels = inputs_for(candidate, network, spec, whole(network, 4))
     output = network(x.requires_grad_(True), labels)
     if output.requires_grad:
         output.sum().backward()
@@ -135,17 +135,17 @@ def check_frozen(subject: Candidate) -> None:
         )
 
 
-def check_state(subject: Candidate) -> None:
+def check_state(candidate: Candidate) -> None:
     """Saved and loaded into another copy, it answers the same."""
-    spec = subject.specs()[0]
-    network, other = subject.build(spec, seed=0), subject.build(spec, seed=1)
+    spec = candidate.specs()[0]
+    network, other = candidate.build(spec, seed=0), candidate.build(spec, seed=1)
     n = whole(network, 4)
     with torch.no_grad():
         for _ in range(2):
-            network(*inputs_for(subject, network, spec, n, seed=5))  # so that buffers have something to tell
+            network(*inputs_for(candidate, network, spec, n, seed=5))  # so that buffers have something to tell
         state = load(save({name: t.contiguous() for name, t in network.state_dict().items()}))
         other.load_state_dict(state)
-        given = inputs_for(subject, network, spec, n)
+        given = inputs_for(candidate, network, spec, n)
         if not torch.equal(network.eval()(*given), other.eval()(*given)):
             raise ContractError(
                 "answers differently after its state is saved and loaded into a new copy",
@@ -154,11 +154,11 @@ def check_state(subject: Candidate) -> None:
             )
 
 
-def check_functional(subject: Candidate) -> None:
+def check_functional(candidate: Candidate) -> None:
     """Called as a function of other weights, and copied, it keeps nothing to itself."""
-    spec = subject.specs()[0]
-    network = subject.build(spec).eval()
-    given = inputs_for(subject, network, spec, whole(network, 4))
+    spec = candidate.specs()[0]
+    network = candidate.build(spec).eval()
+    given = inputs_for(candidate, network, spec, whole(network, 4))
     state = {name: t.detach() for name, t in [*network.named_parameters(), *network.named_buffers()]}
     with torch.no_grad():
         here = network(*given)
@@ -176,19 +176,19 @@ def check_functional(subject: Candidate) -> None:
             )
 
 
-def behaviour_of(subject: Candidate) -> Any:
+def behaviour_of(candidate: Candidate) -> Any:
     """The first answers of a freshly built network, in training mode and in evaluation mode."""
-    spec = subject.specs()[0]
-    network = subject.build(spec)
-    given = inputs_for(subject, network, spec, whole(network, 4))
+    spec = candidate.specs()[0]
+    network = candidate.build(spec)
+    given = inputs_for(candidate, network, spec, whole(network, 4))
     with torch.no_grad():
         return [network(*given).flatten().tolist()[:64], network.eval()(*given).flatten().tolist()[:64]]
 
 
-def on_cuda(subject: Candidate) -> None:
+def on_cuda(candidate: Candidate) -> None:
     """The network answers on a CUDA device, for input from there."""
-    spec = subject.specs()[0]
-    network = subject.build(spec).to("cuda")
-    x, labels = inputs_for(subject, network, spec, whole(network, 4))
+    spec = candidate.specs()[0]
+    network = candidate.build(spec).to("cuda")
+    x, labels = inputs_for(candidate, network, spec, whole(network, 4))
     output = network(x.cuda(), None if labels is None else labels.cuda())
     check_answer(output, tuple(output.shape), "cuda")

@@ -21,11 +21,11 @@ from ..check import BEHAVIOURS
 PATIENCE = 120.0  # seconds to wait for an answer
 
 
-def behaviour_there(subject: Candidate) -> str:
+def behaviour_there(candidate: Candidate) -> str:
     """How the component behaves when built in another process, in words. Raises RuntimeError with what it raised there."""
     pipe = _started()
-    entry, files = subject.entry, subject.registry.plugins.files
-    pipe.send((entry.kind, entry.name, subject.check_options, files, dict(os.environ)))
+    entry, files = candidate.entry, candidate.registry.plugins.files
+    pipe.send((entry.kind, entry.name, candidate.check_options, files, dict(os.environ)))
     if not pipe.poll(PATIENCE):
         _started.cache_clear()
         raise RuntimeError(f"no answer after {PATIENCE:g} s")
@@ -72,9 +72,9 @@ def serve(descriptor: int) -> None:
             os.environ.update(environment)
             try:
                 registry = load_registry(files)
-                subject = Candidate(registry.find(kind, name), registry, options)
+                candidate = Candidate(registry.find(kind, name), registry, options)
                 with deterministic(torch.device("cpu"), threads=1):
-                    answer = (True, repr(BEHAVIOURS[kind](subject)))
+                    answer = (True, repr(BEHAVIOURS[kind](candidate)))
             except (Exception, SystemExit) as error:
                 answer = (False, f"{type(error).__name__}: {error}")
             pipe.send(answer)

@@ -13,7 +13,7 @@ from torch import Tensor
 from ...contract.records import Batch, DataSpec
 from ...training.data import DeviceDataset
 from ..candidate import Candidate
-from ..check import ContractError, NotApplicable, behaviour, check
+from ..check import BASICS, ContractError, NotApplicable, behaviour, check
 
 LOOKED_AT = 2000  # samples of each part that values are checked on
 SHARED = 1e-3  # share of held-out samples that may be in the training part: real data sets hold a few twice
@@ -21,10 +21,10 @@ NEAR_A_MODE = 0.98889  # of a Gaussian in the plane lies within three standard d
 PARTS = ("training", "held_out")
 
 
-@check("dataset")
-def states_its_spec(subject: Candidate) -> None:
+@check("dataset", level=BASICS)
+def states_its_spec(candidate: Candidate) -> None:
     """`spec` is a DataSpec of a kind, shape and range that networks can be built for."""
-    spec = getattr(subject.build(), "spec", None)
+    spec = getattr(candidate.build(), "spec", None)
     if not isinstance(spec, DataSpec):
         raise ContractError(
             f"spec is {spec!r}",
@@ -47,9 +47,9 @@ def states_its_spec(subject: Candidate) -> None:
 
 
 @check("dataset")
-def samples_are_as_the_spec_says(subject: Candidate) -> None:
+def samples_are_as_the_spec_says(candidate: Candidate) -> None:
     """Both parts hold finite float32 samples, or uint8, of the stated shape and range, with labels in range."""
-    dataset = subject.build()
+    dataset = candidate.build()
     spec: DataSpec = dataset.spec
     for part in PARTS:
         batch = getattr(dataset, part)()
@@ -121,9 +121,9 @@ def _check_labels(part: str, batch: Batch, spec: DataSpec) -> None:
 
 
 @check("dataset")
-def held_out_samples_are_not_trained_on(subject: Candidate) -> None:
+def held_out_samples_are_not_trained_on(candidate: Candidate) -> None:
     """No held-out sample is in the training part (at most 0.1 %: real collections hold a few twice)."""
-    dataset = subject.build()
+    dataset = candidate.build()
     seen, held_out = _rows(dataset.training().x), _rows(dataset.held_out().x)
     shared = float(np.isin(held_out, seen).mean())
     if shared > SHARED:
@@ -143,9 +143,9 @@ def _rows(x: Tensor) -> Any:
 
 
 @check("dataset")
-def both_parts_are_alike(subject: Candidate) -> None:
+def both_parts_are_alike(candidate: Candidate) -> None:
     """Mean and spread of the two parts are close: a metric's floor is meaningless where they are not."""
-    dataset = subject.build()
+    dataset = candidate.build()
     real, held_out = (first(getattr(dataset, part)(), dataset.spec) for part in PARTS)
     scale = float(real.std())
     apart = abs(float(real.mean() - held_out.mean())) / scale, abs(float(held_out.std()) / scale - 1)
@@ -158,9 +158,9 @@ def both_parts_are_alike(subject: Candidate) -> None:
 
 
 @check("dataset")
-def gives_the_same_samples_again(subject: Candidate) -> None:
+def gives_the_same_samples_again(candidate: Candidate) -> None:
     """Asked twice, and built anew under another random seed, it gives the same samples."""
-    dataset, other = subject.build(seed=1), subject.build(seed=2)
+    dataset, other = candidate.build(seed=1), candidate.build(seed=2)
     torch.manual_seed(3)
     for part in PARTS:
         one, again, elsewhere = getattr(dataset, part)(), getattr(dataset, part)(), getattr(other, part)()
@@ -173,12 +173,12 @@ def gives_the_same_samples_again(subject: Candidate) -> None:
 
 
 @check("dataset")
-def modes_are_where_it_claims(subject: Candidate) -> None:
+def modes_are_where_it_claims(candidate: Candidate) -> None:
     """Where it states modes: as many as the spec counts, each with samples, most of them near it.
 
     Near is where 98.9 % of a Gaussian lies: three sigma in the plane, more in more dimensions.
     """
-    dataset = subject.build()
+    dataset = candidate.build()
     modes, spec = getattr(dataset, "modes", None), dataset.spec
     if modes is None:
         if spec.modes:
@@ -214,8 +214,8 @@ def first(batch: Batch, spec: DataSpec, n: int = LOOKED_AT) -> Tensor:
 
 
 @behaviour("dataset")
-def behaves(subject: Candidate) -> Any:
+def behaves(candidate: Candidate) -> Any:
     """Its spec and its samples."""
-    dataset = subject.build()
+    dataset = candidate.build()
     digests = [hashlib.sha256(first(getattr(dataset, part)(), dataset.spec).numpy().tobytes()) for part in PARTS]
     return [repr(dataset.spec), *(digest.hexdigest() for digest in digests)]

@@ -10,7 +10,7 @@ from typing import Any, get_args
 import numpy as np
 
 from ...contract.errors import did_you_mean
-from ...contract.records import Evidence, Finding, History, Horizon, Severity
+from ...contract.records import Evidence, Finding, History, Horizon, Remedy, Severity
 from ...observation.probes import PROBES
 from ...trial import run_trial
 from ..candidate import Candidate
@@ -19,9 +19,9 @@ from ..helpers.recordings import FAILING, HEALTHY, recording
 from ..helpers.trials import RING, small_trial
 
 
-def failing_history(subject: Candidate) -> tuple[str, History]:
-    """What the diagnosis must be loud on, in words and as a history. Raises Violation where it says so nowhere."""
-    build, name = subject.entry.build, subject.entry.name
+def failing_history(candidate: Candidate) -> tuple[str, History]:
+    """What the diagnosis must be loud on, in words and as a history. Raises ContractError where it says so nowhere."""
+    build, name = candidate.entry.build, candidate.entry.name
     if hasattr(build, "failing_history"):
         history = build.failing_history()
         if not isinstance(history, History):
@@ -42,12 +42,12 @@ def failing_history(subject: Candidate) -> tuple[str, History]:
     return f"the recorded run {named!r}", recording(named)
 
 
-def histories(subject: Candidate) -> Iterator[tuple[str, History]]:
+def histories(candidate: Candidate) -> Iterator[tuple[str, History]]:
     """Every run that it can be tried on, each with its name."""
     for name in (*HEALTHY, *FAILING):
         yield f"the recorded run {name!r}", recording(name)
-    if hasattr(subject.entry.build, "failing_history"):
-        yield failing_history(subject)
+    if hasattr(candidate.entry.build, "failing_history"):
+        yield failing_history(candidate)
 
 
 def failures(findings: list[Finding]) -> list[Finding]:
@@ -55,9 +55,9 @@ def failures(findings: list[Finding]) -> list[Finding]:
 
 
 @check("diagnosis")
-def is_silent_on_healthy_runs(subject: Candidate) -> None:
+def is_silent_on_healthy_runs(candidate: Candidate) -> None:
     """It finds no failure in a healthy run."""
-    diagnosis = subject.build()
+    diagnosis = candidate.build()
     for name in HEALTHY:
         for finding in failures(list(diagnosis.diagnose(recording(name)))):
             raise ContractError(
@@ -68,10 +68,10 @@ def is_silent_on_healthy_runs(subject: Candidate) -> None:
 
 
 @check("diagnosis")
-def is_loud_on_a_failed_run(subject: Candidate) -> None:
+def is_loud_on_a_failed_run(candidate: Candidate) -> None:
     """It finds a failure in the run that failed in its way."""
-    where, history = failing_history(subject)
-    found = list(subject.build().diagnose(history))
+    where, history = failing_history(candidate)
+    found = list(candidate.build().diagnose(history))
     if not failures(found):
         said = f"only warns ({found[0].summary})" if found else "finds nothing"
         raise ContractError(
@@ -82,10 +82,10 @@ def is_loud_on_a_failed_run(subject: Candidate) -> None:
 
 
 @check("diagnosis")
-def findings_are_well_formed(subject: Candidate) -> None:
+def findings_are_well_formed(candidate: Candidate) -> None:
     """What it finds says what, since when, how sure, from which values, and what to change."""
-    diagnosis = subject.build()
-    for where, history in histories(subject):
+    diagnosis = candidate.build()
+    for where, history in histories(candidate):
         for finding in diagnosis.diagnose(history):
             if not isinstance(finding, Finding):
                 raise ContractError(
@@ -93,16 +93,16 @@ def findings_are_well_formed(subject: Candidate) -> None:
                     cause="a text or a mapping instead of the record",
                     fix="yield ganbench.Finding(diagnosis=..., horizon=..., severity=..., ...)",
                 )
-            for fault, mend in _faults(finding, subject.entry.name, history):
+            for fault, fix in _faults(finding, candidate.entry.name, history):
                 raise ContractError(
                     f"a finding on {where} is malformed: {fault}",
                     cause="a field of ganbench.Finding filled with something else than its meaning",
-                    fix=mend,
+                    fix=fix,
                 )
 
 
 def _faults(finding: Finding, name: str, history: History) -> Iterator[tuple[str, str]]:
-    """What is wrong with a finding, and how to mend it."""
+    """What is wrong with a finding, and how to fix it."""
     if finding.diagnosis != name:
         yield f"diagnosis = {finding.diagnosis!r}", f"give the component's name, {name!r}: stop_on goes by it"
     if finding.severity not in get_args(Severity):
@@ -116,10 +116,10 @@ def _faults(finding: Finding, name: str, history: History) -> Iterator[tuple[str
             f"onset_step = {finding.onset_step!r}, of {history.steps} steps",
             "give the step from which the state holds",
         )
-    for field in ("summary", "remedy"):
-        text = getattr(finding, field)
-        if not isinstance(text, str) or not text.strip():
-            yield f"{field} = {text!r}", f"give a {field} in words"
+    if not isinstance(finding.summary, str) or not finding.summary.strip():
+        yield f"summary = {finding.summary!r}", "give a summary in words"
+    if not isinstance(finding.remedy, Remedy) or not str(finding.remedy).strip():
+        yield f"remedy = {finding.remedy!r}", "give ganbench.Remedy(settings, advice), with one of them at least"
     if not finding.evidence and history.nonfinite is None:  # a breakdown may come before any row
         yield "there is no evidence", "give the signals that were read, with values and thresholds"
     for signal, read in finding.evidence.items():
@@ -138,10 +138,10 @@ def _is_step(value: Any, history: History) -> bool:
 
 
 @check("diagnosis")
-def says_nothing_of_nothing(subject: Candidate) -> None:
+def says_nothing_of_nothing(candidate: Candidate) -> None:
     """With nothing to read it neither raises nor finds a failure: no row, one row, no column, nothing measured."""
-    diagnosis = subject.build()
-    whole = failing_history(subject)[1]
+    diagnosis = candidate.build()
+    whole = failing_history(candidate)[1]
     whole = replace(whole, nonfinite=None)  # a breakdown is something to read
     steps = whole.columns.get("step", np.arange(1, 11))
     nothing = {
@@ -170,10 +170,10 @@ def says_nothing_of_nothing(subject: Candidate) -> None:
 
 
 @check("diagnosis")
-def survives_a_young_run(subject: Candidate) -> None:
+def survives_a_young_run(candidate: Candidate) -> None:
     """On the first rows of a run, which is what it sees when a trial is young or short, it does not raise."""
-    diagnosis = subject.build()
-    for where, history in histories(subject):
+    diagnosis = candidate.build()
+    for where, history in histories(candidate):
         for rows in (1, 2, 3, 6):
             young = replace(history, columns={k: v[:rows] for k, v in history.columns.items()}, nonfinite=None)
             try:
@@ -187,10 +187,10 @@ def survives_a_young_run(subject: Candidate) -> None:
 
 
 @check("diagnosis")
-def judges_a_history_alike_twice(subject: Candidate) -> None:
+def judges_a_history_alike_twice(candidate: Candidate) -> None:
     """The same history gives the same findings, whatever it was shown in between."""
-    diagnosis = subject.build()
-    _, history = failing_history(subject)
+    diagnosis = candidate.build()
+    _, history = failing_history(candidate)
     first = repr(list(diagnosis.diagnose(history)))
     for name in HEALTHY:
         list(diagnosis.diagnose(recording(name)))
@@ -203,10 +203,10 @@ def judges_a_history_alike_twice(subject: Candidate) -> None:
 
 
 @check("diagnosis")
-def leaves_the_history_alone(subject: Candidate) -> None:
+def leaves_the_history_alone(candidate: Candidate) -> None:
     """The history's columns are the same afterwards: other diagnoses read them too, and they are stored."""
-    diagnosis = subject.build()
-    for where, history in histories(subject):
+    diagnosis = candidate.build()
+    for where, history in histories(candidate):
         before = {name: column.copy() for name, column in history.columns.items()}
         list(diagnosis.diagnose(history))
         changed = [k for k in before if k not in history.columns or not _equal(before[k], history.columns[k])]
@@ -223,9 +223,9 @@ def _equal(a: Any, b: Any) -> bool:
 
 
 @check("diagnosis")
-def probes_exist(subject: Candidate) -> None:
+def probes_exist(candidate: Candidate) -> None:
     """The probes that it declares are probes that there are."""
-    declared = getattr(subject.build(), "probes", ())
+    declared = candidate.build().probes
     if isinstance(declared, str):
         raise ContractError(
             f"probes = {declared!r} is a text, read letter by letter",
@@ -242,13 +242,13 @@ def probes_exist(subject: Candidate) -> None:
 
 
 @check("diagnosis")
-def looking_changes_nothing(subject: Candidate) -> None:
+def looking_changes_nothing(candidate: Candidate) -> None:
     """A run that it observes ends with the same weights, to the last bit, as one that it does not."""
-    reference = {"name": subject.entry.name, **subject.ref().options}
+    reference = {"name": candidate.entry.name, **candidate.ref().options}
     for datasets in (RING, ["digits"]):
-        unseen = small_trial(subject.registry, datasets=datasets)
-        seen = small_trial(subject.registry, datasets=datasets, diagnoses=[reference])
-        if subject.registry.skip("diagnosis", subject.ref(), seen) is None:
+        unseen = small_trial(candidate.registry, datasets=datasets)
+        seen = small_trial(candidate.registry, datasets=datasets, diagnoses=[reference])
+        if candidate.registry.skip("diagnosis", candidate.ref(), seen) is None:
             break
     else:
         raise NotApplicable("it skips the small runs on points and on images that it could watch")
@@ -271,7 +271,7 @@ def looking_changes_nothing(subject: Candidate) -> None:
 
 
 @behaviour("diagnosis")
-def behaves(subject: Candidate) -> Any:
+def behaves(candidate: Candidate) -> Any:
     """Its findings on every recorded run."""
-    diagnosis = subject.build()
+    diagnosis = candidate.build()
     return [repr(list(diagnosis.diagnose(recording(name)))) for name in (*HEALTHY, *FAILING)]

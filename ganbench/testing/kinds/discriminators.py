@@ -9,28 +9,28 @@ import torch
 from ...contract.records import Batch
 from ...training.input_gradient import input_gradient
 from ..candidate import Candidate
-from ..check import ContractError, behaviour, check
+from ..check import BASICS, ContractError, behaviour, check
 from ..helpers import networks
 
 
-@check("discriminator")
-def gives_one_logit_a_sample(subject: Candidate) -> None:
+@check("discriminator", level=BASICS)
+def gives_one_logit_a_sample(candidate: Candidate) -> None:
     """(N, *shape) gives finite float32 logits (N,), or (N / pack,) where it declares `pack`, for N of 1, 2 and 64."""
-    networks.check_sizes(subject, lambda network, spec, n: (n // int(getattr(network, "pack", 1)),))
+    networks.check_sizes(candidate, lambda network, spec, n: (n // int(getattr(network, "pack", 1)),))
 
 
 @check("discriminator")
-def gives_logits_not_probabilities(subject: Candidate) -> None:
+def gives_logits_not_probabilities(candidate: Candidate) -> None:
     """What it returns is not squashed: losses apply their own sigmoid."""
-    spec = subject.specs()[0]
-    network = subject.build(spec)
+    spec = candidate.specs()[0]
+    network = candidate.build(spec)
     with torch.no_grad():
         outputs = []
         for scale in (1.0, 30.0):
             for name, weight in network.named_parameters():
                 if name.endswith("bias"):
                     weight.copy_(torch.randn_like(weight))
-            x, labels = networks.inputs_for(subject, network, spec, whole(network), seed=int(scale))
+            x, labels = networks.inputs_for(candidate, network, spec, whole(network), seed=int(scale))
             outputs.append(network(x * scale, labels))
     values = torch.cat(outputs)
     if values.min() >= 0 and values.max() <= 1:
@@ -42,12 +42,12 @@ def gives_logits_not_probabilities(subject: Candidate) -> None:
 
 
 @check("discriminator")
-def input_matters(subject: Candidate) -> None:
+def input_matters(candidate: Candidate) -> None:
     """Different samples get different logits."""
-    spec = subject.specs()[0]
-    network = subject.build(spec).eval()
+    spec = candidate.specs()[0]
+    network = candidate.build(spec).eval()
     n = whole(network)
-    x, labels = networks.inputs_for(subject, network, spec, n)
+    x, labels = networks.inputs_for(candidate, network, spec, n)
     with torch.no_grad():
         logits = network(x, None if labels is None else torch.zeros_like(labels))
     if torch.equal(logits, logits[:1].expand_as(logits)):
@@ -59,23 +59,23 @@ def input_matters(subject: Candidate) -> None:
 
 
 @check("discriminator")
-def gradients_reach_every_weight(subject: Candidate) -> None:
+def gradients_reach_every_weight(candidate: Candidate) -> None:
     """Every weight that learns gets a finite gradient."""
-    networks.check_gradients(subject)
+    networks.check_gradients(candidate)
 
 
 @check("discriminator")
-def can_be_frozen(subject: Candidate) -> None:
+def can_be_frozen(candidate: Candidate) -> None:
     """Frozen, it computes no gradient for its weights, and still passes one to the samples."""
-    networks.check_frozen(subject)
+    networks.check_frozen(candidate)
 
 
 @check("discriminator")
-def gradient_penalties_reach_its_weights(subject: Candidate) -> None:
+def gradient_penalties_reach_its_weights(candidate: Candidate) -> None:
     """Its input gradient is differentiable itself: gradient penalties work."""
-    spec = subject.specs()[0]
-    network = subject.build(spec)
-    x, labels = networks.inputs_for(subject, network, spec, whole(network))
+    spec = candidate.specs()[0]
+    network = candidate.build(spec)
+    x, labels = networks.inputs_for(candidate, network, spec, whole(network))
     gradient = input_gradient(lambda batch: network(batch.x, batch.labels), Batch(x, labels))
     if gradient.requires_grad:
         gradient.square().sum().backward()
@@ -88,15 +88,15 @@ def gradient_penalties_reach_its_weights(subject: Candidate) -> None:
 
 
 @check("discriminator")
-def state_survives_saving(subject: Candidate) -> None:
+def state_survives_saving(candidate: Candidate) -> None:
     """Saved and loaded into another copy, it gives the same logits."""
-    networks.check_state(subject)
+    networks.check_state(candidate)
 
 
 @check("discriminator")
-def keeps_no_hidden_state(subject: Candidate) -> None:
+def keeps_no_hidden_state(candidate: Candidate) -> None:
     """As a function of its weights, as a copy and a second time, it gives the same logits in evaluation mode."""
-    networks.check_functional(subject)
+    networks.check_functional(candidate)
 
 
 def whole(network: Any) -> int:
@@ -104,6 +104,6 @@ def whole(network: Any) -> int:
 
 
 @behaviour("discriminator")
-def behaves(subject: Candidate) -> Any:
+def behaves(candidate: Candidate) -> Any:
     """Its first logits."""
-    return networks.behaviour_of(subject)
+    return networks.behaviour_of(candidate)

@@ -7,17 +7,17 @@ from typing import Any
 import torch
 
 from ..candidate import Candidate
-from ..check import ContractError, behaviour, check
+from ..check import BASICS, ContractError, behaviour, check
 from ..helpers import networks
 
 TOLERANCE = 1e-4  # of the width of the value range: rounding of a tanh
 
 
-@check("generator")
-def latent_dim_is_true(subject: Candidate) -> None:
+@check("generator", level=BASICS)
+def latent_dim_is_true(candidate: Candidate) -> None:
     """`latent_dim` is the width of the latents that forward takes, and its prior is one there is."""
-    spec = subject.specs()[0]
-    network = subject.build(spec).eval()
+    spec = candidate.specs()[0]
+    network = candidate.build(spec).eval()
     dim = getattr(network, "latent_dim", None)
     if not isinstance(dim, int) or dim < 1:
         raise ContractError(
@@ -31,7 +31,7 @@ def latent_dim_is_true(subject: Candidate) -> None:
             cause="a prior that the loop cannot draw from",
             fix='declare prior = "normal" or prior = "uniform", or transform the latents in forward',
         )
-    labels = networks.inputs_for(subject, network, spec, 4)[1]
+    labels = networks.inputs_for(candidate, network, spec, 4)[1]
     with torch.no_grad():
         try:
             network(torch.randn(4, dim), labels)
@@ -52,20 +52,20 @@ def latent_dim_is_true(subject: Candidate) -> None:
     )
 
 
-@check("generator")
-def makes_samples_of_the_data_spec(subject: Candidate) -> None:
+@check("generator", level=BASICS)
+def makes_samples_of_the_data_spec(candidate: Candidate) -> None:
     """(N, latent_dim) gives (N, *shape) in finite float32 on the same device, for N of 1, 2 and 64."""
-    networks.check_sizes(subject, lambda network, spec, n: (n, *spec.shape))
+    networks.check_sizes(candidate, lambda network, spec, n: (n, *spec.shape))
 
 
 @check("generator")
-def stays_in_the_value_range(subject: Candidate) -> None:
+def stays_in_the_value_range(candidate: Candidate) -> None:
     """Samples lie in the value range that the data states."""
-    for spec in subject.specs():
+    for spec in candidate.specs():
         if spec.value_range is None:
             continue
-        network = subject.build(spec).eval()
-        z, labels = networks.inputs_for(subject, network, spec, 64)
+        network = candidate.build(spec).eval()
+        z, labels = networks.inputs_for(candidate, network, spec, 64)
         with torch.no_grad():
             x = network(10 * z, labels)
         low, high = spec.value_range
@@ -79,11 +79,11 @@ def stays_in_the_value_range(subject: Candidate) -> None:
 
 
 @check("generator")
-def latents_matter(subject: Candidate) -> None:
+def latents_matter(candidate: Candidate) -> None:
     """Different latents give different samples."""
-    spec = subject.specs()[0]
-    network = subject.build(spec).eval()
-    z, labels = networks.inputs_for(subject, network, spec, 8)
+    spec = candidate.specs()[0]
+    network = candidate.build(spec).eval()
+    z, labels = networks.inputs_for(candidate, network, spec, 8)
     with torch.no_grad():
         x = network(z, None if labels is None else torch.zeros_like(labels))
     if torch.equal(x[0], x[1]):
@@ -95,30 +95,30 @@ def latents_matter(subject: Candidate) -> None:
 
 
 @check("generator")
-def gradients_reach_every_weight(subject: Candidate) -> None:
+def gradients_reach_every_weight(candidate: Candidate) -> None:
     """Every weight that learns gets a finite gradient."""
-    networks.check_gradients(subject)
+    networks.check_gradients(candidate)
 
 
 @check("generator")
-def can_be_frozen(subject: Candidate) -> None:
+def can_be_frozen(candidate: Candidate) -> None:
     """Frozen, it computes no gradient for its weights, and still passes one to its input."""
-    networks.check_frozen(subject)
+    networks.check_frozen(candidate)
 
 
 @check("generator")
-def state_survives_saving(subject: Candidate) -> None:
+def state_survives_saving(candidate: Candidate) -> None:
     """Saved and loaded into another copy, it makes the same samples."""
-    networks.check_state(subject)
+    networks.check_state(candidate)
 
 
 @check("generator")
-def keeps_no_hidden_state(subject: Candidate) -> None:
+def keeps_no_hidden_state(candidate: Candidate) -> None:
     """As a function of its weights, as a copy and a second time, it makes the same samples in evaluation mode."""
-    networks.check_functional(subject)
+    networks.check_functional(candidate)
 
 
 @behaviour("generator")
-def behaves(subject: Candidate) -> Any:
+def behaves(candidate: Candidate) -> Any:
     """Its first samples."""
-    return networks.behaviour_of(subject)
+    return networks.behaviour_of(candidate)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ...contract.records import Direction
 from ..candidate import Candidate
-from ..check import ContractError, behaviour, check
+from ..check import BASICS, ContractError, behaviour, check
 from ..helpers.metric_cases import NOISE, Case, N, cases
 
 NAME = re.compile(r"[\w.-]+", re.ASCII)
@@ -33,17 +33,17 @@ def worse(metric: Any, key: str, value: float, than: float) -> bool:
     return not gap <= ROUNDING * max(abs(than), 1e-6)
 
 
-@check("metric")
-def better_is_declared(subject: Candidate) -> None:
+@check("metric", level=BASICS)
+def better_is_declared(candidate: Candidate) -> None:
     """Every score that it returns is a number, and states whether higher or lower is better."""
-    metric = subject.build()
-    for case in cases(subject):
+    metric = candidate.build()
+    for case in cases(candidate):
         scores = metric.score(case.of(case.more_real))
         if not isinstance(scores, Mapping) or not scores:
             raise ContractError(
                 f"score() returns {scores!r}"[:100],
                 cause="a bare number instead of named scores",
-                fix=f'return a mapping such as {{"{subject.entry.name}": value}}',
+                fix=f'return a mapping such as {{"{candidate.entry.name}": value}}',
             )
         for key, value in scores.items():
             if not isinstance(key, str) or not NAME.fullmatch(key):
@@ -69,10 +69,10 @@ def better_is_declared(subject: Candidate) -> None:
 
 
 @check("metric")
-def scores_are_finite(subject: Candidate) -> None:
+def scores_are_finite(candidate: Candidate) -> None:
     """Real samples score finite numbers, in equal counts, with fewer generated samples, with fewer real ones."""
-    metric = subject.build()
-    for case in cases(subject):
+    metric = candidate.build()
+    for case in cases(candidate):
         few = replace(case, real=case.real[: N // 3])
         counts = {
             f"{N} generated and {N} real": case.of(case.more_real),
@@ -90,10 +90,10 @@ def scores_are_finite(subject: Candidate) -> None:
 
 
 @check("metric")
-def better_is_true(subject: Candidate) -> None:
+def better_is_true(candidate: Candidate) -> None:
     """Samples made worse score worse: under noise or when collapsed, and surely under both at once."""
-    metric = subject.build()
-    for case in cases(subject):
+    metric = candidate.build()
+    for case in cases(candidate):
         floor, noisy, collapsed, ruined = (
             metric.score(case.of(fake)) for fake in (case.more_real, case.noisy, case.collapsed, case.ruined)
         )
@@ -116,10 +116,10 @@ def better_is_true(subject: Candidate) -> None:
 
 
 @check("metric")
-def the_floor_is_low(subject: Candidate) -> None:
+def the_floor_is_low(candidate: Candidate) -> None:
     """Real samples against other real ones score near what is best, so that a floor means something."""
-    metric = subject.build()
-    for case in cases(subject):
+    metric = candidate.build()
+    for case in cases(candidate):
         itself, floor, noisy, collapsed = (
             metric.score(case.of(fake)) for fake in (case.real, case.more_real, case.noisy, case.collapsed)
         )
@@ -137,20 +137,20 @@ def the_floor_is_low(subject: Candidate) -> None:
 
 
 @check("metric")
-def order_does_not_matter(subject: Candidate) -> None:
+def order_does_not_matter(candidate: Candidate) -> None:
     """The same samples in another order score the same."""
-    metric = subject.build()
-    for case in cases(subject):
+    metric = candidate.build()
+    for case in cases(candidate):
         first = metric.score(case.of(case.more_real))
         turned = replace(case, real=case.real.roll(17, 0)).of(case.more_real.flip(0))
         _expect_same(first, metric.score(turned), f"with samples of {case.name} in another order", "order")
 
 
 @check("metric")
-def scores_alike_twice(subject: Candidate) -> None:
+def scores_alike_twice(candidate: Candidate) -> None:
     """The same samples score the same when they come again: the floor is taken with the same metric."""
-    metric = subject.build()
-    for case in cases(subject):
+    metric = candidate.build()
+    for case in cases(candidate):
         first = metric.score(case.of(case.more_real))
         metric.score(case.of(case.noisy))
         _expect_same(first, metric.score(case.of(case.more_real)), f"for the same samples of {case.name}", "state")
@@ -172,10 +172,10 @@ def _expect_same(first: Mapping[str, float], second: Mapping[str, float], when: 
 
 
 @check("metric")
-def broken_samples_never_look_good(subject: Candidate) -> None:
+def broken_samples_never_look_good(candidate: Candidate) -> None:
     """Samples that are NaN or infinite score NaN or worse than real ones, under the same names, and raise nothing."""
-    metric = subject.build()
-    for case in cases(subject):
+    metric = candidate.build()
+    for case in cases(candidate):
         good = metric.score(case.of(case.more_real))
         for bad in (math.nan, math.inf, -math.inf):
             scores = _survived(metric, case, torch.full_like(case.more_real, bad), f"samples of nothing but {bad}")
@@ -196,10 +196,10 @@ def broken_samples_never_look_good(subject: Candidate) -> None:
 
 
 @check("metric")
-def one_broken_sample_does_not_help(subject: Candidate) -> None:
+def one_broken_sample_does_not_help(candidate: Candidate) -> None:
     """A single NaN among the samples raises nothing and makes no score better."""
-    metric = subject.build()
-    for case in cases(subject):
+    metric = candidate.build()
+    for case in cases(candidate):
         good, ruined = metric.score(case.of(case.more_real)), metric.score(case.of(case.ruined))
         fake = case.more_real.clone()
         fake[3].view(-1)[0] = math.nan
@@ -227,10 +227,10 @@ def _survived(metric: Any, case: Case, fake: Tensor, what: str) -> Mapping[str, 
 
 
 @check("metric")
-def leaves_its_samples_alone(subject: Candidate) -> None:
+def leaves_its_samples_alone(candidate: Candidate) -> None:
     """The samples it is given are the same afterwards: other metrics score them too."""
-    metric = subject.build()
-    for case in cases(subject):
+    metric = candidate.build()
+    for case in cases(candidate):
         samples = case.of(case.more_real)
         metric.score(samples)
         if not (torch.equal(samples.fake, case.more_real) and torch.equal(samples.real, case.real)):
@@ -242,7 +242,7 @@ def leaves_its_samples_alone(subject: Candidate) -> None:
 
 
 @behaviour("metric")
-def behaves(subject: Candidate) -> Any:
+def behaves(candidate: Candidate) -> Any:
     """Its scores of real samples on the first data set that it serves."""
-    case = cases(subject)[0]
-    return dict(subject.build().score(case.of(case.more_real)))
+    case = cases(candidate)[0]
+    return dict(candidate.build().score(case.of(case.more_real)))

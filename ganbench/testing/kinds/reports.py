@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...contract.records import TrialResult
 from ..candidate import Candidate
-from ..check import ContractError, behaviour, check
+from ..check import BASICS, ContractError, behaviour, check
 from ..helpers.trials import all_broken, mixed, store_run
 from ..helpers.watched_files import encoding_left_open, is_cache, watched
 
@@ -57,11 +57,11 @@ def _is_text(file: Path) -> bool:
     return file.suffix.lower() not in BINARY
 
 
-@check("report")
-def returns_the_files_it_wrote(subject: Candidate) -> None:
+@check("report", level=BASICS)
+def returns_the_files_it_wrote(candidate: Candidate) -> None:
     """It returns every file that it wrote, each of which exists, inside the folder it was given."""
     with place(mixed()) as (comparison, folder):
-        files = subject.build().write(comparison, folder)
+        files = candidate.build().write(comparison, folder)
         if not isinstance(files, list) or not files or not all(isinstance(file, Path) for file in files):
             raise ContractError(
                 f"write() returns {files!r}"[:200],
@@ -86,13 +86,13 @@ def returns_the_files_it_wrote(subject: Candidate) -> None:
 
 
 @check("report")
-def writes_nowhere_else(subject: Candidate) -> None:
+def writes_nowhere_else(candidate: Candidate) -> None:
     """Nothing outside its folder is written, moved or removed: not the results, not the working directory."""
     with place(mixed()) as (comparison, folder):
         root = folder.parent
         before = _outside(root, folder)
         with watched() as touched:
-            subject.build().write(comparison, folder)
+            candidate.build().write(comparison, folder)
         after = _outside(root, folder)
         changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
         named = {
@@ -111,12 +111,12 @@ def _outside(root: Path, folder: Path) -> dict[str, str]:
 
 
 @check("report")
-def writes_the_same_again(subject: Candidate) -> None:
+def writes_the_same_again(candidate: Candidate) -> None:
     """Written again into the same folder, its text files are the same to the last byte."""
     with place(mixed()) as (comparison, folder):
-        subject.build().write(comparison, folder)
+        candidate.build().write(comparison, folder)
         first = texts(folder)
-        subject.build().write(comparison, folder)
+        candidate.build().write(comparison, folder)
         second = texts(folder)
     changed = sorted(name for name in first.keys() | second.keys() if first.get(name) != second.get(name))
     if changed:
@@ -128,14 +128,14 @@ def writes_the_same_again(subject: Candidate) -> None:
 
 
 @check("report")
-def leaves_other_files_alone(subject: Candidate) -> None:
+def leaves_other_files_alone(candidate: Candidate) -> None:
     """Files of others in the same folder stay as they are: reports share it."""
     with place(mixed()) as (comparison, folder):
         (folder / "other").mkdir()
         others = [folder / "notes-of-someone-else.dat", folder / "other" / "picture.dat"]
         for file in others:
             file.write_bytes(b"as it was")
-        subject.build().write(comparison, folder)
+        candidate.build().write(comparison, folder)
         lost = [file.name for file in others if not file.is_file() or file.read_bytes() != b"as it was"]
     if lost:
         raise ContractError(
@@ -146,22 +146,22 @@ def leaves_other_files_alone(subject: Candidate) -> None:
 
 
 @check("report")
-def serves_a_run_without_scores(subject: Candidate) -> None:
+def serves_a_run_without_scores(candidate: Candidate) -> None:
     """A run whose trials all ended in an error is reported too."""
     with place(all_broken()) as (comparison, folder):
-        _expect_a_report(subject, comparison, folder, "all trials ended in an error")
+        _expect_a_report(candidate, comparison, folder, "all trials ended in an error")
 
 
 @check("report")
-def serves_a_run_without_trials(subject: Candidate) -> None:
+def serves_a_run_without_trials(candidate: Candidate) -> None:
     """A run that was stopped before its first trial ended is reported too."""
     with place(()) as (comparison, folder):
-        _expect_a_report(subject, comparison, folder, "no trial has ended yet")
+        _expect_a_report(candidate, comparison, folder, "no trial has ended yet")
 
 
-def _expect_a_report(subject: Candidate, comparison: StoredComparison, folder: Path, when: str) -> None:
+def _expect_a_report(candidate: Candidate, comparison: StoredComparison, folder: Path, when: str) -> None:
     try:
-        files = subject.build().write(comparison, folder)
+        files = candidate.build().write(comparison, folder)
     except Exception as error:
         raise ContractError(
             f"raises {type(error).__name__} where {when}: {error}",
@@ -177,11 +177,11 @@ def _expect_a_report(subject: Candidate, comparison: StoredComparison, folder: P
 
 
 @check("report")
-def leaves_the_comparison_alone(subject: Candidate) -> None:
+def leaves_the_comparison_alone(candidate: Candidate) -> None:
     """The comparison's tables are the same afterwards: other reports are written from them."""
     with place(mixed()) as (comparison, folder):
         before: dict[str, pd.DataFrame] = {name: getattr(comparison, name).copy(deep=True) for name in FRAMES}
-        subject.build().write(comparison, folder)
+        candidate.build().write(comparison, folder)
         changed = [name for name, frame in before.items() if not frame.equals(getattr(comparison, name))]
     if changed:
         raise ContractError(
@@ -192,11 +192,11 @@ def leaves_the_comparison_alone(subject: Candidate) -> None:
 
 
 @check("report")
-def text_is_utf_8(subject: Candidate) -> None:
+def text_is_utf_8(candidate: Candidate) -> None:
     """Its text files are UTF-8, and none is opened in its folder without an encoding: that would be the machine's."""
     with place(mixed()) as (comparison, folder):
         with encoding_left_open() as opened:
-            files = subject.build().write(comparison, folder)
+            files = candidate.build().write(comparison, folder)
         for file in filter(_is_text, files):
             try:
                 file.read_bytes().decode("utf-8")
@@ -215,8 +215,8 @@ def text_is_utf_8(subject: Candidate) -> None:
 
 
 @behaviour("report")
-def behaves(subject: Candidate) -> Any:
+def behaves(candidate: Candidate) -> Any:
     """The text files that it writes, by digest."""
     with place(mixed()) as (comparison, folder):
-        files = subject.build().write(comparison, folder)
+        files = candidate.build().write(comparison, folder)
         return [file.name for file in files], texts(folder)

@@ -15,7 +15,7 @@ from ...results.reports import check_reports
 from ...suite.expand import expand
 from ...suite.parse import Suite, read_suite
 from ..candidate import Candidate
-from ..check import ContractError, NotApplicable, behaviour, check
+from ..check import BASICS, BUILDS, ContractError, NotApplicable, behaviour, check
 from ..helpers.trials import specs_of
 
 PLAIN = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -23,9 +23,9 @@ PLAIN_PARTS = re.compile(rf"{PLAIN.pattern}(/{PLAIN.pattern})?")  # a family and
 DISTRIBUTION = re.compile(r"[A-Za-z0-9._-]+")
 
 
-def path_of(subject: Candidate) -> Path:
-    """The suite's file. Raises Violation where it is none."""
-    path = subject.entry.build()
+def path_of(candidate: Candidate) -> Path:
+    """The suite's file. Raises ContractError where it is none."""
+    path = candidate.entry.build()
     if not isinstance(path, Path) or path.suffix != ".toml" or not path.is_file():
         raise ContractError(
             f"build() returns {path!r}, which is no path of a TOML file",
@@ -35,30 +35,30 @@ def path_of(subject: Candidate) -> Path:
     return path
 
 
-def suite_of(subject: Candidate) -> Suite:
-    """The suite, read. Raises Violation where it cannot be."""
+def suite_of(candidate: Candidate) -> Suite:
+    """The suite, read. Raises ContractError where it cannot be."""
     try:
-        return read_suite(path_of(subject))
+        return read_suite(path_of(candidate))
     except RequestError as error:
         raise _refused(error) from error
 
 
-def trials_of(subject: Candidate) -> list[Trial]:
-    """Its trials. Raises Violation for what is not there, NotApplicable where a data set's files are missing.
+def trials_of(candidate: Candidate) -> list[Trial]:
+    """Its trials. Raises ContractError for what is not there, NotApplicable where a data set's files are missing.
 
     So it does where a component is unknown and the suite's distribution names another one, among its dependencies
     and extras, that is not installed.
     """
-    suite = suite_of(subject)
+    suite = suite_of(candidate)
     try:
         for entry in suite.datasets.values():
-            subject.registry.check("dataset", entry.ref, suite.source)
-        specs = specs_of(suite, subject.registry)
-        return expand(suite, subject.registry, specs, plugin_files=subject.registry.plugins.files)
+            candidate.registry.check("dataset", entry.ref, suite.source)
+        specs = specs_of(suite, candidate.registry)
+        return expand(suite, candidate.registry, specs, plugin_files=candidate.registry.plugins.files)
     except FileNotFoundError as error:
         raise NotApplicable(f"files of a data set are not here: {error}") from error
     except RequestError as error:
-        if missing := _missing_distributions(subject.entry.origin.distribution):
+        if missing := _missing_distributions(candidate.entry.origin.distribution):
             raise NotApplicable(f"{error}; {', '.join(missing)}, which it may need, is not installed") from error
         raise _refused(error) from error
     except ValueError as error:  # of a data set whose options are out of bounds
@@ -90,28 +90,28 @@ def _installed(distribution: str) -> bool:
         return False
 
 
-@check("suite")
-def is_a_toml_file(subject: Candidate) -> None:
+@check("suite", level=BUILDS)
+def is_a_toml_file(candidate: Candidate) -> None:
     """Its build takes nothing and returns the path of a TOML file that is there."""
-    path_of(subject)
+    path_of(candidate)
 
 
-@check("suite")
-def can_be_read(subject: Candidate) -> None:
+@check("suite", level=BASICS)
+def can_be_read(candidate: Candidate) -> None:
     """Every key of its file is one there is, with a value of the right type."""
-    suite_of(subject)
+    suite_of(candidate)
 
 
 @check("suite")
-def is_named_plainly(subject: Candidate) -> None:
+def is_named_plainly(candidate: Candidate) -> None:
     """Suite, data sets and methods are named in small letters, digits and dashes; the file's name is the component's.
 
     Data sets and methods may be of a family: `weak/frozen`.
     """
-    suite = suite_of(subject)
-    if suite.name != subject.entry.name:
+    suite = suite_of(candidate)
+    if suite.name != candidate.entry.name:
         raise ContractError(
-            f"the suite calls itself {suite.name!r} and is offered as {subject.entry.name!r}",
+            f"the suite calls itself {suite.name!r} and is offered as {candidate.entry.name!r}",
             cause="`name` in the file, or the file's own name, differs from the component's",
             fix="give them one name: results go into a folder of that name",
         )
@@ -125,9 +125,9 @@ def is_named_plainly(subject: Candidate) -> None:
 
 
 @check("suite")
-def says_what_it_is_for(subject: Candidate) -> None:
+def says_what_it_is_for(candidate: Candidate) -> None:
     """Its `summary` says what it compares: it heads the report."""
-    if not suite_of(subject).summary.strip():
+    if not suite_of(candidate).summary.strip():
         raise ContractError(
             "has no summary",
             cause='the line `summary = "..."` is missing',
@@ -136,9 +136,9 @@ def says_what_it_is_for(subject: Candidate) -> None:
 
 
 @check("suite")
-def unfolds_into_trials(subject: Candidate) -> None:
+def unfolds_into_trials(candidate: Candidate) -> None:
     """Every component that it names is there with those options, and at least one trial comes of it."""
-    suite, trials = suite_of(subject), trials_of(subject)
+    suite, trials = suite_of(candidate), trials_of(candidate)
     if not trials:
         raise ContractError(
             "unfolds into no trial",
@@ -146,18 +146,18 @@ def unfolds_into_trials(subject: Candidate) -> None:
             fix="give `datasets`, `seeds` and [methods.NAME]",
         )
     try:
-        check_reports(suite.reports, subject.registry, suite.source)
+        check_reports(suite.reports, candidate.registry, suite.source)
         if suite.executor is not None:
-            subject.registry.check("executor", suite.executor, suite.source)
+            candidate.registry.check("executor", suite.executor, suite.source)
     except RequestError as error:
         raise _refused(error) from error
 
 
 @check("suite")
-def every_part_is_of_use(subject: Candidate) -> None:
+def every_part_is_of_use(candidate: Candidate) -> None:
     """No method and no data set is skipped everywhere, and each metric serves some data set."""
-    trials = trials_of(subject)
-    reasons = {trial.id: subject.registry.why_skipped(trial) for trial in trials}
+    trials = trials_of(candidate)
+    reasons = {trial.id: candidate.registry.why_skipped(trial) for trial in trials}
     for what in ("method", "dataset"):
         for name in dict.fromkeys(getattr(trial, what) for trial in trials):
             why = [reasons[trial.id] for trial in trials if getattr(trial, what) == name]
@@ -168,7 +168,7 @@ def every_part_is_of_use(subject: Candidate) -> None:
                     fix="take it out, or give `points` and `images` components that serve",
                 )
     for ref in trials[0].evaluation.metrics:
-        why = [subject.registry.skip("metric", ref, trial) for trial in trials]
+        why = [candidate.registry.skip("metric", ref, trial) for trial in trials]
         if all(why):
             raise ContractError(
                 f"metric {ref.name!r} serves none of its data sets: {why[0]}",
@@ -178,16 +178,16 @@ def every_part_is_of_use(subject: Candidate) -> None:
 
 
 @check("suite")
-def its_components_build(subject: Candidate) -> None:
+def its_components_build(candidate: Candidate) -> None:
     """Each component builds from the options that the suite gives it, networks for the data that they meet."""
     tried: list[tuple[str, ComponentRef, Any]] = []
-    for trial in trials_of(subject):
-        for kind, ref, given in _to_build(subject, trial):
+    for trial in trials_of(candidate):
+        for kind, ref, given in _to_build(candidate, trial):
             if (kind, ref, given) in tried:
                 continue
             tried.append((kind, ref, given))
             try:
-                subject.registry.build(kind, ref, *given)
+                candidate.registry.build(kind, ref, *given)
             except Exception as error:
                 raise ContractError(
                     f"{kind} {ref.name!r} of method {trial.method!r} on {trial.dataset!r} does not build: "
@@ -197,18 +197,18 @@ def its_components_build(subject: Candidate) -> None:
                 ) from error
 
 
-def _to_build(subject: Candidate, trial: Trial) -> Iterator[tuple[str, ComponentRef, tuple[Any, ...]]]:
+def _to_build(candidate: Candidate, trial: Trial) -> Iterator[tuple[str, ComponentRef, tuple[Any, ...]]]:
     """What the trial builds, kind by kind, and what each is built for."""
-    if subject.registry.why_skipped(trial):
+    if candidate.registry.why_skipped(trial):
         return
     for kind, refs in refs_of(trial).items():
         given = (trial.data,) if kind in ("generator", "discriminator") else ()
         for ref in refs:
-            if subject.registry.skip(kind, ref, trial) is None:
+            if candidate.registry.skip(kind, ref, trial) is None:
                 yield kind, ref, given
 
 
 @behaviour("suite")
-def behaves(subject: Candidate) -> Any:
+def behaves(candidate: Candidate) -> Any:
     """What its file says."""
-    return repr(suite_of(subject)).replace(str(path_of(subject).parent), "")
+    return repr(suite_of(candidate)).replace(str(path_of(candidate).parent), "")

@@ -6,7 +6,7 @@ from typing import Any
 
 import ganbench
 
-from .files import data_root, opened, require
+from .files import data_root, read_published, require
 from .framing import Framing
 from .images import Images
 from .pictures import read_pictures
@@ -42,19 +42,19 @@ class CelebA(Images):
 
     @classmethod
     def read(cls, training: bool, limit: int | None, *source: Any) -> ganbench.Batch:
-        """Images (N, channels, size, size), in the order of their names."""
+        """Read images (N, channels, size, size), in the order of their names."""
         from torchvision.datasets import CelebA as Published
 
         place, framing = source
         folder = place / Published.base_folder
         split = "train" if training else "test"
-        part = opened("celeba", folder, _md5(), lambda: Published(place, split=split))
+        part = read_published("celeba", folder, _md5(), lambda: Published(place, split=split))
         files = [folder / _PICTURES / name for name in part.filename[:limit]]
         return ganbench.Batch(read_pictures(files, framing))
 
 
 def _md5() -> dict[str, str]:
-    """The checksum of each list that torchvision reads; that of the pictures' archive is not asked for."""
+    """Return the checksum of each list that torchvision reads; that of the archive of pictures is not checked."""
     from torchvision.datasets import CelebA as Published
 
     return {name: md5 for _, md5, name in Published.file_list if not name.endswith(".zip")}

@@ -9,7 +9,7 @@ import torch
 
 import ganbench
 
-from .files import data_root, opened, require
+from .files import data_root, read_published, require
 from .framing import Framing
 from .images import Images
 
@@ -20,7 +20,7 @@ _SIDE = 32
 
 
 class _Cifar(Images):
-    """Two parts in Python's pickle format, which torchvision reads once their checksums are the published ones."""
+    """Batches in Python's pickle format, which torchvision reads only if their checksums are the published ones."""
 
     name: str
     classes: int
@@ -47,15 +47,15 @@ class _Cifar(Images):
     @staticmethod
     @abc.abstractmethod
     def published() -> type[datasets.CIFAR10]:
-        """torchvision's class, which knows the names, checksums and address of the files."""
+        """Return torchvision's class, which knows the names, checksums and address of the files."""
 
     @classmethod
     def read(cls, training: bool, limit: int | None, *source: Any) -> ganbench.Batch:
-        """Images (N, channels, size, size) and labels, in the files' order."""
+        """Read images (N, channels, size, size) and labels, in the order of the files."""
         place, framing = source
         published = cls.published()
         folder = place / published.base_folder
-        part = opened(cls.name, folder, _md5(published), lambda: published(place, train=training))
+        part = read_published(cls.name, folder, _md5(published), lambda: published(place, train=training))
         images = torch.from_numpy(part.data).permute(0, 3, 1, 2)[:limit]
         return ganbench.Batch(framing.frame_all(images), torch.tensor(part.targets[:limit]))
 

@@ -1,4 +1,4 @@
-"""Where the files of a data set lie, how they get there, and whether they are the published ones."""
+"""Files of a data set: where they are, how they are downloaded, and whether they are the published ones."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ T = TypeVar("T")
 
 
 def data_root(root: str | None, name: str) -> Path:
-    """The folder that data sets lie in: `root`, else what GANBENCH_DATA names.
+    """Return the folder of data sets: `root`, or else the one that GANBENCH_DATA names.
 
-    Raises FileNotFoundError where neither is given.
+    Raises FileNotFoundError if neither is given.
     """
     given = root or os.environ.get(VARIABLE)
     if not given:
         raise FileNotFoundError(
-            f"{name}: where are its files? Set the option root, or the environment variable {VARIABLE}, "
-            "to the folder that data sets lie in"
+            f"{name}: the folder of its files is not set; set the option root, or the environment variable {VARIABLE}, "
+            "to the folder of data sets"
         )
     return Path(given).expanduser().absolute()
 
 
 def require(name: str, files: Sequence[Path], fetch: Callable[[], object] | None, advice: str) -> None:
-    """See to it that `files` are there; those that are not come by `fetch`, where one is given.
+    """Ensure that `files` exist, calling `fetch` if some are missing and it is given.
 
-    Raises FileNotFoundError that names the missing ones and ends in `advice`; OSError where fetching fails.
+    Raises FileNotFoundError, which names the missing ones and ends in `advice`, and OSError if fetching fails.
     """
     if fetch is not None and missing(files):
         run_download(name, fetch)
@@ -39,39 +39,39 @@ def require(name: str, files: Sequence[Path], fetch: Callable[[], object] | None
 
 
 def missing(files: Iterable[Path]) -> list[Path]:
-    """Those that are not there."""
+    """Return those that do not exist."""
     return [file for file in files if not file.exists()]
 
 
 def run_download(name: str, fetch: Callable[[], object]) -> None:
-    """Call `fetch`. Raises OSError, in one line, for whatever a download can fail of."""
+    """Call `fetch`; raise OSError, in one line, if it fails in whatever way."""
     try:
         fetch()
     except Exception as error:
         raise OSError(f"{name}: cannot be downloaded: {' '.join(str(error).split())}") from error
 
 
-def opened(name: str, folder: Path, md5: Mapping[str, str], read: Callable[[], T]) -> T:
-    """What torchvision's `read` returns, once it has found the files in `folder` to be the published ones.
+def read_published(name: str, folder: Path, md5: Mapping[str, str], read: Callable[[], T]) -> T:
+    """Return what torchvision's `read` returns, which checks that the files in `folder` are the published ones.
 
-    `md5` gives the checksum of each file. Raises ValueError naming those that differ.
+    `md5` has the checksum of each file. Raises ValueError, which names the files that differ.
     """
     try:
         return read()
     except RuntimeError as error:
-        if foreign := differing(folder / file for file in md5 if not is_published(folder / file, md5[file])):
-            raise ValueError(f"{name}: {foreign}") from error
+        if mismatch := mismatch_message(folder / file for file in md5 if not is_published(folder / file, md5[file])):
+            raise ValueError(f"{name}: {mismatch}") from error
         raise
 
 
-def differing(files: Iterable[Path]) -> str:
-    """What to say of files that are not the published ones; nothing where there are none."""
+def mismatch_message(files: Iterable[Path]) -> str:
+    """Return the error for files that are not the published ones; an empty text if there are none."""
     names = ", ".join(str(file) for file in files)
     return f"not as published (the md5 differs): {names}; remove and fetch again" if names else ""
 
 
 def is_published(file: Path, md5: str) -> bool:
-    """Whether the file is there and has that md5."""
+    """Return whether the file exists and has that checksum."""
     from torchvision.datasets.utils import check_integrity
 
     return check_integrity(file, md5)

@@ -1,4 +1,4 @@
-"""Images brought to one shape: square, of a size, in colour or grey."""
+"""Crop images to a square, resize them and convert them to grey."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import TypeVar
 import torch
 from PIL.Image import Image
 
-_BLOCK = 1000  # images brought to shape at once
+_BATCH_SIZE = 1000  # images transformed at once
 
 AnyImage = TypeVar("AnyImage", torch.Tensor, Image)
 
 
 @dataclass(frozen=True)
 class Framing:
-    """The largest centred square, resized to `size` pixels (None: as it is), grey (ITU-R 601) where asked for.
+    """Crop to the largest centred square, resize to `size` pixels (None: keep the size), convert to grey (ITU-R 601).
 
-    Resizing is bilinear with antialiasing, in both directions. Raises ValueError for a size below 1.
+    Resizing is bilinear with antialiasing, in both directions. Raises ValueError if `size` is below 1.
     """
 
     size: int | None = None
@@ -28,12 +28,12 @@ class Framing:
             raise ValueError(f"size = {self.size}: give at least 1 pixel")
 
     def shape(self, channels: int, side: int) -> tuple[int, int, int]:
-        """What becomes of images with that many channels, whose shorter side has `side` pixels."""
+        """Return the shape of the result for images of so many channels whose shorter side has `side` pixels."""
         size = self.size or side
         return (1 if self.grey else channels, size, size)
 
     def frame(self, images: AnyImage) -> AnyImage:
-        """Tensors (..., C, H, W) in uint8, or a picture."""
+        """Transform tensors (..., C, H, W) in uint8, or a Pillow image."""
         from torchvision.transforms.v2 import functional
 
         if self.grey:
@@ -44,8 +44,8 @@ class Framing:
         return images if size == side else functional.resize(images, [size, size], antialias=True)
 
     def frame_all(self, images: torch.Tensor) -> torch.Tensor:
-        """(N, C, H, W) in uint8 to a tensor of its own, block by block, so that nothing is held twice."""
+        """Transform (N, C, H, W) in uint8 into a new tensor, batch by batch to save memory."""
         framed = torch.empty((len(images), *self.shape(images.shape[1], min(images.shape[2:]))), dtype=torch.uint8)
-        for here, there in zip(images.split(_BLOCK), framed.split(_BLOCK), strict=True):
+        for here, there in zip(images.split(_BATCH_SIZE), framed.split(_BATCH_SIZE), strict=True):
             there.copy_(self.frame(here))
         return framed

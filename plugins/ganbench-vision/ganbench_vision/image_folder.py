@@ -1,4 +1,4 @@
-"""A user's own pictures: any folder of picture files."""
+"""Your own pictures: any folder of picture files."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from .pictures import read_pictures
 class ImageFolder(Images):
     """Your own pictures: a folder of JPEG, PNG, WebP, TIFF, BMP, PGM and PPM files, classes from its subfolders.
 
-    `folder` is absolute, or lies under the data root. A picture is held out by its name alone, so that adding
-    pictures moves none of the others to the other part. Raises FileNotFoundError where there are no pictures;
-    ValueError where one part would have none, or pictures lie beside class folders.
+    `folder` is absolute, or relative to the folder of data sets. Whether a picture is held out depends on its name
+    alone, so that adding pictures moves none of the others between the parts. Raises FileNotFoundError if there are no
+    pictures; ValueError if a part would have none, or if pictures lie beside class folders.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class ImageFolder(Images):
 
     @classmethod
     def read(cls, training: bool, limit: int | None, *source: Any) -> ganbench.Batch:
-        """Images (N, channels, size, size) in an order that depends on their names alone; labels where classed."""
+        """Read images (N, channels, size, size) in an order that depends on their names alone, and labels if classed."""
         place, seen, unseen, classes, framing = source
         names = (seen if training else unseen)[:limit]
         images = read_pictures([place / name for name in names], framing)
@@ -61,9 +61,9 @@ class ImageFolder(Images):
 
 
 def _names(place: Path) -> list[str]:
-    """The pictures in a folder and its subfolders, as paths relative to it, sorted; hidden files are none.
+    """Return the pictures in a folder and its subfolders, as sorted relative paths, without hidden files.
 
-    Raises FileNotFoundError where there are none.
+    Raises FileNotFoundError if there are none.
     """
     from torchvision.datasets.folder import IMG_EXTENSIONS
 
@@ -88,14 +88,14 @@ def _names(place: Path) -> list[str]:
 
 
 def _class(name: str) -> str:
-    """The subfolder directly below the folder; nothing for a picture that lies in the folder itself."""
+    """Return the top-level subfolder of a picture; an empty text for one that lies in the folder itself."""
     return name.rpartition("/")[0].partition("/")[0]
 
 
 def _classes(place: Path, names: Sequence[str]) -> tuple[str, ...]:
-    """The class folders, sorted; none where there are fewer than two, which would tell nothing apart.
+    """Return the class folders, sorted; none if there are fewer than two.
 
-    Raises ValueError where some pictures lie in class folders and some do not.
+    Raises ValueError if some pictures lie in class folders and some do not.
     """
     classes = sorted({_class(name) for name in names})
     if len(classes) < 2:
@@ -110,20 +110,20 @@ def _classes(place: Path, names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _split(place: Path, names: Sequence[str], held_out: float) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Names to train on and names held out, in the order of their digests, so that a limit takes of every class."""
-    places = {name: _place(name) for name in names}
-    ordered = sorted(names, key=lambda name: (places[name], name))
-    unseen = tuple(name for name in ordered if places[name] < held_out)
+    """Return names to train on and names held out, in the order of their hashes, so that a limit keeps all classes."""
+    fractions = {name: _hash_fraction(name) for name in names}
+    ordered = sorted(names, key=lambda name: (fractions[name], name))
+    unseen = tuple(name for name in ordered if fractions[name] < held_out)
     seen = tuple(ordered[len(unseen) :])
     if not seen or not unseen:
-        lacking = "trained on" if unseen else "held out"
+        empty = "trained on" if unseen else "held out"
         raise ValueError(
-            f"image-folder: of the {len(names)} pictures in {place} none is {lacking} at held_out = {held_out}; "
+            f"image-folder: of the {len(names)} pictures in {place} none is {empty} at held_out = {held_out}; "
             "add pictures or change held_out"
         )
     return seen, unseen
 
 
-def _place(name: str) -> float:
-    """A number in [0, 1) that a name always gets."""
+def _hash_fraction(name: str) -> float:
+    """Return a number in [0, 1) that depends on the name alone."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:6]) / 2**48

@@ -13,7 +13,7 @@ import torch
 
 import ganbench
 
-from .files import data_root, differing, is_published, missing, require, run_download
+from .files import data_root, is_published, mismatch_message, missing, require, run_download
 from .framing import Framing
 from .images import Images
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from torchvision import datasets
 
 _SIDE = 28
-_STACKED = {True: 128_000, False: 26_000}  # PacGAN's training set; as many held out as it generates to be judged
+_STACKED_SAMPLES = {True: 128_000, False: 26_000}  # PacGAN's training set, and as many as it evaluates
 _STACKING_SEED = {True: 1, False: 2}  # the same images in every run: a data set is fixed, training seeds vary
 
 
 class _Idx(Images):
-    """Two parts in four IDX files, packed or not, in torchvision's layout or lying in a plain folder."""
+    """Four IDX files, gzipped or not, in torchvision's layout or in a plain folder."""
 
     name: str
     plain_folder: str  # under the root, beside torchvision's own
-    borrows_names = False  # the files bear the names of MNIST's: lying in the root itself, they are taken for those
+    named_as_mnist = False  # its files have the names of MNIST's: those in the root itself are taken for MNIST's
 
     def __init__(
         self, channels: int, classes: int, size: int | None, limit: int | None, root: str | None, download: bool
@@ -42,46 +42,46 @@ class _Idx(Images):
     @staticmethod
     @abc.abstractmethod
     def published() -> type[datasets.MNIST]:
-        """torchvision's class, which knows the names, checksums and addresses of the files."""
+        """Return torchvision's class, which knows the names, checksums and addresses of the files."""
 
     @classmethod
     def read(cls, training: bool, limit: int | None, *source: Any) -> ganbench.Batch:
-        """Images (N, 1, size, size) and labels, in the files' order."""
+        """Read images (N, 1, size, size) and labels, in the order of the files."""
         files, framing = source
         images, labels = cls._digits(training, files)
         return ganbench.Batch(framing.frame_all(images[:limit]), labels[:limit].clone())
 
     @classmethod
     def _digits(cls, training: bool, files: tuple[Path, ...]) -> tuple[torch.Tensor, torch.Tensor]:
-        """(N, 1, 28, 28) in uint8 and (N,) as published. Raises ValueError for files that are not."""
+        """Return images (N, 1, 28, 28) in uint8 and labels (N,). Raises ValueError if a file is not as published."""
         from torchvision.datasets import mnist
 
         image_file, label_file = files[:2] if training else files[2:]
         md5 = dict(cls.published().resources)
-        images = _tensor(image_file, md5, mnist.read_image_file)
-        labels = _tensor(label_file, md5, mnist.read_label_file)
+        images = _read_idx(image_file, md5, mnist.read_image_file)
+        labels = _read_idx(label_file, md5, mnist.read_label_file)
         if images.shape != (len(labels), _SIDE, _SIDE):
             raise ValueError(
                 f"{cls.name}: {image_file} holds images of shape {tuple(images.shape)} and {label_file} "
-                f"{len(labels)} labels; expected is one label for each image of {_SIDE}x{_SIDE}"
+                f"{len(labels)} labels; there must be one label for each image of {_SIDE}x{_SIDE}"
             )
         return images.unsqueeze(1), labels
 
     @classmethod
     def _find(cls, root: Path, download: bool) -> tuple[Path, ...]:
-        """The files of training images and labels, then of test images and labels."""
+        """Return the files of training images and labels, then of test images and labels."""
         published = cls.published()
         plain, own = root / cls.plain_folder, root / published.__name__ / "raw"
 
         def files_in(folder: Path) -> tuple[Path, ...]:
-            return tuple(_packed_or_not(folder / name) for name, _ in published.resources)
+            return tuple(_existing(folder / name) for name, _ in published.resources)
 
-        folders = [plain, own] if cls.borrows_names else [plain, own, root]
+        folders = [plain, own] if cls.named_as_mnist else [plain, own, root]
         files = min(map(files_in, folders), key=lambda files: len(missing(files)))
         if download and missing(files):
             run_download(cls.name, lambda: published(str(root), download=True))
             files = files_in(own)
-        require(cls.name, files, None, f"put them into {files[0].parent}, packed or not")
+        require(cls.name, files, None, f"put them into {files[0].parent}, gzipped or not")
         return files
 
 
@@ -114,7 +114,7 @@ class FashionMnist(Mnist):
 
     name = "fashion-mnist"
     plain_folder = "fashion-mnist"
-    borrows_names = True
+    named_as_mnist = True
 
     @staticmethod
     def published() -> type[datasets.MNIST]:
@@ -142,29 +142,29 @@ class StackedMnist(_Idx):
 
     @classmethod
     def read(cls, training: bool, limit: int | None, *source: Any) -> ganbench.Batch:
-        """Images (N, 3, size, size)."""
+        """Read images (N, 3, size, size)."""
         files, framing = source
         digits = framing.frame_all(cls._digits(training, files)[0])
         stream = torch.Generator().manual_seed(_STACKING_SEED[training])
-        which = torch.randint(len(digits), (_STACKED[training], 3), generator=stream)
+        which = torch.randint(len(digits), (_STACKED_SAMPLES[training], 3), generator=stream)
         return ganbench.Batch(digits[which[:limit], 0])
 
 
-def _packed_or_not(file: Path) -> Path:
-    """The unpacked file where it alone is there; else the packed one, whose checksum is published."""
-    unpacked = file.with_suffix("")
-    return unpacked if unpacked.exists() and not file.exists() else file
+def _existing(file: Path) -> Path:
+    """Return the uncompressed file if only that exists; else the gzipped one, whose checksum is published."""
+    uncompressed = file.with_suffix("")
+    return uncompressed if uncompressed.exists() and not file.exists() else file
 
 
-def _tensor(file: Path, md5: dict[str, str], read: Callable[[str], torch.Tensor]) -> torch.Tensor:
-    """What torchvision's `read` makes of an IDX file; a packed one is unpacked elsewhere, and must be as published.
+def _read_idx(file: Path, md5: dict[str, str], read: Callable[[str], torch.Tensor]) -> torch.Tensor:
+    """Return an IDX file as torchvision's `read` parses it; a gzipped one has to be the published one.
 
-    Raises ValueError that names a file which cannot be read.
+    Raises ValueError, which names the file, if it cannot be read.
     """
     from torchvision.datasets.utils import extract_archive
 
     if file.suffix == ".gz" and not is_published(file, md5[file.name]):
-        raise ValueError(differing([file]))
+        raise ValueError(mismatch_message([file]))
     try:
         if file.suffix != ".gz":
             return read(str(file))

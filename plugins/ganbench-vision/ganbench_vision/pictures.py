@@ -1,4 +1,4 @@
-"""Picture files decoded into one array of bytes, whatever their colours are stored as."""
+"""Decode picture files of any colour mode into one uint8 tensor."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from PIL import Image, ImageOps
 
 from .framing import Framing
 
-_DEEP = ("I", "I;16", "I;16B", "I;16L", "I;16N")  # Pillow's modes of grey with more than 8 bits
+_DEEP_GREY_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N")  # Pillow's modes of grey with more than 8 bits
 
 
 def read_pictures(files: Sequence[Path], framing: Framing) -> torch.Tensor:
-    """(N, C, size, size) in uint8, in one pass. Raises ValueError that names the first file that is no picture."""
+    """Return (N, C, size, size) in uint8. Raises ValueError, which names the first file that cannot be decoded."""
     pictures = torch.empty((len(files), *framing.shape(3, 0)), dtype=torch.uint8)
     for place, file in zip(pictures, files, strict=True):
-        pixels = np.array(framing.frame(_in_colour(file)))  # (H, W) where grey, else (H, W, 3)
+        pixels = np.array(framing.frame(_read_rgb(file)))  # (H, W) where grey, else (H, W, 3)
         place.copy_(torch.from_numpy(pixels.reshape(*pixels.shape[:2], -1)).permute(2, 0, 1))
     return pictures
 
 
-def _in_colour(file: Path) -> Image.Image:
-    """The picture in 8-bit RGB, the right way up. What is transparent is white, and of many frames the first counts."""
+def _read_rgb(file: Path) -> Image.Image:
+    """Return the picture in 8-bit RGB, upright, on white where it is transparent; of several frames the first."""
     try:
         with Image.open(file) as opened:
-            return _rgb(ImageOps.exif_transpose(opened))
-    except Exception as error:  # each decoder fails in ways of its own
+            return _to_rgb(ImageOps.exif_transpose(opened))
+    except Exception as error:  # decoders raise all kinds of exceptions
         reason = " ".join(str(error).split())
         raise ValueError(f"{file} cannot be read as a picture ({reason}); repair or remove it") from error
 
 
-def _rgb(picture: Image.Image) -> Image.Image:
+def _to_rgb(picture: Image.Image) -> Image.Image:
     if picture.mode == "F":
         raise ValueError("it holds floats of no known range; save it with 8 or 16 bits")
-    if picture.mode in _DEEP:
-        return _shallow(picture).convert("RGB")
+    if picture.mode in _DEEP_GREY_MODES:
+        return _to_8_bits(picture).convert("RGB")
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         white = Image.new("RGBA", picture.size, "white")
@@ -45,9 +45,9 @@ def _rgb(picture: Image.Image) -> Image.Image:
     return picture.convert("RGB")
 
 
-def _shallow(picture: Image.Image) -> Image.Image:
-    """16-bit grey in 8 bits. Pillow's own conversion would clip at 255 instead of scaling."""
+def _to_8_bits(picture: Image.Image) -> Image.Image:
+    """Scale 16-bit grey to 8 bits; Pillow's own conversion would clip at 255."""
     values = np.asarray(picture).astype(np.int64)
     if values.min() < 0 or values.max() > 65535:
-        raise ValueError("it holds whole numbers beyond 16 bits; save it with 8 or 16 bits")
+        raise ValueError("it holds integers of more than 16 bits; save it with 8 or 16 bits")
     return Image.fromarray(((values + 128) // 257).astype(np.uint8))

@@ -8,7 +8,7 @@ import torch
 
 import ganbench
 
-from .files import data_root, opened, require
+from .files import data_root, read_published, require
 from .framing import Framing
 from .images import Images
 
@@ -43,11 +43,11 @@ class Stl10(Images):
 
     @classmethod
     def read(cls, training: bool, limit: int | None, *source: Any) -> ganbench.Batch:
-        """Images (N, channels, size, size), in the files' order."""
+        """Read images (N, channels, size, size), in the order of the files."""
         from torchvision.datasets import STL10
 
         place, framing = source
         md5 = dict(STL10.train_list + STL10.test_list)
         split = "unlabeled" if training else "test"
-        part = opened("stl-10", place / STL10.base_folder, md5, lambda: STL10(place, split=split))
+        part = read_published("stl-10", place / STL10.base_folder, md5, lambda: STL10(place, split=split))
         return ganbench.Batch(framing.frame_all(torch.from_numpy(part.data[:limit])))

@@ -141,7 +141,7 @@ def test_every_kind_of_colour_becomes_8_bit_rgb(tmp_path, picture, suffix, savin
     assert colour_of(tmp_path, picture, suffix, **saving) == expected
 
 
-@pytest.mark.parametrize("value, dtype, why", [(0.5, np.float32, "floats"), (10**6, np.int32, "beyond 16 bits")])
+@pytest.mark.parametrize("value, dtype, why", [(0.5, np.float32, "floats"), (10**6, np.int32, "more than 16 bits")])
 def test_numbers_of_no_known_range_are_refused(tmp_path, value, dtype, why):
     with pytest.raises(ValueError, match=rf"picture\.tiff cannot be read as a picture .*{why}"):
         colour_of(tmp_path, deep(value, dtype), "tiff")

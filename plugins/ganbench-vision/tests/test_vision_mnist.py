@@ -153,7 +153,7 @@ def test_a_limit_of_stacked_mnist_takes_the_first_of_the_same_images(packed_mnis
 
 
 REAL = os.environ.get("GANBENCH_TEST_DATA")
-real = pytest.mark.skipif(not REAL, reason="GANBENCH_TEST_DATA does not say where the real MNIST lies")
+real = pytest.mark.skipif(not REAL, reason="GANBENCH_TEST_DATA does not say where the real MNIST is")
 
 
 @real

@@ -1,6 +1,6 @@
-"""Modes of MNIST: what the classifier reads, and what is counted of it.
+"""The classifier of MNIST's digits, and the metric that counts modes with it.
 
-Where the real MNIST is not at hand, scikit-learn's digits stand in for it: another collection, drawn large.
+Scikit-learn's digits, enlarged, stand in for MNIST, which the tests do not download.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from dataclasses import replace
 import pytest
 import torch
 from ganbench_vision.mnist import Mnist, StackedMnist
-from ganbench_vision.mnist_classifier.accuracy import accuracy, in_range
-from ganbench_vision.mnist_classifier.network import UNREADABLE, WEIGHTS, digits_of, load
-from ganbench_vision.mnist_classifier.train import train
+from ganbench_vision.mnist_classifier.accuracy import accuracy, scale_to_range
+from ganbench_vision.mnist_classifier.network import UNREADABLE, WEIGHTS, classify, load
 from ganbench_vision.mnist_modes import MnistModes
 from sklearn.datasets import load_digits
 from torch.nn import functional
+from train_mnist_classifier import train
 
 import ganbench.testing
 from ganbench.testing.candidate import trial_on
@@ -27,7 +27,7 @@ from ganbench.testing.helpers.metric_cases import Case
 
 @pytest.fixture(scope="module")
 def digits():
-    """Real handwritten digits, (1797, 1, 28, 28) in [-1, 1], framed as MNIST's are, and which they show."""
+    """Real handwritten digits, (1797, 1, 28, 28) in [-1, 1], padded as MNIST's are, and their labels."""
     digits = load_digits()
     small = torch.from_numpy(digits.images).float().unsqueeze(1) / 8 - 1
     large = functional.interpolate(small, size=(20, 20), mode="bilinear")
@@ -36,9 +36,9 @@ def digits():
 
 @pytest.fixture(scope="module")
 def one_of_each(digits):
-    """An image of each digit, (10, 1, 28, 28), that is read as what it is."""
+    """An image of each digit, (10, 1, 28, 28), that is classified correctly."""
     images, labels = digits
-    read = digits_of(images[:100])[:, 0]
+    read = classify(images[:100])[:, 0]
     return torch.stack([images[:100][(labels[:100] == digit) & (read == digit)][0] for digit in range(10)])
 
 
@@ -57,13 +57,13 @@ def score(images: torch.Tensor) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("size", [28, 32, 64])
-def test_digits_of_another_collection_are_read_at_every_size(digits, size):
+def test_digits_of_another_collection_are_classified_at_every_size(digits, size):
     images, labels = digits
     resized = functional.interpolate(images, size=(size, size), mode="bilinear")
-    assert float((digits_of(resized)[:, 0] == labels).float().mean()) > 0.94
+    assert float((classify(resized)[:, 0] == labels).float().mean()) > 0.94
 
 
-def test_the_classifier_is_small_frozen_and_one_for_the_process():
+def test_the_classifier_is_small_frozen_and_loaded_once():
     assert load() is load() and not load().training
     assert not any(weight.requires_grad for weight in load().parameters())
     assert WEIGHTS.stat().st_size < 150_000
@@ -104,15 +104,15 @@ def test_values_beyond_the_range_are_clipped(one_of_each):
     assert score(3 * one_of_each)["covered"] == score((3 * one_of_each).clamp(-1, 1))["covered"]
 
 
-def test_what_is_not_finite_is_in_no_mode(one_of_each):
+def test_images_that_are_not_finite_are_in_no_mode(one_of_each):
     images = one_of_each.clone()
     images[2, 0, 5, 5], images[7, 0, 0, 0] = math.nan, math.inf
-    assert digits_of(images)[:, 0].tolist() == [0, 1, UNREADABLE, 3, 4, 5, 6, UNREADABLE, 8, 9]
+    assert classify(images)[:, 0].tolist() == [0, 1, UNREADABLE, 3, 4, 5, 6, UNREADABLE, 8, 9]
     assert score(images) == {"covered": 8.0, "kl": pytest.approx(math.log(10 / 8))}
     assert score(torch.full_like(images, math.nan)) == {"covered": 0.0, "kl": pytest.approx(math.log(10))}
 
 
-def test_it_serves_the_data_sets_that_show_mnists_digits_and_no_other():
+def test_it_skips_data_sets_other_than_mnist_and_stacked_mnist():
     def why(name: str, shape: tuple[int, ...]) -> str | None:
         trial = trial_on(ganbench.DataSpec("images", shape))
         parts = replace(trial.components, dataset=ganbench.ComponentRef(name))
@@ -121,35 +121,35 @@ def test_it_serves_the_data_sets_that_show_mnists_digits_and_no_other():
     assert why("mnist", (1, 28, 28)) is None and why("mnist", (1, 32, 32)) is None
     assert why("stacked-mnist", (3, 28, 28)) is None
     assert why("fashion-mnist", (1, 28, 28)) == (
-        "its classifier reads the digits of mnist and stacked-mnist, and mine is fashion-mnist"
+        "its classifier is trained on the digits of mnist and stacked-mnist, and mine is fashion-mnist"
     )
-    assert why("mnist", (1, 16, 16)) == "its classifier reads digits from 28x28 pixels up, not 16x16"
+    assert why("mnist", (1, 16, 16)) == "its classifier needs digits of at least 28x28 pixels, not 16x16"
 
 
-ASKED_OF_METRICS = [check for check in ganbench.testing.checks_of("metric") if check.kinds == ("metric",)]
+METRIC_CHECKS = [check for check in ganbench.testing.checks_of("metric") if check.kinds == ("metric",)]
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("check", ASKED_OF_METRICS, ids=lambda check: check.name)
+@pytest.mark.parametrize("check", METRIC_CHECKS, ids=lambda check: check.name)
 def test_the_contract_holds_on_digits(digits, monkeypatch, check, channels):
-    """The data sets that the checks try are none of those that it serves."""
+    """The checks run on stand-ins: it skips the data sets that they use by default."""
     images = digits[0] if channels == 1 else stacked(digits[0], 240)
     spec = ganbench.DataSpec("images", tuple(images.shape[1:]), value_range=(-1.0, 1.0))
     cases = [Case("digits", images[:120], images[120:240], spec, None)]
-    monkeypatch.setattr("ganbench.testing.metrics.cases", lambda subject: cases)
-    (subject,) = ganbench.testing.select(["metric/mnist-modes"])
-    check.run(subject)
+    monkeypatch.setattr("ganbench.testing.kinds.metrics.cases", lambda candidate: cases)
+    (candidate,) = ganbench.testing.select_candidates(["metric/mnist-modes"])
+    check.run(candidate)
 
 
 # --- on the real MNIST -----------------------------------------------------------------------------------
 
 REAL = os.environ.get("GANBENCH_TEST_DATA")
-real = pytest.mark.skipif(not REAL, reason="GANBENCH_TEST_DATA does not say where the real MNIST lies")
+real = pytest.mark.skipif(not REAL, reason="GANBENCH_TEST_DATA does not say where the real MNIST is")
 
 
 @real
 @pytest.mark.parametrize("size", [28, 32])
-def test_993_in_1000_real_test_digits_are_read_rightly(size):
+def test_993_in_1000_real_test_digits_are_classified_correctly(size):
     test = Mnist(root=REAL, size=size).held_out()
     assert len(test.x) == 10_000 and accuracy(load(), test.x, test.labels) >= 0.993
 
@@ -161,7 +161,7 @@ def test_real_stacked_digits_score_as_their_labels_say():
     label = {digit.numpy().tobytes(): int(which) for digit, which in zip(test.x[:, 0], test.labels, strict=True)}
     modes = [tuple(label[channel.numpy().tobytes()] for channel in image) for image in images]
     shares = torch.tensor(list(Counter(modes).values())).double() / len(modes)
-    scores = score(in_range(images))
+    scores = score(scale_to_range(images))
     assert scores["covered"] == pytest.approx(len(shares), abs=3)
     assert len(shares) > 980  # a perfect sampler covers 993, give or take 3
     assert scores["kl"] == pytest.approx(float((shares * (1000 * shares).log()).sum()), abs=0.005)

@@ -22,11 +22,11 @@ ELSEWHERE = "runs-in-a-spawned-process"  # where torchvision knows none but the 
 )
 def test_the_contract_holds_where_the_files_are(request, files, name):
     root, _ = request.getfixturevalue(files)
-    (subject,) = ganbench.testing.select([f"dataset/{name}"], {f"dataset/{name}": {"root": str(root)}})
+    (candidate,) = ganbench.testing.select_candidates([f"dataset/{name}"], {f"dataset/{name}": {"root": str(root)}})
     for check in ganbench.testing.checks_of("dataset"):
         if check.name != ELSEWHERE:
             with contextlib.suppress(ganbench.testing.NotApplicable):
-                check.run(subject)
+                check.run(candidate)
 
 
 @pytest.mark.parametrize(

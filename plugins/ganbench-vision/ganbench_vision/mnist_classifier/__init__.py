@@ -1,1 +1,1 @@
-"""The classifier of MNIST's digits that `mnist-modes` counts with: its network, training and accuracy."""
+"""The classifier of MNIST's digits that `mnist-modes` counts with: its network, its weights and its accuracy."""

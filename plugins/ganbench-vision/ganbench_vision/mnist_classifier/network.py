@@ -1,4 +1,4 @@
-"""A small convolutional classifier of MNIST's digits, and images as it sees them: channel by channel, 28 x 28."""
+"""A small convolutional classifier of MNIST's digits, applied to each channel of an image."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch.nn import functional
 WEIGHTS = Path(__file__).with_name("mnist.safetensors")
 SIDE = 28
 UNREADABLE = -1
-_BLOCK = 250  # channels classified at once: what their first layer makes of them fits a cache
+_BATCH_SIZE = 250  # channels classified at once: activations of the first layer fit into a cache
 
 
 class MnistClassifier(nn.Module):
@@ -35,26 +35,27 @@ class MnistClassifier(nn.Module):
 
 @functools.cache
 def load() -> MnistClassifier:
-    """The trained classifier, frozen, in evaluation mode, on the CPU; one for the whole process."""
+    """Return the trained classifier, frozen, in evaluation mode, on the CPU; the same object at every call."""
     with torch.device("meta"):  # no initial weights are drawn, so the global random state is left alone
         classifier = MnistClassifier()
     classifier.load_state_dict(load_file(WEIGHTS), assign=True)
     return classifier.eval().requires_grad_(False)
 
 
-def digits_of(images: torch.Tensor, classifier: MnistClassifier | None = None) -> torch.Tensor:
-    """The digit in each channel of images (N, C, H, W) in [-1, 1]: (N, C), whole numbers.
+def classify(images: torch.Tensor, classifier: MnistClassifier | None = None) -> torch.Tensor:
+    """Return the digit in each channel of `images`, of shape (N, C): integers, UNREADABLE where an image is not finite.
 
-    UNREADABLE in all channels of an image that is not finite. Values beyond [-1, 1] are clipped, as they would be in a
-    picture file. Images of another size are resized to 28 x 28, bilinear and antialiased. `classifier` is the trained
-    one unless another is given.
+    Args:
+        images: (N, C, H, W) in [-1, 1]; values outside are clipped, as they would be in an image file. Other sizes than
+            28 x 28 are resized, bilinear and antialiased.
+        classifier: The trained one by default.
     """
     classifier = classifier or load()
     images = images.detach().float()
     finite = images.isfinite().flatten(1).all(dim=1)
     channels = images.nan_to_num().clamp(-1, 1).flatten(0, 1).unsqueeze(1)
     with torch.no_grad():
-        blocks = [classifier(_resized(block)).argmax(dim=1) for block in channels.split(_BLOCK)]
+        blocks = [classifier(_resized(block)).argmax(dim=1) for block in channels.split(_BATCH_SIZE)]
     return torch.cat(blocks).reshape(images.shape[:2]).masked_fill(~finite[:, None], UNREADABLE)
 
 

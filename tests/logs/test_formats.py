@@ -1,4 +1,4 @@
-"""What other programs write is read as it lies there, in the formats that they write."""
+"""Logs are read in the formats that other programs write."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import pytest
 import ganbench as package
 from ganbench.logs.read import read_logs
 
-RECORDINGS = Path(package.__file__).parent / "checks" / "recordings"
+RECORDINGS = Path(package.__file__).parent / "testing" / "helpers" / "recordings"
 LOSSES = [("step", "D_loss", "G_loss")] + [(str(step), "0.7", "0.9") for step in range(0, 500, 10)]
 
 
-def log_of(path, *patterns):
+def read_one(path, *patterns):
     (log,) = read_logs(path, patterns).logs
     return log
 
@@ -25,15 +25,15 @@ def log_of(path, *patterns):
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|", " ", "  "])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32", "latin-1"])
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
-def test_a_table_is_read_whatever_its_delimiter_encoding_and_line_ends(tmp_path, delimiter, encoding, line_end):
+def test_tables_are_read_with_any_delimiter_encoding_and_line_end(tmp_path, delimiter, encoding, line_end):
     header = ("step", "D_loss", "G_loss", "Größe") if delimiter != "  " else LOSSES[0]
     rows = [header, *((*row, "1")[: len(header)] for row in LOSSES[1:])]
     path = tmp_path / "log.csv"
     path.write_bytes(line_end.join(delimiter.join(row) for row in rows).encode(encoding))
-    log = log_of(path)
+    log = read_one(path)
     assert (log.rows, log.unit, log.recognised) == (50, "step", ("loss_d", "loss_g"))
     assert set(log.series["loss_d"].values) == {0.7} and log.series["loss_g"].steps[-1] == 490
-    assert log.unplaced in ((), ("Größe",))
+    assert log.unrecognised in ((), ("Größe",))
 
 
 @pytest.mark.parametrize(
@@ -51,13 +51,13 @@ def test_a_table_is_read_whatever_its_delimiter_encoding_and_line_ends(tmp_path,
         ("step,loss_d\n1,0.5\n2\n3,0.25,7,7\n4,\0\0\n5,what", [0.5, 0.25]),
     ],
 )
-def test_numbers_are_read_as_they_are_written(tmp_path, text, values):
+def test_numbers_are_parsed_in_all_common_notations(tmp_path, text, values):
     path = tmp_path / "log.csv"
     path.write_text(text, encoding="utf-8")
-    np.testing.assert_array_equal(log_of(path).series["loss_d"].values, values)
+    np.testing.assert_array_equal(read_one(path).series["loss_d"].values, values)
 
 
-def test_runs_that_share_a_table_are_told_apart_and_known_by_what_it_says(diagnose, write_csv):
+def test_several_runs_in_one_table_are_split_and_labelled(diagnose, write_csv):
     steps = list(range(0, 100, 5))
     broken = [0.7] * 10 + ["nan"] * 10
     shared = {"dataset": ["ring"] * 60, "seed": [seed for seed in range(3) for _ in steps], "step": steps * 3}
@@ -69,18 +69,18 @@ def test_runs_that_share_a_table_are_told_apart_and_known_by_what_it_says(diagno
     assert (row["trial"], row["dataset"], row["method"], row["seed"]) == ("log-ring-2", "ring", "", 2)
 
 
-def test_a_run_taken_up_again_with_other_columns_is_read_by_its_new_header(tmp_path):
+def test_a_second_header_in_a_resumed_table_is_followed(tmp_path):
     path = tmp_path / "log.csv"
     before = ["step,d_loss,g_loss", *(f"{step},1,2" for step in range(20))]
     after = ["step,fid,d_loss,g_loss", *(f"{step},50,1,2" for step in range(15, 40))]
     path.write_text("\n".join(before + after))
-    log = log_of(path)
+    log = read_one(path)
     assert set(log.series["loss_d"].values) == {1.0}
     assert list(log.series["fid"].steps) == list(range(15, 40)) and set(log.series["fid"].values) == {50.0}
     assert list(log.series["loss_g"].steps) == list(range(40)) and len(log.notes) == 1
 
 
-def test_a_stored_trial_is_known_by_what_is_stored_beside_its_history(diagnose, tmp_path, make_trial):
+def test_findings_of_a_stored_history_carry_the_labels_of_its_trial(diagnose, tmp_path, make_trial):
     from ganbench.contract.records import Artifacts, TrialResult
     from ganbench.results.store import Store
     from ganbench.results.trial_files import read_history
@@ -92,16 +92,16 @@ def test_a_stored_trial_is_known_by_what_is_stored_beside_its_history(diagnose, 
     assert (row["trial"], row["dataset"], row["method"], row["seed"]) == (trial.id, trial.dataset, "method", 3)
 
 
-def test_what_tensorboards_page_exports_is_named_by_its_file(tmp_path):
+def test_tensorboard_csv_export_is_named_after_its_file(tmp_path):
     path = tmp_path / "run-a-tag-Loss_D.csv"
     path.write_text("Wall time,Step,Value\n1.5,10,0.5\n2.5,20,0.25\n")
-    log = log_of(path)
+    log = read_one(path)
     assert log.recognised == ("loss_d",) and list(log.series["loss_d"].steps) == [10, 20]
 
 
 @pytest.fixture
 def stylegan(tmp_path) -> Path:
-    """A run that was best at 200 kimg, as StyleGAN2-ADA writes it."""
+    """Write a run in StyleGAN2-ADA's format whose FID is best at 200 kimg."""
     run = tmp_path / "00007-stylegan2-faces"
     run.mkdir()
     nothing = {"num": 0, "mean": float("nan"), "std": float("nan")}
@@ -127,32 +127,32 @@ def stylegan(tmp_path) -> Path:
     return run
 
 
-def test_a_folder_of_stylegan_is_one_run_with_its_scores_at_their_snapshots(stylegan, diagnose):
-    log = log_of(stylegan)
+def test_stylegan_folder_is_one_run_with_scores_at_their_snapshots(stylegan, diagnose):
+    log = read_one(stylegan)
     assert (log.name, log.unit) == (stylegan.name, "kimg")
     assert list(log.series["fid"].steps) == list(range(0, 400, 40))
     assert {"sign_real", "sign_fake", "score_real", "score_fake", "loss_d", "loss_g", "fid"} == set(log.recognised)
-    assert "Loss/pl_penalty" not in log.series  # the mean of nothing was not logged
+    assert "Loss/pl_penalty" not in log.series  # the mean of no values was not logged
     finding = diagnose(stylegan.parent).finding
     assert (finding["diagnosis"], finding["severity"], finding["trial"]) == ("memorization", "failure", stylegan.name)
     assert "best at kimg 200" in finding["summary"] and set(finding["evidence"]) == {"fid", "sign_real"}
 
 
-def test_event_files_beside_stylegans_own_log_are_not_read_twice(stylegan):
+def test_event_files_beside_training_stats_are_skipped(stylegan):
     (stylegan / "events.out.tfevents.0").write_bytes(b"whatever they hold")
     found = read_logs(stylegan.parent)
-    assert len(found.logs) == 1 and "1 event files say what training_stats.jsonl says" in found.left_out[0]
+    assert len(found.logs) == 1 and "1 event files repeat what training_stats.jsonl holds" in found.skipped[0]
 
 
-def test_other_json_lines_are_read_too_nested_or_flat(tmp_path):
+def test_nested_flat_and_truncated_json_lines_are_read(tmp_path):
     path = tmp_path / "log.jsonl"
     lines = [{"train": {"step": i, "d_loss": 0.5, "note": "x"}, "global_step": 10 * i} for i in range(20)]
     text = "\n".join(map(json.dumps, lines))
     path.write_text(text + '\n{"global_step": 200, "train": {"d_loss": NaN}}\n{"global_step": 210, "tra')
-    log = log_of(path)
+    log = read_one(path)
     assert log.recognised == ("loss_d",) and list(log.series["loss_d"].steps[-2:]) == [190, 200]
     assert np.isnan(log.series["loss_d"].values[-1])
-    assert "1 lines of log.jsonl are no JSON objects" in " ".join(log.notes)
+    assert "1 lines of log.jsonl are not JSON objects" in " ".join(log.notes)
 
 
 @pytest.fixture
@@ -168,7 +168,7 @@ def event_folder(tmp_path) -> Path:
     return tmp_path / "runs"
 
 
-def test_event_files_are_read_run_by_run(event_folder, diagnose):
+def test_event_files_are_read_one_run_per_folder(event_folder, diagnose):
     logs = {log.name: log for log in read_logs(event_folder).logs}
     assert set(logs) == {"a", "b"} and logs["a"].recognised == ("loss_d", "loss_g")
     assert list(logs["a"].series["loss_d"].steps) == list(range(50)) and not logs["a"].notes
@@ -177,7 +177,7 @@ def test_event_files_are_read_run_by_run(event_folder, diagnose):
     assert (finding["diagnosis"], finding["onset_step"]) == ("divergence", 31)
 
 
-def test_tensors_of_tensorflow_2_are_scalars_too(tmp_path):
+def test_tensorflow_2_scalar_tensors_are_read(tmp_path):
     pytest.importorskip("tensorboard")
     from tensorboard.compat.proto import event_pb2, summary_pb2
     from tensorboard.plugins.scalar.metadata import create_summary_metadata
@@ -192,77 +192,77 @@ def test_tensors_of_tensorflow_2_are_scalars_too(tmp_path):
         words = summary_pb2.Summary.Value(tag="loss_g", tensor=tensor_util.make_tensor_proto("text"))
         writer.add_event(event_pb2.Event(step=step, summary=summary_pb2.Summary(value=[value, words])))
     writer.close()
-    log = log_of(tmp_path)
+    log = read_one(tmp_path)
     assert log.recognised == ("loss_d",) and list(log.series["loss_d"].values) == [step / 2 for step in range(20)]
 
 
 @pytest.mark.parametrize("cut", [1, 10, 300])
-def test_an_event_file_that_is_cut_short_is_read_up_to_there(event_folder, cut):
+def test_a_truncated_event_file_is_read_up_to_its_last_record(event_folder, cut):
     (file,) = (event_folder / "a").iterdir()
     file.write_bytes(file.read_bytes()[:-cut])
-    log = log_of(file)
+    log = read_one(file)
     assert 40 < len(log.series["loss_d"]) <= 50
-    assert "cut short or damaged" in " ".join(log.notes)
+    assert "truncated or damaged" in " ".join(log.notes)
 
 
-def test_a_damaged_event_file_costs_no_other(event_folder):
+def test_a_damaged_event_file_does_not_affect_others(event_folder):
     (event_folder / "a" / "events.out.tfevents.1.bad").write_bytes(struct.pack("<QI", 24, 0) + b"?" * 99)
     (event_folder / "a" / "events.out.tfevents.0.empty").touch()
     log = next(log for log in read_logs(event_folder).logs if log.name == "a")
     assert len(log.series["loss_d"]) == 50
-    assert "bad holds no whole record" in " ".join(log.notes) and "empty is empty" in " ".join(log.notes)
+    assert "bad holds no intact record" in " ".join(log.notes) and "empty is empty" in " ".join(log.notes)
 
 
-def test_without_tensorboard_a_line_says_what_to_install(event_folder, diagnose, monkeypatch):
+def test_missing_tensorboard_is_reported_with_the_extra_to_install(event_folder, diagnose, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "tensorboard.backend.event_processing.event_file_loader", None)
-    said = diagnose(event_folder)
-    assert said.code == 2 and "pip install 'ganbench[tensorboard]'" in said.err.splitlines()[0]
+    result = diagnose(event_folder)
+    assert result.code == 2 and "pip install 'ganbench[tensorboard]'" in result.err.splitlines()[0]
 
 
 BATCH = "[Epoch {}/3] [Batch {}/20] [D loss: {}, acc.: 50.00%] [G loss: {}]"
 PATTERN = r"Epoch (?P<epoch>\d+)/.*Batch (?P<batch>\d+)/.*D loss: (?P<d_loss>[^,]+).*G loss: (?P<g_loss>[^]]+)"
 
 
-def test_a_plain_text_is_read_with_a_pattern_and_its_batches_count_on_over_epochs(tmp_path, diagnose):
+def test_text_is_read_with_a_pattern_and_batches_continue_over_epochs(tmp_path, diagnose):
     path = tmp_path / "train.log"
     lines = [
         BATCH.format(epoch, batch, 0.69, "nan" if epoch == 2 else 0.7) for epoch in range(3) for batch in range(20)
     ]
     path.write_text("\n".join(["loading...", *lines, "done"]))
-    said = diagnose(path, "--pattern", PATTERN)
-    assert (said.finding["diagnosis"], said.finding["onset_step"]) == ("divergence", 40)
-    assert "60 rows up to batch 59" in said.err
+    result = diagnose(path, "--pattern", PATTERN)
+    assert (result.finding["diagnosis"], result.finding["onset_step"]) == ("divergence", 40)
+    assert "60 rows up to batch 59" in result.err
 
 
-def test_several_patterns_read_several_kinds_of_line(tmp_path, diagnose):
+def test_several_patterns_match_several_kinds_of_line(tmp_path, diagnose):
     path = tmp_path / "train.log"
     path.write_text("\n".join(f"it {i}: D=0.6 G=0.8\n  score {10 if i < 7 else 40}" for i in range(10)))
-    said = diagnose(path, "--pattern", r"it (?P<iter>\d+): D=(?P<loss_d>\S+)", "--pattern", r"score (?P<fid>\S+)")
-    assert said.finding["summary"].startswith("fid was best at iteration 0 (10) and is now 4.0 times worse")
+    result = diagnose(path, "--pattern", r"it (?P<iter>\d+): D=(?P<loss_d>\S+)", "--pattern", r"score (?P<fid>\S+)")
+    assert result.finding["summary"].startswith("fid was best at iteration 0 (10) and is now 4.0 times worse")
 
 
-def test_steps_may_stand_on_lines_of_their_own_with_a_pattern_of_their_own(tmp_path, diagnose):
+def test_a_pattern_may_match_steps_on_their_own_lines(tmp_path, diagnose):
     path = tmp_path / "train.log"
     path.write_text("\n".join(f"=== iteration {i * 10}\nD=0.6 G={'nan' if i > 6 else 0.8}" for i in range(20)))
     patterns = [r"iteration (?P<iter>\d+)", r"D=(?P<loss_d>\S+) G=(?P<loss_g>\S+)"]
-    said = diagnose(path, *(word for pattern in patterns for word in ("--pattern", pattern)))
-    assert (said.finding["diagnosis"], said.finding["onset_step"]) == ("divergence", 70)
+    result = diagnose(path, *(word for pattern in patterns for word in ("--pattern", pattern)))
+    assert (result.finding["diagnosis"], result.finding["onset_step"]) == ("divergence", 70)
 
 
-def test_of_a_history_alone_it_is_said_which_finding_follows_from_which(say_here, tmp_path):
+def test_causes_are_assigned_for_a_single_history(say_here, tmp_path):
     (tmp_path / "ganbench_plugins.py").write_text('''
 import ganbench
 
 class Root:
     """Always found."""
     def diagnose(self, history):
-        yield ganbench.Finding("root", "now", "failure", 0.9, 1, "said", {}, "")
+        yield ganbench.Finding("root", "now", "failure", 0.9, 1, "seen", {}, "")
 
 class Twig:
     """Always found, and may follow from the root."""
     follows = ("root",)
     def diagnose(self, history):
-        yield ganbench.Finding("twig", "now", "failure", 0.8, 1, "said too", {}, "")
+        yield ganbench.Finding("twig", "now", "failure", 0.8, 1, "seen too", {}, "")
 
 @ganbench.hookimpl
 def ganbench_diagnoses():
@@ -272,20 +272,20 @@ def ganbench_diagnoses():
     shutil.copy(RECORDINGS / "healthy-points" / "history.parquet", tmp_path)
     found = say_here("diagnose", "history.parquet", "--json").findings
     assert found["twig"]["cause"] == "root" and found["root"]["cause"] == ""
-    assert "  said too\n  follows from: root\n" in say_here("diagnose", "history.parquet").out
+    assert "  seen too\n  follows from: root\n" in say_here("diagnose", "history.parquet").out
 
 
 @pytest.mark.parametrize("failure", ["divergence", "mode-collapse", "overpowering-discriminator", "weak-discriminator"])
-def test_our_own_histories_are_diagnosed_one_or_a_folder_of_them(failure, diagnose, tmp_path):
-    said = diagnose(RECORDINGS / failure / "history.parquet")
-    assert failure in said.findings
+def test_stored_histories_are_diagnosed_singly_or_by_folder(failure, diagnose, tmp_path):
+    result = diagnose(RECORDINGS / failure / "history.parquet")
+    assert failure in result.findings
     for name in (failure, "healthy-points"):
         shutil.copytree(RECORDINGS / name, tmp_path / name)
     rows = json.loads(diagnose(tmp_path).out)
     assert {row["trial"] for row in rows} == {failure}
 
 
-def test_our_own_columns_in_a_csv_reach_the_diagnoses_that_know_them(diagnose, write_csv):
+def test_ganbench_columns_in_a_csv_reach_the_installed_diagnoses(diagnose, write_csv):
     from ganbench.results.trial_files import read_history
 
     columns = read_history(RECORDINGS / "mode-collapse").columns
@@ -295,10 +295,10 @@ def test_our_own_columns_in_a_csv_reach_the_diagnoses_that_know_them(diagnose, w
     assert diagnose(path).findings["mode-collapse"]["evidence"] == stored["mode-collapse"]["evidence"]
 
 
-def test_a_parquet_table_of_anyone_is_read(tmp_path):
+def test_parquet_tables_of_other_programs_are_read(tmp_path):
     import pandas as pd
 
     path = tmp_path / "log.parquet"
     pd.DataFrame({"iteration": range(30), "errD": [0.5, None] * 15, "who": "me"}).to_parquet(path)
-    log = log_of(path)
+    log = read_one(path)
     assert log.recognised == ("loss_d",) and list(log.series["loss_d"].steps) == list(range(0, 30, 2))

@@ -1,13 +1,13 @@
-"""Signals are known by the names that programs give them, and what is only like one is left alone."""
+"""Signals are recognised by the names that programs log them under; similar names are not."""
 
 from __future__ import annotations
 
 import pytest
 
-from ganbench.logs.names import KNOWN, our_name
-from ganbench.logs.steps import unit_of
+from ganbench.logs.names import CANONICAL_NAMES, canonical_name
+from ganbench.logs.steps import step_unit
 
-KNOWN_AS = {
+ALIASES = {
     "loss_d": [
         *(
             "D_loss",
@@ -41,7 +41,7 @@ KNOWN_AS = {
     "inception_score": ["IS", "is50k_mean", "inception_score", "Inception Score"],
     "augment": ["Progress/augment", "ada_p"],
 }
-LEFT_ALONE = [
+UNKNOWN_NAMES = [
     *(
         "loss",
         "lr",
@@ -84,18 +84,18 @@ LEFT_ALONE = [
 ]
 
 
-@pytest.mark.parametrize("ours, raw", [(ours, raw) for ours, names in KNOWN_AS.items() for raw in names])
-def test_it_is_known(ours, raw):
-    assert our_name(raw) == ours
+@pytest.mark.parametrize("name, raw", [(name, raw) for name, names in ALIASES.items() for raw in names])
+def test_common_names_are_recognised(name, raw):
+    assert canonical_name(raw) == name
 
 
-@pytest.mark.parametrize("raw", LEFT_ALONE)
-def test_it_is_left_alone(raw):
-    assert our_name(raw) is None
+@pytest.mark.parametrize("raw", UNKNOWN_NAMES)
+def test_similar_names_are_not_recognised(raw):
+    assert canonical_name(raw) is None
 
 
-def test_every_name_of_ours_stands_for_itself():
-    assert set(KNOWN_AS) == set(KNOWN) and all(our_name(name) == name for name in KNOWN)
+def test_canonical_names_map_to_themselves():
+    assert set(ALIASES) == set(CANONICAL_NAMES) and all(canonical_name(name) == name for name in CANONICAL_NAMES)
 
 
 @pytest.mark.parametrize(
@@ -109,5 +109,5 @@ def test_every_name_of_ours_stands_for_itself():
         *(("image", "cur_nimg"), ("tick", "Progress/tick"), ("batch", "batch_idx")),
     ],
 )
-def test_what_counts_steps_is_known(unit, raw):
-    assert unit_of(raw) == unit
+def test_step_counters_are_recognised(unit, raw):
+    assert step_unit(raw) == unit
