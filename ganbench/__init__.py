@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from .contract import moved
 from .contract.components import (
     Comparison,
     Dataset,
@@ -55,7 +56,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-# These need torch or pandas, which are not imported before someone asks for them.
+# Imported when they are first asked for, since most need torch or pandas.
 _LAZY = {
     "Monitor": "monitor.monitor",
     "diagnose": "diagnosis.diagnose",
@@ -123,8 +124,14 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name in moved.PUBLIC:
+        moved.warn_moved(f"ganbench.{name}", f"ganbench.{moved.PUBLIC[name]}")
+        return globals()[moved.PUBLIC[name]]
     if name not in _LAZY:
         raise AttributeError(f"module 'ganbench' has no attribute {name!r}")
     from importlib import import_module
 
     return getattr(import_module(f".{_LAZY[name]}", __name__), name)
+
+
+moved.install()

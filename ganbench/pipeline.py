@@ -1,4 +1,4 @@
-"""The whole line, once: suite, plan, trials, store, comparison, reports. The only module that knows all stages."""
+"""The whole line, once: suite, trials, results, comparison, reports. Only this module knows all stages."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from .contract.failures import Status
 from .contract.records import ComponentRef, DataSpec, Trial, TrialResult
 from .registry.plugins import local_files
 from .registry.registry import Registry, load_registry
-from .results.environment import describe_environment
 from .results.reports import check_reports, write_reports
-from .results.reuse import reusable_results, stored_trials_of
-from .results.store import Store
+from .results.reuse import list_trials_on, reusable_results
+from .results.store import Store, describe_environment
 from .suite.expand import NETWORKS, UNKNOWN, expand, is_selected, select_trials
 from .suite.parse import Suite, override_suite, read_suite
 
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Request:
-    """What a user asks of `ganbench run`."""
+    """What a user asks of `ganbench run`; see `run` for the fields."""
 
     suite: str = "basic"
     output: Path | None = None
@@ -41,7 +40,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A request that has been checked whole: what is to be done, and what is kept. Nothing is written yet."""
+    """A request that has been checked: the trials to run and the results to keep. Nothing is written yet."""
 
     suite: Suite
     registry: Registry
@@ -52,12 +51,12 @@ class Prepared:
     executor: Any
     reports: Sequence[ComponentRef]
     store: Store
-    unplanned: Sequence[str] = ()  # stored trials of data sets that are not here, and that nobody asked for
+    unplanned: Sequence[str] = ()  # stored trials of data sets that are not here and not asked for
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a run: the comparison, reports written, reports that failed, and trials that ended in a fault."""
+    """What a run produced: the comparison, the reports written, those that failed, and the number of faulty trials."""
 
     comparison: Comparison
     files: Sequence[Path]
@@ -106,10 +105,7 @@ def run(
 
 
 def prepare(request: Request) -> Prepared:
-    """Check everything that can be wrong with a request, from the cheapest to the dearest.
-
-    Raises RequestError; nothing has been trained or written then.
-    """
+    """Check a request, cheap checks first. Raises RequestError; nothing has been trained or written then."""
     path, files = find_suite(request.suite)
     suite = override_suite(read_suite(path), seeds=request.seeds, steps=request.steps)
     registry = load_registry(files)
@@ -121,7 +117,7 @@ def prepare(request: Request) -> Prepared:
     device = resolve_device(request.device)
     specs = describe_data(suite, registry, request.only)
     planned = expand(suite, registry, specs, device, files)
-    unplanned = stored_trials_of(suite.datasets.keys() - specs.keys(), store)
+    unplanned = list_trials_on(suite.datasets.keys() - specs.keys(), store)
     chosen = select_trials(planned, request.only)
     kept, notes = ([], []) if request.fresh else reusable_results(chosen, store, registry)
     done = {result.trial.id for result in kept}
@@ -130,7 +126,7 @@ def prepare(request: Request) -> Prepared:
 
 
 def execute(prepared: Prepared, command: str = "") -> Outcome:
-    """Run what is to be done, store each trial as it ends, and write the reports."""
+    """Run the trials that are to be run, store each as it ends, and write the reports."""
     store, todo, emit = prepared.store, prepared.todo, prepared.registry.plugins.emit
     facts = {
         "suite": prepared.suite.name,
@@ -138,7 +134,7 @@ def execute(prepared: Prepared, command: str = "") -> Outcome:
         "source": prepared.suite.source,
         "trials": [*(trial.id for trial in prepared.planned), *prepared.unplanned],
     }
-    with store.claimed(facts, _environment(prepared, command)):
+    with store.begin_run(facts, _environment(prepared, command)):
         emit(RunStarted(prepared.suite.name, len(todo), len(prepared.kept), str(store.folder)))
         faults = _run_trials(prepared, emit)
         from .results.comparison import compare
@@ -150,7 +146,7 @@ def execute(prepared: Prepared, command: str = "") -> Outcome:
 
 
 def find_suite(name: str) -> tuple[Path, tuple[str, ...]]:
-    """The suite file meant by a name or a path, and the local plugin files that go with it."""
+    """Return the file of a suite, given by name or path, and the local plugin files that go with it."""
     path = Path(name)
     if path.suffix == ".toml" or path.parent != Path():
         return path, local_files(Path.cwd(), path.parent)
@@ -162,7 +158,7 @@ def find_suite(name: str) -> tuple[Path, tuple[str, ...]]:
 
 
 def resolve_device(wanted: str) -> str:
-    """The device meant. Raises RequestError where there is no such device here."""
+    """Return the device that `wanted` means. Raises RequestError if this machine does not have it."""
     kind, _, index = wanted.partition(":")
     if kind not in ("auto", "cpu", "cuda") or (index and (kind != "cuda" or not index.isdigit())):
         raise RequestError(f"--device {wanted}: give auto, cpu, cuda or cuda:N")
@@ -170,11 +166,11 @@ def resolve_device(wanted: str) -> str:
         return "cpu"
     import torch
 
-    there = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    n_devices = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if kind == "auto":
-        return "cuda" if there else "cpu"
-    if int(index or 0) >= there:
-        raise RequestError(f"--device {wanted}: this machine has {there} CUDA devices; give --device cpu")
+        return "cuda" if n_devices else "cpu"
+    if int(index or 0) >= n_devices:
+        raise RequestError(f"--device {wanted}: this machine has {n_devices} CUDA devices; give --device cpu")
     return wanted
 
 
@@ -184,22 +180,22 @@ def _environment(prepared: Prepared, command: str) -> dict[str, Any]:
 
 
 def _run_trials(prepared: Prepared, emit: Callable[[Event], None]) -> int:
-    """Store each result as it comes; returns how many trials ended in a fault."""
+    """Store each result as it comes; return how many trials ended in a fault."""
     faults = 0
     results = prepared.executor.run(prepared.todo, emit)
     try:
-        for made in results:
-            result = _store_result(prepared.store, made)
+        for returned in results:
+            result = _store_result(prepared.store, returned)
             emit(TrialEnded(replace(result, artifacts=None)))
             faults += result.status.is_fault
     finally:
-        if hasattr(results, "close"):  # a generator: its workers end with it
+        if hasattr(results, "close"):  # a generator: closing it ends its workers
             results.close()
     return faults
 
 
 def _store_result(store: Store, result: TrialResult) -> TrialResult:
-    """Store a result; what a plugin has put into it that cannot be stored makes it an error of that trial."""
+    """Store a result; one that cannot be stored, since a plugin put something odd into it, becomes an error."""
     try:
         store.write(result)
     except (TypeError, ValueError) as error:
@@ -209,7 +205,7 @@ def _store_result(store: Store, result: TrialResult) -> TrialResult:
 
 
 def _check_names(suite: Suite, registry: Registry) -> None:
-    """Every name before any option: names need no import, so a slip is answered at once."""
+    """Check every name before any option: names need no import, so a slip is reported at once."""
     for entry in suite.datasets.values():
         if not registry.is_unavailable("dataset", entry.ref.name):
             registry.find("dataset", entry.ref.name, suite.source)
@@ -236,9 +232,10 @@ def _executor(suite: Suite, request: Request, registry: Registry) -> Any:
 
 
 def describe_data(suite: Suite, registry: Registry, only: Sequence[str] = ()) -> dict[str, DataSpec]:
-    """What each data set looks like. Raises RequestError for one that is not there or takes no such options.
+    """Return what each data set looks like, by label.
 
-    One that is not there and that the conditions of `only` leave out is not described.
+    Raises RequestError if its files are missing or its options are wrong. One whose files are missing is left out if the
+    conditions of `only` do not select it.
     """
     specs = {}
     for label, entry in suite.datasets.items():
@@ -254,5 +251,5 @@ def describe_data(suite: Suite, registry: Registry, only: Sequence[str] = ()) ->
                 raise RequestError(f"{where}: {error}") from error
             del specs[label]
         except (Exception, SystemExit):
-            continue  # its own fault: its trials fail with it, and no others
+            continue  # a fault of its own: its trials fail, and no others
     return specs

@@ -1,4 +1,4 @@
-"""One trial through stages 3 to 6: built, trained while observed, evaluated, diagnosed. Every failure is a result."""
+"""Runs one trial through its stages: build, train while observed, evaluate, diagnose. Every failure becomes a result."""
 
 from __future__ import annotations
 
@@ -26,21 +26,27 @@ from .training.schedule import Schedule
 from .training.seeding import deterministic, preserve_rng_state, seed_everything, seed_for
 from .training.view import RunView
 
-KEPT_SAMPLES = 1000  # of the last evaluation, for pictures and for looking at them again
+KEPT_SAMPLES = 1000  # of the last evaluation, for pictures
 
 
 def run_trial(
     trial: Trial, emit: Callable[[Event], None] = lambda event: None, threads: int | None = None
 ) -> TrialResult:
-    """Carry a trial out in this process, on `threads` threads, leaving torch's global state as it was.
+    """Run a trial in this process; torch's global state is as before afterwards.
 
-    Never raises on a component's account: whatever goes wrong is the result's status and reason.
+    Args:
+        trial: What to run.
+        emit: Is called with `TrialStarted` and with each `TrialProgress`.
+        threads: CPU threads; torch's present number by default.
+
+    Returns:
+        The result. Whatever a component raises is its status and reason; nothing of that is raised here.
     """
     began = time.perf_counter()
     emit(TrialStarted(trial))
     device = torch.device(trial.device)
     try:
-        registry = load_registry(trial.plugin_files)  # first: a plugin may set what it likes when it is imported
+        registry = load_registry(trial.plugin_files)  # first: a plugin may change global state when it is imported
         with deterministic(device, threads):
             used = threads or torch.get_num_threads()
             result = _run_stages(trial, registry, device, emit)
@@ -58,7 +64,7 @@ def _run_stages(trial: Trial, registry: Registry, device: torch.device, emit: Ca
     _check_networks(run.view, trial)
     result = replace(_train(run, trial, emit), origins=registry.origins(trial), scores=tuple(run.evaluator.scores))
     history = run.observer.history()
-    if result.status is Status.ERROR:  # what there was until then; its samples could be anything
+    if result.status is Status.ERROR:  # the history until then; the samples could be anything
         return replace(result, artifacts=Artifacts(history))
     with preserve_rng_state(device):
         findings = apply_diagnoses(run.diagnoses, history)
@@ -76,7 +82,7 @@ def _run_stages(trial: Trial, registry: Registry, device: torch.device, emit: Ca
 
 
 def _train(run: LiveTrial, trial: Trial, emit: Callable[[Event], None]) -> TrialResult:
-    """Train to whatever end. Metrics and diagnoses may draw random numbers: training does not notice."""
+    """Train, however that ends. Metrics and diagnoses may draw random numbers without changing training."""
 
     def evaluate(step: int) -> Sequence[Score]:
         with preserve_rng_state(run.gan.device):
@@ -100,7 +106,7 @@ def _train(run: LiveTrial, trial: Trial, emit: Callable[[Event], None]) -> Trial
 
 @dataclass(frozen=True)
 class LiveTrial:
-    """The live objects of a trial."""
+    """The objects of a trial while it runs."""
 
     gan: GAN
     view: RunView
@@ -112,10 +118,10 @@ class LiveTrial:
 
     @classmethod
     def build(cls, trial: Trial, dataset: Dataset, registry: Registry, device: torch.device) -> LiveTrial:
-        """Build every other component, the networks each under a random seed of its own."""
+        """Build every other component, each network under a seed of its own."""
         parts, seed = trial.components, trial.seed
         training, held_out = dataset.training(), dataset.held_out()
-        on_device, held_out_there = (DeviceDataset(part, trial.data, device) for part in (training, held_out))
+        training_data, held_out_data = (DeviceDataset(part, trial.data, device) for part in (training, held_out))
         here = torch.device("cpu")
         seed_everything(seed_for(seed, "generator"))
         generator = registry.build("generator", parts.generator, trial.data).to(device)
@@ -127,14 +133,14 @@ class LiveTrial:
             {ref.name: registry.build(kind, ref) for ref in refs if registry.skip(kind, ref, trial) is None}
             for kind, refs in (("diagnosis", trial.diagnoses), ("metric", trial.evaluation.metrics))
         )
-        seed_everything(seed_for(seed, "components"))  # for components that draw, such as dropout
-        gan = GAN(generator, discriminator, loss, regularizers, on_device, trial.training, seed)
+        seed_everything(seed_for(seed, "components"))  # for components that draw random numbers, such as dropout
+        gan = GAN(generator, discriminator, loss, regularizers, training_data, trial.training, seed)
         view = RunView(
             generator,
             discriminator,
             loss,
-            on_device,
-            held_out_there,
+            training_data,
+            held_out_data,
             trial.data,
             seed=seed_for(seed, "observation"),
             steps=trial.training.steps,
@@ -162,16 +168,16 @@ class LiveTrial:
         )
 
     def samples(self) -> torch.Tensor:
-        """What G makes now of the latents that this trial is always judged by."""
-        judged = self.gan.evaluated_generator()
-        latents = seed_for(self.seed, "evaluation latents")
-        return generate(judged, self.evaluator.n_fake, latents, self.labels, self.gan.device)
+        """Generate samples from the noise that this trial is always evaluated with."""
+        generator = self.gan.evaluated_generator()
+        seed = seed_for(self.seed, "evaluation latents")
+        return generate(generator, self.evaluator.n_fake, seed, self.labels, self.gan.device)
 
 
 def _check_networks(view: RunView, trial: Trial) -> None:
-    """Refuse networks whose output broadcasting would hide, before anything is trained."""
+    """Raise for networks of a wrong output shape, which broadcasting would hide, before anything is trained."""
     pack = view.round_to_pack(1)
-    n = view.round_to_pack(max(8, 2 * pack))  # two packs at least: batch statistics want more than one
+    n = view.round_to_pack(max(8, 2 * pack))  # at least two packs: batch statistics need more than one
     packs = n // pack
     with view.at(0), torch.no_grad():
         fake = view.fake(n)
@@ -192,7 +198,7 @@ def _check_output(kind: str, name: str, output: Any, shape: tuple[int, ...], dev
 
 
 def _format_exception(error: BaseException) -> str:
-    """The error in one line, with the deepest place in it that is no library's."""
+    """Format an exception in one line, with the deepest place that is not in a library."""
     message = " ".join(str(error).split()) or "no message"
     frames = [f for f in traceback.extract_tb(error.__traceback__) if "site-packages" not in f.filename]
     place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno}, in {frames[-1].name})" if frames else ""

@@ -1,4 +1,4 @@
-"""What ganbench ships, as an ordinary plugin: every component by name, imported when it is first built."""
+"""The components that ganbench ships, offered as by any plugin; each is imported when it is first built."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -49,11 +49,11 @@ def ganbench_datasets() -> Iterator[ganbench.Component]:
 @ganbench.hookimpl
 def ganbench_metrics() -> Iterator[ganbench.Component]:
     yield ganbench.Component("digit-modes", "ganbench.builtin.metrics.digits:DigitModes")
-    yield ganbench.Component("energy-distance", "ganbench.builtin.metrics.energy_distance:EnergyDistance")
+    yield ganbench.Component("energy-distance", "ganbench.builtin.metrics.distances:EnergyDistance")
     yield ganbench.Component("frechet-digits", "ganbench.builtin.metrics.digits:FrechetDigits")
-    yield ganbench.Component("modes", "ganbench.builtin.metrics.modes:Modes")
+    yield ganbench.Component("modes", "ganbench.builtin.metrics.modes:ModeCoverage")
     yield ganbench.Component("prdc-digits", "ganbench.builtin.metrics.digits:PrdcDigits")
-    yield ganbench.Component("sliced-wasserstein", "ganbench.builtin.metrics.sliced_wasserstein:SlicedWasserstein")
+    yield ganbench.Component("sliced-wasserstein", "ganbench.builtin.metrics.distances:SlicedWasserstein")
 
 
 @ganbench.hookimpl
@@ -78,8 +78,8 @@ def ganbench_reports() -> Iterator[ganbench.Component]:
 
 @ganbench.hookimpl
 def ganbench_executors() -> Iterator[ganbench.Component]:
-    yield ganbench.Component("inline", "ganbench.builtin.executors.inline:Inline")
-    yield ganbench.Component("processes", "ganbench.builtin.executors.processes:Processes")
+    yield ganbench.Component("inline", "ganbench.builtin.executors.local:Inline")
+    yield ganbench.Component("processes", "ganbench.builtin.executors.local:Processes")
 
 
 @ganbench.hookimpl

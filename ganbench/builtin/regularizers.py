@@ -1,11 +1,4 @@
-"""Zero-centred gradient penalties.
-
-WGAN-GP's gradient penalty.
-
-DRAGAN's gradient penalty.
-
-WGAN's weight clipping.
-"""
+"""Regularizers of the discriminator: gradient penalties and weight clipping. E is the mean over a batch."""
 
 from __future__ import annotations
 
@@ -16,9 +9,14 @@ import ganbench
 
 
 class R1(ganbench.Regularizer):
-    """Squared gradient of D at real samples (Mescheder et al. 2018)."""
+    """Squared gradient of D at real samples (Mescheder et al. 2018).
 
-    zero_for = "flat"  # where D is constant
+    Args:
+        weight: Weight of the penalty.
+        every: Apply it at each such update of D, times `every` (lazy regularization, Karras et al. 2020).
+    """
+
+    zero_for = "flat"  # the penalty is zero for a constant D
 
     def __init__(self, *, weight: float = 1.0, every: int = 1) -> None:
         if weight < 0 or every < 1:
@@ -27,25 +25,22 @@ class R1(ganbench.Regularizer):
         self.every = every
 
     def penalty(self, d: ganbench.DiscriminatorFn, real: ganbench.Batch, fake: ganbench.Batch) -> torch.Tensor:
-        """weight / 2 * E |grad d(x)|^2."""
-        return self.weight / 2 * self._squared_norm(d, real)
-
-    def _squared_norm(self, d: ganbench.DiscriminatorFn, batch: ganbench.Batch) -> torch.Tensor:
-        return ganbench.input_gradient(d, batch).flatten(1).square().sum(1).mean()
+        """Return weight / 2 * E |grad d(x)|^2."""
+        return self.weight / 2 * _squared_gradient(d, real)
 
 
 class R2(R1):
-    """Squared gradient of D at generated samples (Mescheder et al. 2018)."""
+    """Squared gradient of D at generated samples (Mescheder et al. 2018); options as of `R1`."""
 
     def penalty(self, d: ganbench.DiscriminatorFn, real: ganbench.Batch, fake: ganbench.Batch) -> torch.Tensor:
-        """weight / 2 * E |grad d(G(z))|^2."""
-        return self.weight / 2 * self._squared_norm(d, fake)
+        """Return weight / 2 * E |grad d(G(z))|^2."""
+        return self.weight / 2 * _squared_gradient(d, fake)
 
 
 class GradientPenalty(ganbench.Regularizer):
-    """Gradient norm of D drawn to 1 between real and generated samples (WGAN-GP, Gulrajani et al. 2017)."""
+    """Gradient norm of D pulled to 1 between real and generated samples (WGAN-GP, Gulrajani et al. 2017)."""
 
-    zero_for = "unit-slope"  # where the gradient of D has norm 1
+    zero_for = "unit-slope"  # the penalty is zero for a D whose gradient has norm 1
 
     def __init__(self, *, weight: float = 10.0) -> None:
         if weight < 0:
@@ -53,7 +48,7 @@ class GradientPenalty(ganbench.Regularizer):
         self.weight = weight
 
     def penalty(self, d: ganbench.DiscriminatorFn, real: ganbench.Batch, fake: ganbench.Batch) -> torch.Tensor:
-        """weight * E (|grad d(x between)| - 1)^2."""
+        """Return weight * E (|grad d(x_between)| - 1)^2, each x_between at random on the line from real to generated."""
         share = torch.rand(len(real.x), *[1] * (real.x.dim() - 1), device=real.x.device)
         between = ganbench.Batch(torch.lerp(real.x, fake.x.detach(), share), real.labels)
         norm = ganbench.input_gradient(d, between).flatten(1).norm(dim=1)
@@ -61,9 +56,14 @@ class GradientPenalty(ganbench.Regularizer):
 
 
 class Dragan(ganbench.Regularizer):
-    """Gradient norm of D drawn to 1 around real samples (DRAGAN, Kodali et al. 2017)."""
+    """Gradient norm of D pulled to 1 around real samples (DRAGAN, Kodali et al. 2017).
 
-    zero_for = "unit-slope"  # where the gradient of D has norm 1
+    Args:
+        weight: Weight of the penalty.
+        spread: Largest noise on a real sample, in standard deviations of the batch.
+    """
+
+    zero_for = "unit-slope"  # the penalty is zero for a D whose gradient has norm 1
 
     def __init__(self, *, weight: float = 10.0, spread: float = 0.5) -> None:
         if weight < 0 or spread < 0:
@@ -72,14 +72,14 @@ class Dragan(ganbench.Regularizer):
         self.spread = spread
 
     def penalty(self, d: ganbench.DiscriminatorFn, real: ganbench.Batch, fake: ganbench.Batch) -> torch.Tensor:
-        """weight * E (|grad d(x + noise)| - 1)^2, noise uniform up to `spread` standard deviations of the batch."""
+        """Return weight * E (|grad d(x + noise)| - 1)^2, with uniform noise."""
         noise = self.spread * real.x.std() * torch.rand_like(real.x)
         norm = ganbench.input_gradient(d, ganbench.Batch(real.x + noise, real.labels)).flatten(1).norm(dim=1)
         return self.weight * (norm - 1).square().mean()
 
 
 class WeightClipping(ganbench.Regularizer):
-    """Weights of D clipped to a box after each of its steps (WGAN, Arjovsky et al. 2017)."""
+    """Weights of D clipped to [-bound, bound] after each of its updates (WGAN, Arjovsky et al. 2017)."""
 
     def __init__(self, *, bound: float = 0.01) -> None:
         if bound <= 0:
@@ -91,3 +91,8 @@ class WeightClipping(ganbench.Regularizer):
         """Clip every weight of `module` to [-bound, bound]."""
         for weight in module.parameters():
             weight.clamp_(-self.bound, self.bound)
+
+
+def _squared_gradient(d: ganbench.DiscriminatorFn, batch: ganbench.Batch) -> torch.Tensor:
+    """Return the mean over a batch of the squared norm of D's gradient with respect to a sample."""
+    return ganbench.input_gradient(d, batch).flatten(1).square().sum(1).mean()

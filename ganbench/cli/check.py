@@ -24,7 +24,8 @@ def command(wanted: tuple[str, ...], verbose: bool, as_json: bool) -> int:
     NAME is a component ("hinge", "loss/hinge") or a distribution, PATH a plugin file. Without any: every component
     that did not come with ganbench. "ganbench check ganbench" checks those that did. Checking runs the components.
     """
-    from ..testing.run_checks import run_checks, select_candidates
+    from ..testing.candidate import select_candidates
+    from ..testing.run_checks import run_checks
 
     candidates = select_candidates(wanted)
     outcomes = []

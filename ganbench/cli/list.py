@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from ..contract.hooks import HOOKS
-from ..contract.options import REQUIRED, Option, show
+from ..contract.options import REQUIRED, Option, format_value
 from ..registry.plugins import local_files
 from ..registry.registry import Registration, kind_of_component, load_registry
 from .console import print_table
@@ -43,25 +43,26 @@ def _show(kind: str, entries: Sequence[Registration]) -> None:
     """A table of one kind: options stand under the summary, and where a component came from beside it."""
     rows = []
     for entry in entries:
-        if entry.fault:
-            rows.append((entry.name, f"cannot be loaded: {entry.fault}", str(entry.origin)))
+        shown = entry.described()
+        if shown.fault:
+            rows.append((entry.name, f"cannot be loaded: {shown.fault}", str(entry.origin)))
             continue
-        options = [f"{o.name} = {_default(o)}  ({_type(o)})" for o in entry.options.values()]
-        rows.append((entry.name, "\n".join([entry.summary, *(f"  {line}" for line in options)]), str(entry.origin)))
+        options = [f"{o.name} = {_default(o)}  ({_type(o)})" for o in shown.options.values()]
+        rows.append((entry.name, "\n".join([shown.summary, *(f"  {line}" for line in options)]), str(entry.origin)))
     print_table(kind, ("name", "summary and options", "from"), rows)
 
 
 def _describe(entry: Registration) -> dict[str, Any]:
-    fault = entry.fault
+    shown = entry.described()
     options = [
         {"name": o.name, "type": _type(o), **({} if o.default is REQUIRED else {"default": o.default})}
-        for o in (() if fault else entry.options.values())
+        for o in shown.options.values()
     ]
     return {
         "kind": entry.kind,
         "name": entry.name,
-        "summary": "" if fault else entry.summary,
-        "error": fault,
+        "summary": shown.summary,
+        "error": shown.fault,
         "options": options,
         "distribution": entry.origin.distribution,
         "version": entry.origin.version,
@@ -69,7 +70,13 @@ def _describe(entry: Registration) -> dict[str, Any]:
 
 
 def _default(option: Option) -> str:
-    return "required" if option.default is REQUIRED else "unset" if option.default is None else show(option.default)
+    return (
+        "required"
+        if option.default is REQUIRED
+        else "unset"
+        if option.default is None
+        else format_value(option.default)
+    )
 
 
 def _type(option: Option) -> str:

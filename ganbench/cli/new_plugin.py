@@ -19,10 +19,10 @@ from ..scaffold.project import Project, write_project
 @click.option("--output", type=click.Path(path_type=Path), metavar="DIR", help="The project's folder. [NAME]")
 def command(name: str, kinds: tuple[str, ...], output: Path | None) -> int:
     """Write a plugin's project: it installs, keeps the contract and passes its own tests as it is."""
-    project = Project.asked_for(name, kinds or ("loss",))
+    project = Project.create(name, kinds or ("loss",))
     folder = output or Path(name)
     files = write_project(project, folder, load_registry(local_files(Path.cwd())))
-    click.echo(f"{folder}: {project.offer} called {project.component!r}, {len(files)} files. What to do next:")
+    click.echo(f"{folder}: {project.contents} called {project.component!r}, {len(files)} files. What to do next:")
     click.echo(f"  cd {shlex.quote(str(folder))}")
     click.echo("  python -m pip install -e '.[test]'")
     click.echo(f"  ganbench check {name} && python -m pytest")

@@ -10,7 +10,7 @@ import click
 
 from ..contract.errors import RequestError
 from ..pipeline import Outcome, Prepared, Request, execute, prepare
-from ..registry.plugins import prints_to_stderr
+from ..registry.plugins import redirect_prints
 
 
 @click.command("run")
@@ -45,7 +45,7 @@ def command(
     if name and suite and name != suite:
         raise RequestError(f"two suites are given, {name!r} and --suite {suite}; give one")
     request = Request(name or suite or "basic", output, only, seeds, steps, executor, workers, device, fresh)
-    with prints_to_stderr():
+    with redirect_prints():
         prepared = prepare(request)
     for note in prepared.notes:
         click.echo(note, err=True)
@@ -57,7 +57,7 @@ def command(
 
     words = shlex.join(["ganbench", *sys.argv[1:]])
     try:
-        with showing_progress(prepared.registry.plugins.manager, prepared.todo), prints_to_stderr():
+        with showing_progress(prepared.registry.plugins.manager, prepared.todo), redirect_prints():
             outcome = execute(prepared, words)
     except KeyboardInterrupt:
         click.echo(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..pipeline import Prepared, execute
-from ..registry.plugins import prints_to_stderr
+from ..registry.plugins import redirect_prints
 
 if TYPE_CHECKING:
     from ..zoo.treat.plan import TreatPlan
@@ -47,7 +47,7 @@ def command(
     from ..zoo import treat
 
     request = treat.TreatRequest(folder, output, only, limit, healthy, verify, executor, workers)
-    with prints_to_stderr():
+    with redirect_prints():
         plan = treat.prepare_treatment(request)
     for note in plan.cases.notes:
         click.echo(f"ganbench: {note}", err=True)
@@ -75,7 +75,7 @@ def _train(prepared: Prepared, words: str) -> int:
 
     for note in prepared.notes:
         click.echo(note, err=True)
-    with showing_progress(prepared.registry.plugins.manager, prepared.todo), prints_to_stderr():
+    with showing_progress(prepared.registry.plugins.manager, prepared.todo), redirect_prints():
         return execute(prepared, words).faults
 
 

@@ -1,4 +1,4 @@
-"""What can be wrong with a request, said in one line that names the place and the nearest valid thing."""
+"""Errors of a request: one line that says what is wrong, where, and the nearest valid thing."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -7,8 +7,8 @@ from difflib import get_close_matches
 class RequestError(Exception):
     """The request itself is wrong: nothing was trained and nothing written (exit code 2).
 
-    Its message is one line whatever it quotes: characters that would break the line or steer the terminal are
-    written as their escapes.
+    The message is one line whatever it quotes: characters that would break the line or control the terminal are
+    written as escapes.
     """
 
     def __init__(self, message: str) -> None:
@@ -16,7 +16,7 @@ class RequestError(Exception):
 
 
 def did_you_mean(name: str, valid: Iterable[str]) -> str:
-    """The end of an error line: the nearest valid name, or all of them where none is near."""
+    """Return the end of an error line: the nearest valid name, or all of them if none is near."""
     names = sorted(valid)
     if near := get_close_matches(name, names, n=1, cutoff=0.6):
         return f"did you mean {near[0]!r}?"

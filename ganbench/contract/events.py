@@ -1,4 +1,4 @@
-"""What a run says while it happens: the records that `ganbench_event` is called with."""
+"""Events of a run: the records that the hook `ganbench_event` is called with."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from .records import Trial, TrialResult
 
 @dataclass(frozen=True)
 class RunStarted:
-    """A run begins: trials to do, and trials kept from an earlier one."""
+    """A run begins: the numbers of trials to run and of results kept from an earlier run, and the results folder."""
 
     suite: str
     todo: int
     kept: int
-    output: str = ""  # the results folder
+    output: str = ""
 
 
 @dataclass(frozen=True)
 class TrialStarted:
-    """A worker takes a trial up."""
+    """A worker begins a trial."""
 
     trial: Trial
 
 
 @dataclass(frozen=True)
 class TrialProgress:
-    """A trial has been observed at `step` of `steps`; `row` holds what the history gained."""
+    """A trial has been observed at `step` of `steps`; `row` is the new row of its history."""
 
     trial_id: str
     step: int
@@ -44,7 +44,7 @@ class TrialEnded:
 
 @dataclass(frozen=True)
 class RunEnded:
-    """Every trial came back and the reports are written."""
+    """All trials have ended and the reports are written."""
 
     suite: str
     reports: tuple[str, ...]

@@ -1,7 +1,7 @@
 """The plugin contract: one hook per kind of component, each returning an iterable of `ganbench.Component`.
 
-A hook only names things; `build` is called later, in the process that trains. See `ganbench/protocols.py`
-for what a built component of each kind must offer.
+A hook only names components; `build` is called later, in the process that trains. `contract/components.py` says what
+a built component of each kind must offer.
 """
 
 from collections.abc import Iterable
@@ -19,12 +19,12 @@ hookimpl = pluggy.HookimplMarker("ganbench")
 
 @hookspec
 def ganbench_generators() -> Iterable[Component]:  # type: ignore[empty-body]
-    """Networks that turn latents into samples: `build(data, **options)`."""
+    """Networks that map noise to samples: `build(data, **options)`."""
 
 
 @hookspec
 def ganbench_discriminators() -> Iterable[Component]:  # type: ignore[empty-body]
-    """Networks that turn samples into logits: `build(data, **options)`."""
+    """Networks that map samples to logits: `build(data, **options)`."""
 
 
 @hookspec
@@ -34,7 +34,7 @@ def ganbench_losses() -> Iterable[Component]:  # type: ignore[empty-body]
 
 @hookspec
 def ganbench_regularizers() -> Iterable[Component]:  # type: ignore[empty-body]
-    """Penalties added to a player's loss, or acts after its step: `build(**options)`."""
+    """Penalties added to a player's loss, or actions after its updates: `build(**options)`."""
 
 
 @hookspec
@@ -49,7 +49,7 @@ def ganbench_metrics() -> Iterable[Component]:  # type: ignore[empty-body]
 
 @hookspec
 def ganbench_diagnoses() -> Iterable[Component]:  # type: ignore[empty-body]
-    """Judgements of a run's history: `build(**options)`."""
+    """Searches for a failure in a run's history: `build(**options)`."""
 
 
 @hookspec
@@ -59,7 +59,7 @@ def ganbench_reports() -> Iterable[Component]:  # type: ignore[empty-body]
 
 @hookspec
 def ganbench_executors() -> Iterable[Component]:  # type: ignore[empty-body]
-    """Ways to carry trials out: `build(**options)`."""
+    """Ways to run trials: `build(**options)`."""
 
 
 @hookspec
@@ -69,7 +69,7 @@ def ganbench_suites() -> Iterable[Component]:  # type: ignore[empty-body]
 
 @hookspec
 def ganbench_event(event: Event) -> None:
-    """Something happened: see `ganbench/events.py`. Called in the process of `run`."""
+    """Receive an event (`contract/events.py`), in the process of `ganbench run`."""
 
 
 HOOKS = {

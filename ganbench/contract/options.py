@@ -1,4 +1,4 @@
-"""A table of named values checked against an annotated signature: the one check behind suites and options."""
+"""Checks named values against an annotated signature: the one check behind suites and options."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class Option:
 
     @property
     def part(self) -> str | None:
-        """The kind of component that the option names, where it names one."""
+        """The kind of component that the option names; None if it names none."""
         marks = getattr(self.type, "__metadata__", ())
         return next((mark.kind for mark in marks if isinstance(mark, Part)), None)
 
 
 def options_of(build: Callable[..., Any]) -> dict[str, Option]:
-    """The keyword-only parameters of a component's `build`."""
+    """Return the keyword-only parameters of a component's `build`, by name."""
     parameters = inspect.signature(build).parameters.values()
     hints = _annotations(build)
     return {
@@ -44,15 +44,15 @@ def options_of(build: Callable[..., Any]) -> dict[str, Option]:
 
 
 def fields_of(record: type) -> dict[str, Option]:
-    """The fields of a dataclass, seen as options."""
+    """Return the fields of a dataclass as options, by name."""
     hints = typing.get_type_hints(record, include_extras=True)
     return {f.name: Option(f.name, hints[f.name], _default(f)) for f in dataclasses.fields(record)}
 
 
 def check_options(given: Mapping[str, Any], allowed: Mapping[str, Option], where: str) -> dict[str, Any]:
-    """`given`, converted to the annotated types.
+    """Return `given`, converted to the annotated types.
 
-    Raises RequestError at the first unknown name, wrong type or missing value; `where` begins its line.
+    Raises RequestError at the first unknown name, wrong type or missing value; its line begins with `where`.
     """
     for name in given:
         if name not in allowed:
@@ -60,27 +60,27 @@ def check_options(given: Mapping[str, Any], allowed: Mapping[str, Option], where
     for option in allowed.values():
         if option.default is REQUIRED and option.name not in given:
             raise RequestError(f"{where}: {option.name!r} is missing")
-    return {name: convert(value, _given_as(allowed[name]), f"{where}: {name}") for name, value in given.items()}
+    return {name: convert(value, _type_in_suite(allowed[name]), f"{where}: {name}") for name, value in given.items()}
 
 
 def convert(value: Any, type_: Any, where: str) -> Any:
-    """`value` as `type_`; whole numbers serve as floats, lists as tuples, nothing else is bent."""
+    """Return `value` as `type_`. Integers serve as floats and lists as tuples; nothing else is converted."""
     try:
         return msgspec.convert(value, type_, strict=True)
     except msgspec.ValidationError as error:
         message = str(error).replace("`", "").replace(" - at $", ", at ")
         message = message[0].lower() + message[1:]
-        raise RequestError(f"{where} = {show(value)}: {message}") from None
+        raise RequestError(f"{where} = {format_value(value)}: {message}") from None
 
 
-def show(value: Any) -> str:
-    """A value as TOML would write it, short enough for one line."""
+def format_value(value: Any) -> str:
+    """Format a value as TOML does, shortened to at most 60 characters."""
     text = str(value).lower() if isinstance(value, bool) else f'"{value}"' if isinstance(value, str) else str(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _given_as(option: Option) -> Any:
-    """The type of an option as a suite gives it: a component is named there."""
+def _type_in_suite(option: Option) -> Any:
+    """The type of an option as a suite gives it, where a component is a name or a table."""
     return str | dict[str, Any] if option.part else option.type
 
 
@@ -89,10 +89,7 @@ def _annotations(build: Callable[..., Any]) -> dict[str, Any]:
     function = build.__init__ if inspect.isclass(build) else build
     try:
         return typing.get_type_hints(function, include_extras=True)
-    except (
-        NameError,
-        TypeError,
-    ):  # a name imported for type checkers only: the other options still get checked
+    except (NameError, TypeError):  # a name that is imported for type checkers only: the other options are checked
         raw = getattr(function, "__annotations__", {})
         return {name: hint for name, hint in raw.items() if not isinstance(hint, str)}
 

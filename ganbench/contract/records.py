@@ -1,4 +1,4 @@
-"""The records that travel from a suite to a report: frozen, plain data without logic, no torch at import."""
+"""The records that travel from a suite to a report: frozen, plain data; torch is not imported."""
 
 from __future__ import annotations
 
@@ -40,8 +40,11 @@ class Component:
 class Part:
     """Marks an option that is itself a component: `inner: Annotated[Callable[..., Any], Part("discriminator")]`.
 
-    A suite gives a name, or a table with one and options. `build` is handed a callable that makes the component
-    from whatever a component of that kind is built from: `inner(data)`.
+    A suite gives a name, or a table with a name and options. `build` gets a callable that builds the component from
+    whatever a component of that kind is built from: `inner(data)`.
+
+    Attributes:
+        kind: The kind of component that the option names.
     """
 
     kind: str
@@ -60,18 +63,31 @@ class ComponentRef:
 
 @dataclass(frozen=True)
 class DataSpec:
-    """What a data set's samples look like: enough to build networks for it."""
+    """What a data set's samples look like: enough to build networks for it.
+
+    Attributes:
+        kind: `"points"`, `"images"`, or `"unknown"`.
+        shape: Shape of one sample: (dimensions,) for points, (channels, height, width) for images.
+        value_range: Lowest and highest value; None if unbounded.
+        classes: Number of classes; 0 if the data has no labels.
+        modes: Number of modes that are exactly known; 0 if none are.
+    """
 
     kind: Literal["points", "images", "unknown"]
-    shape: tuple[int, ...]  # of one sample: (dimensions,) for points, (channels, height, width) for images
-    value_range: tuple[float, float] | None = None  # None: unbounded
-    classes: int = 0  # 0: unlabelled
-    modes: int = 0  # exactly known ones; 0: none are
+    shape: tuple[int, ...]
+    value_range: tuple[float, float] | None = None
+    classes: int = 0
+    modes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Samples that carry their labels: `x` of shape (N, *shape), `labels` of shape (N,) or None."""
+    """Samples with their labels.
+
+    Attributes:
+        x: Samples of shape (N, *shape).
+        labels: Classes of shape (N,), int64; None if the data has none.
+    """
 
     x: Tensor
     labels: Tensor | None = None
@@ -79,7 +95,12 @@ class Batch:
 
 @dataclass(frozen=True)
 class Modes:
-    """The exact modes of a data set: `centres` of shape (K, dimensions) and the standard deviation of each."""
+    """The exact modes of a data set.
+
+    Attributes:
+        centres: Means of shape (K, dimensions).
+        sigma: Standard deviation of each mode.
+    """
 
     centres: Tensor
     sigma: float
@@ -87,7 +108,13 @@ class Modes:
 
 @dataclass(frozen=True)
 class StopWhen:
-    """The target that ends a trial early: a score, by its name in scores.csv, on the good side of a bound."""
+    """The target that ends a trial early: a score on the good side of a bound.
+
+    Attributes:
+        metric: Name of the score, as in scores.csv.
+        at_least: The bound, where higher is better.
+        at_most: The bound, where lower is better.
+    """
 
     metric: str
     at_least: float | None = None
@@ -96,7 +123,22 @@ class StopWhen:
 
 @dataclass(frozen=True)
 class Training:
-    """How a GAN is trained. Steps count updates of G's turn: one step is `d_steps` of D, then `g_steps` of G."""
+    """How a GAN is trained. One step is `d_steps` updates of D, then `g_steps` updates of G.
+
+    Attributes:
+        steps: The budget, in steps.
+        batch_size: Samples in a batch.
+        optimizer_g: Optimizer of G.
+        optimizer_d: Optimizer of D.
+        d_steps: Updates of D in a step.
+        g_steps: Updates of G in a step.
+        d_warmup: Updates of D alone before the first step.
+        lr_decay: How the learning rates fall over the budget.
+        ema: Decay of the exponential moving average of G's weights that is evaluated; 0 for none.
+        stop_when: A target that ends the trial early.
+        stop_on: Diagnoses that end the trial early when they are sure of a failure.
+        observations: How often the run is observed, spread evenly over the steps.
+    """
 
     steps: int
     batch_size: int
@@ -104,26 +146,32 @@ class Training:
     optimizer_d: ComponentRef
     d_steps: int = 1
     g_steps: int = 1
-    d_warmup: int = 0  # updates of D alone before the first step
+    d_warmup: int = 0
     lr_decay: Literal["constant", "linear", "cosine"] = "constant"
-    ema: float = 0.0  # decay of the running average of G's weights that is evaluated; 0: none
+    ema: float = 0.0
     stop_when: StopWhen | None = None
     stop_on: tuple[str, ...] = ()
-    observations: int = 60  # how often the history is written, spread evenly over the steps
+    observations: int = 60
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """When and with what a trial is scored."""
+    """When and by which metrics a trial is scored.
+
+    Attributes:
+        metrics: The metrics.
+        at: Fractions of the budget after which to score.
+        samples: Generated samples to score, and at most as many held-out real ones.
+    """
 
     metrics: tuple[ComponentRef, ...]
-    at: tuple[float, ...] = (0.25, 0.5, 0.75, 1.0)  # fractions of the budget
-    samples: int = 2500  # generated samples, and at most as many held-out real ones
+    at: tuple[float, ...] = (0.25, 0.5, 0.75, 1.0)
+    samples: int = 2500
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One data set, one method, one seed: everything needed to train it, as data."""
+    """One data set, one method, one seed: everything needed to run it, as data."""
 
     id: str
     suite: str
@@ -137,7 +185,7 @@ class Trial:
     diagnoses: tuple[ComponentRef, ...]
     device: str = "cpu"
     timeout: float | None = None  # seconds
-    plugin_files: tuple[str, ...] = ()  # local plugins that the worker must load
+    plugin_files: tuple[str, ...] = ()  # local plugin files that a worker must load
 
 
 @dataclass(frozen=True)
@@ -156,31 +204,46 @@ class Components:
 
 @dataclass(frozen=True)
 class NonFinite:
-    """Where a run's numbers first stopped being finite."""
+    """Where a run's numbers first stopped being finite.
+
+    Attributes:
+        step: The step, counted from 1.
+        player: The player.
+        layer: Name of the module or parameter inside the player; empty where only a loss shows it.
+        what: `"output"`, `"gradient"`, `"weight"` or `"loss"`.
+    """
 
     step: int
     player: Player
-    layer: str  # name of the module or parameter inside the player
-    what: str  # "output", "gradient", "weight" or "loss"
+    layer: str
+    what: str
 
 
 @dataclass(frozen=True)
 class History:
-    """What was observed of one run: `columns` of one length, NaN where a quantity was not measured.
+    """What was observed of one run.
 
-    `columns["step"]` counts the steps done when the row was taken.
+    Attributes:
+        columns: Signals and probes by name, arrays of one length; NaN where a quantity was not measured.
+            `columns["step"]` counts the steps done at each observation.
+        steps: The budget.
+        nonfinite: Where the numbers stopped being finite; None if they did not.
     """
 
     columns: Mapping[str, np.ndarray[Any, Any]]
-    steps: int  # the budget
+    steps: int
     nonfinite: NonFinite | None = None
 
 
 @dataclass(frozen=True)
 class Samples:
-    """What a metric is given: samples to judge, as many held-out real ones at most, and what is known of the data.
+    """What a metric is given.
 
-    `fake` (N, *shape) and `real` (M, *shape) are float tensors on the CPU. `modes` where the data set states them.
+    Attributes:
+        fake: Generated samples of shape (N, *shape), float32 on the CPU.
+        real: Held-out real samples of shape (M, *shape), float32 on the CPU; M is at most N.
+        spec: What the samples look like.
+        modes: The exact modes of the data set; None if they are not known.
     """
 
     fake: Tensor
@@ -191,7 +254,18 @@ class Samples:
 
 @dataclass(frozen=True)
 class Score:
-    """A metric of a trial at a step, beside its floor: the same metric of real samples, same counts."""
+    """A score of a trial at a step.
+
+    Attributes:
+        step: Steps done.
+        metric: Name of the score: of the metric, or `<metric>.<name>`.
+        value: The score.
+        better: `"higher"` or `"lower"`.
+        floor: The same metric of real samples against real ones, same counts.
+        n_real: Real samples.
+        n_fake: Generated samples.
+        seconds: What computing the metric took.
+    """
 
     step: int
     metric: str
@@ -205,9 +279,9 @@ class Score:
 
 @dataclass(frozen=True)
 class Evidence:
-    """A signal's value against its threshold, at the step where it was read."""
+    """A signal's value and its threshold, at the step where it was read. The value is None where it is not finite."""
 
-    value: float | None  # None where it is not finite
+    value: float | None
     threshold: float | None
     step: int
 
@@ -296,14 +370,14 @@ class Artifacts:
     """The arrays of a finished trial."""
 
     history: History
-    samples: np.ndarray[Any, Any] | None = None  # generated, (N, *shape)
-    reals: np.ndarray[Any, Any] | None = None  # held out, for the picture beside them
+    samples: np.ndarray[Any, Any] | None = None  # generated, of shape (N, *shape)
+    reals: np.ndarray[Any, Any] | None = None  # held out, to be shown beside them
     weights: Mapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class TrialResult:
-    """How a trial ended, whatever happened to it."""
+    """The result of a trial, however it ended."""
 
     trial: Trial
     status: Status
@@ -313,11 +387,11 @@ class TrialResult:
     seconds: float = 0.0
     device: str = ""
     threads: int = 0
-    origins: Mapping[str, str] = field(default_factory=dict)  # "loss hinge" -> "ganbench 0.1.0"
+    origins: Mapping[str, str] = field(default_factory=dict)  # by "loss hinge": "ganbench 0.1.0"
     scores: tuple[Score, ...] = ()
     findings: tuple[Finding, ...] = ()
-    verdicts: tuple[str, ...] = ()  # the failures found, or "healthy", or "inconclusive"; none where none was sought
-    output: str = ""  # the end of what the trial printed, where its executor keeps that
+    verdicts: tuple[str, ...] = ()  # failures found, else "healthy" or "inconclusive"; none without diagnoses
+    output: str = ""  # the end of what the trial printed, if its executor keeps it
     artifacts: Artifacts | None = None
 
     def __post_init__(self) -> None:
@@ -325,5 +399,5 @@ class TrialResult:
 
     @property
     def failed(self) -> bool:
-        """Lost (diverged, error, timeout), or in a state that a finding calls a failure."""
+        """Whether the trial is lost, or in a state that a finding calls a failure."""
         return self.status.lost or any(f.severity == "failure" and f.horizon == "now" for f in self.findings)

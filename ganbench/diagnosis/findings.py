@@ -1,4 +1,4 @@
-"""Stage 6: a history to findings, and findings to a verdict."""
+"""From a history to findings, and from findings to a verdict."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..contract.records import Evidence, Finding, History
 
 
 def apply_diagnoses(diagnoses: Mapping[str, Diagnosis], history: History) -> tuple[Finding, ...]:
-    """The findings of every diagnosis, the surest failures first."""
+    """Return the findings of every diagnosis: failures first, then by confidence."""
     diagnoses = {name: adapt("diagnosis", diagnosis) for name, diagnosis in diagnoses.items()}
     findings = [_plain(finding) for diagnosis in diagnoses.values() for finding in diagnosis.diagnose(history)]
     follows = {name: diagnosis.follows for name, diagnosis in diagnoses.items()}
@@ -22,7 +22,7 @@ def apply_diagnoses(diagnoses: Mapping[str, Diagnosis], history: History) -> tup
 
 
 def _cause(finding: Finding, others: Sequence[Finding], follows: Mapping[str, Sequence[str]]) -> str:
-    """The surest failure found beside this one that it may follow from, and that was there no later."""
+    """The most confident failure found beside this one that it may follow from, with an onset no later."""
     causes = [
         other
         for other in others
@@ -34,7 +34,7 @@ def _cause(finding: Finding, others: Sequence[Finding], follows: Mapping[str, Se
 
 
 def _plain(finding: Finding) -> Finding:
-    """The finding in plain numbers: a diagnosis computes with arrays, and what is stored is JSON."""
+    """The finding in plain numbers: a diagnosis computes with arrays, and findings are stored as JSON."""
     evidence = {
         str(signal): Evidence(_finite(read.value), _finite(read.threshold), int(read.step))
         for signal, read in finding.evidence.items()
@@ -48,7 +48,7 @@ def _finite(value: float | None) -> float | None:
 
 
 def verdicts(findings: Sequence[Finding]) -> tuple[str, ...]:
-    """The states found to be failures; "inconclusive" where there are only signs of one, "healthy" where there are none."""
+    """Return the failures of the present state; else "inconclusive" if there are findings, "healthy" if there are none."""
     failures = dict.fromkeys(f.diagnosis for f in findings if f.severity == "failure" and f.horizon == "now")
     if failures:
         return tuple(failures)

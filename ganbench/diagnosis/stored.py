@@ -1,4 +1,4 @@
-"""A stored trial diagnosed again: diagnoses may have learned since."""
+"""Diagnoses a stored trial again, with the diagnoses that are installed now."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from .findings import apply_diagnoses
 
 
 def diagnose_stored(store: Store, result: TrialResult, registry: Registry) -> tuple[tuple[Finding, ...], list[str]]:
-    """What the trial's diagnoses find in its history today, and a line for each diagnosis that is not here.
+    """Return what a stored trial's diagnoses find in its history now, and a line for each that is not installed.
 
-    Raises Unreadable for a history that is damaged or gone; whatever a diagnosis raises passes through.
+    Raises Unreadable if the history is damaged or missing; whatever a diagnosis raises passes through.
     """
     trial = result.trial
     history = read_history(store.folder_of(trial.id))
@@ -27,9 +27,9 @@ def diagnose_stored(store: Store, result: TrialResult, registry: Registry) -> tu
 
 
 def missing_plugin_hint(trial: Trial, registry: Registry) -> str:
-    """The end of a line on what a stored trial lacks: its plugin file, where that is not loaded; else empty.
+    """Return the end of a line on a missing component: the trial's plugin file, if that is not loaded; else empty.
 
-    What a stored trial names is never loaded on its word: a folder of results may come from anyone.
+    A plugin file that a stored trial names is never loaded: a results folder may come from anyone.
     """
     away = [file for file in trial.plugin_files if file not in registry.plugins.files]
     if not away:

@@ -1,7 +1,4 @@
-"""Samples of a generator to judge it by.
-
-Scores of generated samples against held-out real ones, and of real ones against the same: the floor.
-"""
+"""Generates samples of a run and scores them against held-out real ones, beside the floor: real against real."""
 
 from __future__ import annotations
 
@@ -25,27 +22,32 @@ CHUNK_SAMPLES = 1000  # samples generated at once
 
 @torch.no_grad()
 def generate(generator: Any, n: int, seed: int, labels: Tensor | None, device: torch.device) -> Tensor:
-    """`n` samples from latents that are the same at every call, (n, *shape), float32 on the CPU.
+    """Generate `n` samples of the same noise at every call, of shape (n, *shape), float32 on the CPU.
 
-    `labels` are those of the training data, to draw from in the same shares, where the data has any.
+    Args:
+        generator: G in evaluation mode, on `device`.
+        n: How many.
+        seed: Seeds the noise and the labels.
+        labels: Those of the training data, to draw from in the same proportions; None if it has none.
+        device: Where G is.
     """
-    stream = torch.Generator().manual_seed(seed)  # on the CPU, so that every device judges from the same latents
-    z = sample_noise(generator, n, stream).to(device)
-    wanted = None
+    random = torch.Generator().manual_seed(seed)  # on the CPU, so that the noise is the same for every device
+    z = sample_noise(generator, n, random).to(device)
+    drawn = None
     if labels is not None:
-        wanted = labels[torch.randint(len(labels), (n,), generator=stream).to(labels.device)].to(device)
+        drawn = labels[torch.randint(len(labels), (n,), generator=random).to(labels.device)].to(device)
     chunks = [
-        generator(z[i : i + CHUNK_SAMPLES], None if wanted is None else wanted[i : i + CHUNK_SAMPLES]).float().cpu()
+        generator(z[i : i + CHUNK_SAMPLES], None if drawn is None else drawn[i : i + CHUNK_SAMPLES]).float().cpu()
         for i in range(0, n, CHUNK_SAMPLES)
     ]
     return torch.cat(chunks)
 
 
 class Evaluator:
-    """Scores one run's samples with `metrics`, by name.
+    """Scores one run's samples, each score beside its floor.
 
-    `n` samples are judged against as many held-out ones, fewer where the data has fewer: the floor needs as many
-    training samples as there are generated ones.
+    `n` generated samples are scored against as many held-out ones; fewer if the data has fewer, since the floor needs as
+    many training samples as there are generated ones.
     """
 
     def __init__(
@@ -59,24 +61,24 @@ class Evaluator:
         seed: int,
     ) -> None:
         self.n_fake = min(n, len(training))
-        stream = torch.Generator().manual_seed(seed)
-        reals = held_out.take(torch.randperm(len(held_out), generator=stream)[:n]).x
-        stand_ins = training.take(torch.randperm(len(training), generator=stream)[: self.n_fake]).x
+        random = torch.Generator().manual_seed(seed)
+        reals = held_out.take(torch.randperm(len(held_out), generator=random)[:n]).x
+        floor_samples = training.take(torch.randperm(len(training), generator=random)[: self.n_fake]).x
         self._metrics = {name: adapt("metric", metric) for name, metric in metrics.items()}
         self._data, self._modes = data, modes
-        self.reals, self._stand_ins = reals, stand_ins
+        self.reals, self._floor_samples = reals, floor_samples
         self._floors: dict[str, Mapping[str, float]] = {}
         self.scores: list[Score] = []
 
     def score(self, step: int, fake: Tensor, game: Game) -> list[Score]:
-        """The scores of `fake`, (n_fake, *shape), made at `step` of `game`; also kept in `scores`."""
+        """Score `fake`, of shape (n_fake, *shape), generated after `step` steps of `game`; also kept in `scores`."""
         new = []
         for name, metric in self._metrics.items():
             began = time.perf_counter()
             values = metric.score_game(self._samples(fake), game)
             seconds = time.perf_counter() - began
             if name not in self._floors:  # real data does not change while G trains
-                self._floors[name] = metric.score(self._samples(self._stand_ins))
+                self._floors[name] = metric.score(self._samples(self._floor_samples))
             for key, value in values.items():
                 new.append(
                     Score(

@@ -226,7 +226,7 @@ def _no_known_signal(unknown: list[str]) -> str:
 
 
 def _notes_on_gaps(series: Mapping[str, Series], unit: str) -> Iterator[str]:
-    """Name the widest gap between the steps of the longest series, if it is out of the ordinary."""
+    """Yield a note on the widest gap between steps of the longest series, if it exceeds `GAP_FACTOR` median distances."""
     steps = np.unique(max(series.values(), key=len).steps)
     if len(steps) < MIN_STEPS_FOR_GAPS:
         return

@@ -1,91 +1,97 @@
-"""What a monitor is made with: refused where it can only be a mistake."""
+"""The arguments of a monitor: refused, before the loop starts, if they can only be a mistake."""
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Sequence
+from typing import SupportsIndex
 
 from torch import nn
 
+from ..contract.components import Diagnosis
 from ..contract.errors import RequestError, did_you_mean
 from ..contract.records import ComponentRef
 from ..registry.registry import load_registry
 from .messages import format_error
-from .wrappers import innermost
+from .networks import unwrap
 
 
-def check(generator: object, discriminator: object, average: object, budget: object) -> None:
-    """Raises ValueError for what can only be a mistake in the call itself."""
-    named = {"generator": generator, "discriminator": discriminator, "average": average}
-    for name, module in named.items():
+def validate_networks(generator: object, discriminator: object, average: object) -> None:
+    """Raise ValueError unless the networks are modules, and each is another one."""
+    arguments = {"generator": generator, "discriminator": discriminator, "average": average}
+    for name, module in arguments.items():
         if not isinstance(module, nn.Module) and not (name == "average" and module is None):
-            raise ValueError(f"Monitor: {name} is a {type(module).__name__}; hand over the torch.nn.Module")
+            raise ValueError(f"Monitor: {name} is a {type(module).__name__}; pass the torch.nn.Module")
     assert isinstance(generator, nn.Module) and isinstance(discriminator, nn.Module)
-    if innermost(generator) is innermost(discriminator):
-        raise ValueError("Monitor: generator and discriminator are the same module; hand over one of each")
-    if isinstance(average, nn.Module) and innermost(average) in (innermost(generator), innermost(discriminator)):
-        raise ValueError(
-            "Monitor: average is a network that is trained; hand over the copy that is averaged, or nothing"
-        )
-    if _whole(budget) < 1:
+    if unwrap(generator) is unwrap(discriminator):
+        raise ValueError("Monitor: generator and discriminator are the same module; pass one of each")
+    if isinstance(average, nn.Module) and unwrap(average) in (unwrap(generator), unwrap(discriminator)):
+        raise ValueError("Monitor: average is a network that is trained; pass the copy that is averaged, or None")
+
+
+def validate_budget(budget: object) -> int:
+    """Return the budget as an int. Raise ValueError unless it is a whole number of steps, 1 or more."""
+    try:
+        steps = operator.index(budget) if isinstance(budget, SupportsIndex) and not isinstance(budget, bool) else 0
+    except TypeError:  # a tensor of several values
+        steps = 0
+    if steps < 1:
         shown = " ".join(repr(budget).split())
-        raise ValueError(f"Monitor: budget is {shown}; give the number of steps that the loop will take, 1 or more")
+        raise ValueError(f"Monitor: budget is {shown}; pass the number of steps that the loop will take, 1 or more")
+    return steps
 
 
-def check_aids(scaler: object, logits: object, on_finding: object) -> None:
-    """Raises ValueError for what could not be used when its turn comes."""
+def validate_options(scaler: object, logits: object, on_finding: object) -> None:
+    """Raise ValueError for options that could not be used when they are needed."""
     if scaler is not None and not hasattr(scaler, "get_scale"):
-        raise ValueError(f"Monitor: scaler is of type {type(scaler).__name__}; hand over the loop's GradScaler")
+        raise ValueError(f"Monitor: scaler is of type {type(scaler).__name__}; pass the loop's GradScaler")
     functions = {
         "logits": (logits, "a function from what the discriminator returns to its logits"),
         "on_finding": (on_finding, "a function of a finding"),
     }
-    for name, (given, wanted) in functions.items():
-        if given is not None and not callable(given):
-            raise ValueError(f"Monitor: {name} is of type {type(given).__name__}; hand over {wanted}, or nothing")
+    for name, (value, wanted) in functions.items():
+        if value is not None and not callable(value):
+            raise ValueError(f"Monitor: {name} is of type {type(value).__name__}; pass {wanted}, or None")
 
 
-def built(names: Sequence[str] | None, say: Callable[[str], None]) -> dict[str, Any]:
-    """The diagnoses, with their defaults: those named, or all that can be made, and `say` hears of the others.
+def build_diagnoses(names: Sequence[str] | None, add_note: Callable[[str], None]) -> dict[str, Diagnosis]:
+    """Build diagnoses with their default options.
 
-    Raises ValueError for what are no names, RequestError for a name that is none, or whose diagnosis cannot be made.
+    Args:
+        names: Those to build; None for every one that is installed and can be built.
+        add_note: Called with a line for each diagnosis that is left out.
+
+    Raises:
+        ValueError: `names` is not a list of names.
+        RequestError: A name is unknown, or its diagnosis cannot be built.
     """
     registry = load_registry()
-    every = [entry.name for entry in registry.entries("diagnosis")]
-    made = {}
-    for name in every if names is None else _listed(names, every):
+    installed = [entry.name for entry in registry.entries("diagnosis")]
+    diagnoses: dict[str, Diagnosis] = {}
+    for name in installed if names is None else _validate_names(names, installed):
         try:
-            made[name] = registry.build("diagnosis", ComponentRef(name))
+            diagnoses[name] = registry.build("diagnosis", ComponentRef(name))
         except (Exception, SystemExit) as error:
             if names is None:
-                say(f"left out: diagnosis {name!r}: {format_error(error)}")
+                add_note(f"left out: diagnosis {name!r}: {format_error(error)}")
             elif isinstance(error, RequestError):
                 raise
             else:
-                raise RequestError(f"Monitor: diagnosis {name!r} cannot be made: {format_error(error)}") from error
-    return made
+                raise RequestError(f"Monitor: diagnosis {name!r} cannot be built: {format_error(error)}") from error
+    return diagnoses
 
 
-def _whole(number: object) -> int:
-    """0 for what is no whole number."""
-    try:
-        return 0 if isinstance(number, bool) else operator.index(cast(int, number))
-    except TypeError:
-        return 0
-
-
-def _listed(names: object, valid: Sequence[str]) -> list[str]:
-    """Names in a list. Raises ValueError for one name that stands alone, and for what is no name."""
+def _validate_names(names: Sequence[str], valid: Sequence[str]) -> list[str]:
+    """Return names as a list. Raise ValueError for a single name, and for what is not a name."""
     if isinstance(names, str):  # would be read letter by letter
         hint = f", [{names!r}]" if names in valid else f"; {did_you_mean(names, valid)}"
-        raise ValueError(f"Monitor: diagnoses is {names!r}; give a list of names{hint}")
-    wanted = f"give a list of names; {did_you_mean('', valid)}"
+        raise ValueError(f"Monitor: diagnoses is {names!r}; pass a list of names{hint}")
+    wanted = f"pass a list of names; {did_you_mean('', valid)}"
     try:
-        listed = list(cast(Iterable[object], names))
+        listed = list(names)
     except TypeError:
         raise ValueError(f"Monitor: diagnoses is of type {type(names).__name__}; {wanted}") from None
     for name in listed:
         if not isinstance(name, str):
-            raise ValueError(f"Monitor: diagnoses holds something of type {type(name).__name__}; {wanted}")
-    return cast(list[str], listed)
+            raise ValueError(f"Monitor: diagnoses contains a value of type {type(name).__name__}; {wanted}")
+    return listed

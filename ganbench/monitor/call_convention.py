@@ -1,7 +1,4 @@
-"""A forward call that the loop made, remembered well enough to be made again with other samples.
-
-How a loop calls its networks, learned from calls that it made: what is a sample, a latent, a condition.
-"""
+"""How a loop calls its networks, inferred from captured calls: which argument is a sample, a latent, a condition."""
 
 from __future__ import annotations
 
@@ -12,197 +9,230 @@ import torch
 from torch import Tensor
 
 from .calls import Call
-from .capture import Judged, Made, Window
+from .capture import Captured, DiscriminatorCall, GeneratorCall
 
-ALIKE = 0.5  # of many samples: standard deviations that a mean may be off, and the logarithm of their ratio
-
-
-class Unlike(ValueError):
-    """D is given other things than G makes."""
+MAX_RANGE_GAP = 0.5  # of many samples: between means, in standard deviations; between log standard deviations
 
 
-@dataclass(frozen=True)
-class Conventions:
-    """A call of each network to be repeated with other samples, and the places of these in it.
-
-    `sample` counts the tensors that G returns, `slot` the arguments of D; `shape` is that of one sample as D gets it.
-    """
-
-    made: Call
-    sample: int
-    judged: Call
-    slot: int
-    shape: tuple[int, ...]
-
-    @property
-    def conditions(self) -> tuple[int, ...]:
-        """The arguments of D that have a row for each sample and are not the sample."""
-        return tuple(i for i in self.judged.batched if i != self.slot)
+class SampleMismatch(ValueError):
+    """D is given something other than what G generates."""
 
 
 @dataclass(frozen=True)
 class CallConvention:
-    """What a window taught: the conventions, and rows to draw from.
+    """A call of each network to repeat with other samples, and where those go.
 
-    A row of `made`: G's arguments of one sample, and then D's conditions for it. A row of `real`: a sample that D was
-    given as real, and the conditions with it; none where real and generated cannot be told apart.
+    Attributes:
+        generator_call: A call of G.
+        output: Which of the tensors that G returns holds the samples.
+        discriminator_call: A call of D.
+        argument: Index of the samples among the leaves of D's call.
+        shape: Shape of one sample as D is given it.
     """
 
-    conventions: Conventions
-    made: list[list[Tensor]]
-    real: list[list[Tensor]]
+    generator_call: Call
+    output: int
+    discriminator_call: Call
+    argument: int
+    shape: tuple[int, ...]
 
-
-def infer(window: Window) -> CallConvention:
-    """The lesson of a window with calls of both networks. Raises Unlike where their samples have nothing in common."""
-    pairs, rest = paired(window)
-    pairs = pairs or made_of(window)
-    conventions = _conventions(window, pairs)
-    once = {pair.made: pair for pair in reversed(pairs)}.values()  # D is given the same samples more than once
-    made = [
-        [pair.made.call.leaves[i] for i in pair.made.call.batched]
-        + [pair.call.leaves[i] for i in conventions.conditions]
-        for pair in once
-        if (pair.made.call.spec, pair.call.spec) == (conventions.made.spec, conventions.judged.spec)
-        and pair.made.call.n == pair.call.n
-    ]
-    if not pairs and not conventions.conditions:
-        made = [[seen.call.leaves[i] for i in seen.call.batched] for seen in window.made]
-    told_apart = any(not pair.learns for pair in pairs)
-    return CallConvention(conventions, [_even(row) for row in made], _real(conventions, rest) if told_apart else [])
-
-
-def _conventions(window: Window, pairs: list[Pair]) -> Conventions:
-    """From the last step of G that was seen, else from what there is."""
-    if pairs:
-        pair = next((p for p in reversed(pairs) if p.learns), pairs[-1])
-        _check_alike(pair)
-        return _of(pair.made, pair.output, pair.call, pair.slot)
-    made = window.made[-1]
-    for judged in window.judged:
-        for slot in judged.call.batched:
-            given = judged.call.leaves[slot]
-            for i, output in enumerate(made.outputs):
-                same = given.ndim > 1 and output.ndim > 1 and given[0].numel() == output[0].numel()
-                if same and given.is_floating_point():
-                    return _of(made, i, judged.call, slot)
-    given = [tuple(judged.call.leaves[slot].shape[1:]) for judged in window.judged for slot in judged.call.batched]
-    raise Unlike(
-        f"the generator makes samples of shape {[tuple(o.shape[1:]) for o in made.outputs]} and the discriminator is "
-        f"given {sorted(set(given))}: nothing that it is given could be a generated sample"
-    )
-
-
-def _of(made: Made, output: int, judged: Call, slot: int) -> Conventions:
-    return Conventions(made.call, output, judged, slot, tuple(judged.leaves[slot].shape[1:]))
-
-
-def _check_alike(pair: Pair) -> None:
-    """Raises Unlike where D is given something else than what G made, such as another range of values."""
-    made, given = pair.made.outputs[pair.output], pair.call.leaves[pair.slot]
-    if made[0].numel() != given[0].numel():
-        raise Unlike(
-            f"the generator makes samples of shape {tuple(made.shape[1:])} and the discriminator is given "
-            f"{tuple(given.shape[1:])} made of them; hand over a generator that includes that step"
-        )
-    if not alike(made, given):
-        raise Unlike(
-            f"the discriminator is not given what the generator makes, but values with mean {float(given.mean()):.3g} "
-            f"and standard deviation {float(given.std()):.3g} where it makes {float(made.mean()):.3g} and "
-            f"{float(made.std()):.3g}; hand over a generator that includes that step"
-        )
-
-
-def alike(a: Tensor, b: Tensor) -> bool:
-    """Whether two sets of samples may have the same range: mean and standard deviation of all values are near."""
-    a, b = a.detach().double(), b.detach().double()
-    if not (bool(a.isfinite().all()) and bool(b.isfinite().all())):
-        return True  # what is broken is said elsewhere
-    spread_a, spread_b = (max(float(values.std(correction=0)), 1e-12) for values in (a, b))
-    allowed = ALIKE * (1 + 4 / math.sqrt(min(len(a), len(b))))
-    far = abs(float(a.mean()) - float(b.mean())) / max(spread_a, spread_b)
-    return far < allowed and abs(math.log(spread_a / spread_b)) < allowed
-
-
-def _real(conventions: Conventions, rest: list[tuple[Call, bool]]) -> list[list[Tensor]]:
-    """Samples that D was given and that are not G's; those that want a gradient may be interpolations."""
-    slot = conventions.slot
-    fitting = [
-        (call, tracked)
-        for call, tracked in rest
-        if call.spec == conventions.judged.spec and tuple(call.leaves[slot].shape[1:]) == conventions.shape
-    ]
-    plain = [call for call, tracked in fitting if not tracked] or [call for call, _ in fitting]
-    return [_even([call.leaves[slot].float(), *(call.leaves[i] for i in conventions.conditions)]) for call in plain]
-
-
-def _even(columns: list[Tensor]) -> list[Tensor]:
-    """Columns cut to the shortest: of what takes more memory fewer rows are kept."""
-    n = min((len(column) for column in columns), default=0)
-    return [column[:n] for column in columns]
+    @property
+    def conditions(self) -> tuple[int, ...]:
+        """Indices of D's arguments that have a row for each sample and are not the sample."""
+        return tuple(i for i in self.discriminator_call.batched if i != self.argument)
 
 
 @dataclass(frozen=True)
-class Pair:
-    """A call of D, or a part of one, and the call of G whose samples it was given."""
+class Inferred:
+    """What captured calls show.
 
-    made: Made
-    call: Call
-    slot: int
+    Attributes:
+        convention: How the networks are called.
+        generator_rows: For each call of G its arguments with a row for each sample, then D's conditions for them.
+        real_rows: For each call of D on real samples the samples, then their conditions; empty if real and generated
+            samples cannot be told apart.
+    """
+
+    convention: CallConvention
+    generator_rows: list[list[Tensor]]
+    real_rows: list[list[Tensor]]
+
+
+@dataclass(frozen=True)
+class MatchedCalls:
+    """A call of D, or a part of one, and the call of G whose samples it was given.
+
+    Attributes:
+        generated: The call of G.
+        output: Which of the tensors that G returned holds the samples.
+        call: The call of D.
+        argument: Index of the samples among its leaves.
+        trains_g: Whether a gradient of the logits would reach G.
+    """
+
+    generated: GeneratorCall
     output: int
-    learns: bool
+    call: Call
+    argument: int
+    trains_g: bool
 
 
-def paired(window: Window) -> tuple[list[Pair], list[tuple[Call, bool]]]:
-    """What D was given of G's as it is, by memory or by value, and the calls that are left, each with `tracked`."""
-    pairs, rest = [], []
-    for judged in window.judged:
-        if judged.link == "same" and judged.made is not None and judged.slot is not None:
-            pairs.append(Pair(judged.made, judged.call, judged.slot, judged.output, judged.learns))
-        elif judged.link is None:
-            for call in _parts(judged, window):
-                pair = _equal(call, window)
-                if pair is None:
-                    rest.append((call, judged.tracked))
+def infer(captured: Captured) -> Inferred:
+    """Infer how the networks are called. Both have been. Raise SampleMismatch if their samples do not fit together."""
+    matches, unmatched = match_calls(captured)
+    matches = matches or match_derived(captured)
+    convention = _infer_convention(captured, matches)
+    once = {match.generated: match for match in reversed(matches)}.values()  # D is given the same samples repeatedly
+    generator_rows = [
+        [match.generated.call.leaves[i] for i in match.generated.call.batched]
+        + [match.call.leaves[i] for i in convention.conditions]
+        for match in once
+        if match.generated.call.spec == convention.generator_call.spec
+        and match.call.spec == convention.discriminator_call.spec
+        and match.generated.call.n == match.call.n
+    ]
+    if not matches and not convention.conditions:
+        generator_rows = [[g.call.leaves[i] for i in g.call.batched] for g in captured.generator_calls]
+    distinguishable = any(not match.trains_g for match in matches)
+    real_rows = _collect_real(convention, unmatched) if distinguishable else []
+    return Inferred(convention, [_truncate(columns) for columns in generator_rows], real_rows)
+
+
+def is_similar(a: Tensor, b: Tensor) -> bool:
+    """Return whether two sets of samples may have one range: mean and standard deviation of all values are close."""
+    a, b = a.detach().double(), b.detach().double()
+    if not (bool(a.isfinite().all()) and bool(b.isfinite().all())):
+        return True  # values that are not finite are reported elsewhere
+    std_a, std_b = (max(float(values.std(correction=0)), 1e-12) for values in (a, b))
+    allowed = MAX_RANGE_GAP * (1 + 4 / math.sqrt(min(len(a), len(b))))
+    gap = abs(float(a.mean()) - float(b.mean())) / max(std_a, std_b)
+    return gap < allowed and abs(math.log(std_a / std_b)) < allowed
+
+
+# --- which calls of D were given what G generated ----------------------------------------------------
+
+
+def match_calls(captured: Captured) -> tuple[list[MatchedCalls], list[tuple[Call, bool]]]:
+    """Match the calls of D that were given G's samples as they are, by memory or by value.
+
+    Returns the matches, and the calls that were given neither these nor something derived from them, each with whether
+    an argument requires a gradient.
+    """
+    matches, unmatched = [], []
+    for d in captured.discriminator_calls:
+        if d.origin == "identical" and d.generated is not None and d.argument is not None:
+            matches.append(MatchedCalls(d.generated, d.output, d.call, d.argument, d.trains_g))
+        elif d.origin is None:
+            for call in _split_batch(d, captured):
+                match = _match_by_value(call, captured)
+                if match is None:
+                    unmatched.append((call, d.requires_grad))
                 else:
-                    pairs.append(pair)
-    return pairs, rest
+                    matches.append(match)
+    return matches, unmatched
 
 
-def made_of(window: Window) -> list[Pair]:
-    """What D was given that was made of G's samples, as the autograd graph tells."""
+def match_derived(captured: Captured) -> list[MatchedCalls]:
+    """Match the calls of D that were given something computed from G's samples, as the autograd graph shows."""
     return [
-        Pair(j.made, j.call, j.slot, _output(j.made, j.call, j.slot), j.learns)
-        for j in window.judged
-        if j.link == "through" and j.made is not None and j.slot is not None
+        MatchedCalls(d.generated, _output_of_size(d.generated, d.call, d.argument), d.call, d.argument, d.trains_g)
+        for d in captured.discriminator_calls
+        if d.origin == "derived" and d.generated is not None and d.argument is not None
     ]
 
 
-def _parts(judged: Judged, window: Window) -> list[Call]:
-    """The call; or its two halves, where D may have been given real and generated samples in one batch."""
-    call = judged.call
+def _split_batch(d: DiscriminatorCall, captured: Captured) -> list[Call]:
+    """Return the call, or its halves if D may have been given real and generated samples in one batch."""
+    call = d.call
     half = call.n // 2
-    if call.n != 2 * half or all(made.call.n != half for made in window.made):
+    if call.n != 2 * half or all(generated.call.n != half for generated in captured.generator_calls):
         return [call]
-    return [part for part in (call.cut(slice(0, half)), call.cut(slice(half, None))) if part.kept]
+    halves = call.slice_rows(slice(0, half)), call.slice_rows(slice(half, None))
+    return [part for part in halves if part.n_kept]
 
 
-def _equal(call: Call, window: Window) -> Pair | None:
-    """The pair that a call makes with a call of G that returned its samples."""
-    for made in reversed(window.made):
-        for slot in call.batched:
-            for i, output in enumerate(made.outputs):
-                given = call.leaves[slot]
+def _match_by_value(call: Call, captured: Captured) -> MatchedCalls | None:
+    """Match a call of D with the call of G that returned samples of the same values."""
+    for generated in reversed(captured.generator_calls):
+        for argument in call.batched:
+            for i, output in enumerate(generated.outputs):
+                given = call.leaves[argument]
                 rows = min(len(given), len(output)) if output.ndim and given.is_floating_point() else 0
                 if not rows or given[0].numel() != output[0].numel():
                     continue
                 a, b = given[:rows].flatten(1).float(), output[:rows].flatten(1).float()
                 if a.shape == b.shape and torch.equal(a, b.to(a.device)):
-                    return Pair(made, call, slot, i, learns=False)
+                    return MatchedCalls(generated, i, call, argument, trains_g=False)
     return None
 
 
-def _output(made: Made, call: Call, slot: int) -> int:
-    """Which of G's tensors is the sample that D was given something made of."""
-    size = call.leaves[slot][0].numel()
-    return next((i for i, o in enumerate(made.outputs) if o.ndim and len(o) and o[0].numel() == size), 0)
+def _output_of_size(generated: GeneratorCall, call: Call, argument: int) -> int:
+    """Return which of G's tensors has as many values for each sample as D was given; 0 if none has."""
+    size = call.leaves[argument][0].numel()
+    return next((i for i, o in enumerate(generated.outputs) if o.ndim and len(o) and o[0].numel() == size), 0)
+
+
+# --- what follows from them --------------------------------------------------------------------------
+
+
+def _infer_convention(captured: Captured, matches: list[MatchedCalls]) -> CallConvention:
+    """Take the calls of the last step of G that was captured, or else any that fit together."""
+    if matches:
+        match = next((m for m in reversed(matches) if m.trains_g), matches[-1])
+        _check_similar(match)
+        return _convention(match.generated, match.output, match.call, match.argument)
+    generated = captured.generator_calls[-1]
+    for d in captured.discriminator_calls:
+        for argument in d.call.batched:
+            given = d.call.leaves[argument]
+            for i, output in enumerate(generated.outputs):
+                fits = given.ndim > 1 and output.ndim > 1 and given[0].numel() == output[0].numel()
+                if fits and given.is_floating_point():
+                    return _convention(generated, i, d.call, argument)
+    shapes = {tuple(d.call.leaves[i].shape[1:]) for d in captured.discriminator_calls for i in d.call.batched}
+    raise SampleMismatch(
+        f"the generator returns samples of shape {[tuple(o.shape[1:]) for o in generated.outputs]} and the "
+        f"discriminator is given {sorted(shapes)}: none of its arguments could be a generated sample"
+    )
+
+
+def _convention(generated: GeneratorCall, output: int, call: Call, argument: int) -> CallConvention:
+    return CallConvention(generated.call, output, call, argument, tuple(call.leaves[argument].shape[1:]))
+
+
+def _check_similar(match: MatchedCalls) -> None:
+    """Raise SampleMismatch if D is given something other than G's output, such as another range of values."""
+    generated, given = match.generated.outputs[match.output], match.call.leaves[match.argument]
+    if generated[0].numel() != given[0].numel():
+        raise SampleMismatch(
+            f"the generator returns samples of shape {tuple(generated.shape[1:])} and the discriminator is given "
+            f"{tuple(given.shape[1:])} computed from them; pass a generator module that includes that step"
+        )
+    if not is_similar(generated, given):
+        raise SampleMismatch(
+            "the discriminator is not given what the generator returns, but values with mean "
+            f"{float(given.mean()):.3g} and standard deviation {float(given.std()):.3g} instead of "
+            f"{float(generated.mean()):.3g} and {float(generated.std()):.3g}; pass a generator module that includes "
+            "that step"
+        )
+
+
+def _collect_real(convention: CallConvention, unmatched: list[tuple[Call, bool]]) -> list[list[Tensor]]:
+    """Collect samples that D was given and that are not G's; those that require a gradient may be interpolations."""
+    fitting = [
+        (call, requires_grad)
+        for call, requires_grad in unmatched
+        if call.spec == convention.discriminator_call.spec
+        and tuple(call.leaves[convention.argument].shape[1:]) == convention.shape
+    ]
+    plain = [call for call, requires_grad in fitting if not requires_grad] or [call for call, _ in fitting]
+    return [
+        _truncate([call.leaves[convention.argument].float(), *(call.leaves[i] for i in convention.conditions)])
+        for call in plain
+    ]
+
+
+def _truncate(columns: list[Tensor]) -> list[Tensor]:
+    """Cut columns to the shortest: fewer rows are kept of those that take more memory."""
+    n = min((len(column) for column in columns), default=0)
+    return [column[:n] for column in columns]

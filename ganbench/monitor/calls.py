@@ -1,4 +1,4 @@
-"""TODO."""
+"""A recorded forward call of a network: its arguments, and how to repeat it with other samples."""
 
 from __future__ import annotations
 
@@ -12,77 +12,89 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
 
-KEPT_ROWS = 512  # samples of one call
-
-
-KEPT_BYTES = 4 * 2**20  # of one tensor
+MAX_ROWS_PER_CALL = 512  # samples of a call whose arguments are copied
+MAX_BYTES_PER_TENSOR = 4 * 2**20  # of the copy of one argument
 
 
 @dataclass(frozen=True)
 class Call:
-    """The arguments of a call on `n` samples, of which the first `kept` are remembered.
+    """The arguments of a forward call on `n` samples, of which the first `n_kept` are recorded.
 
-    `leaves` are the arguments, positional and named, however they are nested; `batched` says which of them have a
-    row for each sample. `training` and `autocast` are the modes that the network was called in.
+    Attributes:
+        leaves: All arguments, positional and keyword, flattened; tensors are copies.
+        spec: The nesting that `leaves` are unflattened to.
+        n: Samples in the call.
+        n_kept: Samples whose rows are recorded.
+        batched: Indices of the leaves that have a row for each sample.
+        training: The training flag of each submodule at the time of the call.
+        autocast: Device type, whether autocast was enabled, and its dtype.
     """
 
     leaves: tuple[Any, ...]
     spec: TreeSpec
     n: int
-    kept: int
+    n_kept: int
     batched: tuple[int, ...]
     training: tuple[bool, ...]
     autocast: tuple[str, bool, torch.dtype]
 
     @classmethod
-    def of(cls, network: nn.Module, args: Any, kwargs: Any, n: int) -> Call:
-        """The call of `network` with these arguments on `n` samples; what it keeps of them is a copy."""
+    def record(cls, network: nn.Module, args: Any, kwargs: Any, n: int) -> Call:
+        """Record a call of `network` with these arguments on `n` samples."""
         leaves, spec = tree_flatten((args, kwargs))
-        batched = tuple(i for i, leaf in enumerate(leaves) if isinstance(leaf, Tensor) and len_of(leaf) == n)
-        kept = rows_kept([leaves[i] for i in batched], n)
-        own = tuple(copy_of(leaf, kept if i in batched else None) for i, leaf in enumerate(leaves))
+        batched = tuple(i for i, leaf in enumerate(leaves) if isinstance(leaf, Tensor) and count_rows(leaf) == n)
+        n_kept = limit_rows([leaves[i] for i in batched], n)
+        copies = tuple(copy_leaf(leaf, n_kept if i in batched else None) for i, leaf in enumerate(leaves))
         device = next((leaf.device.type for leaf in leaves if isinstance(leaf, Tensor)), "cpu")
         autocast = (device, torch.is_autocast_enabled(device), torch.get_autocast_dtype(device))
-        return cls(own, spec, n, kept, batched, tuple(part.training for part in network.modules()), autocast)
+        return cls(copies, spec, n, n_kept, batched, tuple(part.training for part in network.modules()), autocast)
 
     def repeat(
-        self, network: nn.Module, state: Mapping[str, Tensor], put: Mapping[int, Any], training: bool | None = None
+        self,
+        network: nn.Module,
+        state: Mapping[str, Tensor],
+        replacements: Mapping[int, Any],
+        training: bool | None = None,
     ) -> Any:
-        """What `network` in that `state` gives for the same arguments but for those `put` in their places.
+        """Return the output of `network` for the same arguments, except for some.
 
-        It runs in the modes that the loop called it in, or all in the one that `training` says.
+        Args:
+            network: The network that was called, or another one with the same signature.
+            state: Parameters and buffers to run it with.
+            replacements: New arguments by their index in `leaves`.
+            training: The training flag of all submodules; None for those of the recorded call.
         """
-        args, kwargs = tree_unflatten([put.get(i, leaf) for i, leaf in enumerate(self.leaves)], self.spec)
+        args, kwargs = tree_unflatten([replacements.get(i, leaf) for i, leaf in enumerate(self.leaves)], self.spec)
         device, enabled, dtype = self.autocast
-        modes = self.training if training is None else [training] * len(list(network.modules()))
-        with in_modes(network, modes), torch.autocast(device, dtype=dtype, enabled=enabled):
+        flags = self.training if training is None else [training] * len(list(network.modules()))
+        with training_flags(network, flags), torch.autocast(device, dtype=dtype, enabled=enabled):
             return functional_call(network, dict(state), args, kwargs)
 
-    def cut(self, rows: slice) -> Call:
-        """The same call on some of its samples."""
+    def slice_rows(self, rows: slice) -> Call:
+        """Return the same call on some of its samples."""
         leaves = tuple(leaf[rows] if i in self.batched else leaf for i, leaf in enumerate(self.leaves))
-        kept = len(range(*rows.indices(self.kept)))
-        return replace(self, leaves=leaves, n=len(range(*rows.indices(self.n))), kept=kept)
+        n_kept = len(range(*rows.indices(self.n_kept)))
+        return replace(self, leaves=leaves, n=len(range(*rows.indices(self.n))), n_kept=n_kept)
 
 
-def tensors_in(tree: Any) -> list[Tensor]:
-    """The tensors in what a network returns, however it is nested."""
+def collect_tensors(tree: Any) -> list[Tensor]:
+    """Return the tensors in a network's arguments or output, however they are nested."""
     return [leaf for leaf in tree_flatten(tree)[0] if isinstance(leaf, Tensor)]
 
 
-def len_of(tensor: Tensor) -> int:
-    """Its rows; -1 of a number."""
+def count_rows(tensor: Tensor) -> int:
+    """Return the length of the first dimension; -1 for a scalar."""
     return tensor.shape[0] if tensor.ndim else -1
 
 
-def rows_kept(tensors: Sequence[Tensor], n: int) -> int:
-    """How many of `n` samples are kept of tensors with a row for each."""
-    row = max((tensor.nbytes // max(n, 1) for tensor in tensors), default=0)
-    return min(n, KEPT_ROWS, max(2, KEPT_BYTES // max(row, 1)))
+def limit_rows(tensors: Sequence[Tensor], n: int) -> int:
+    """Return how many of the `n` rows of such tensors may be copied."""
+    row_bytes = max((tensor.nbytes // max(n, 1) for tensor in tensors), default=0)
+    return min(n, MAX_ROWS_PER_CALL, max(2, MAX_BYTES_PER_TENSOR // max(row_bytes, 1)))
 
 
-def copy_of(leaf: Any, rows: int | None) -> Any:
-    """A copy that nobody changes; what is no tensor stays."""
+def copy_leaf(leaf: Any, rows: int | None) -> Any:
+    """Return a detached copy of a tensor, or of its first `rows`; anything else is returned as it is."""
     if not isinstance(leaf, Tensor):
         return leaf
     with torch.inference_mode(False), torch.no_grad():
@@ -90,13 +102,13 @@ def copy_of(leaf: Any, rows: int | None) -> Any:
 
 
 @contextmanager
-def in_modes(network: nn.Module, training: Sequence[bool]) -> Iterator[None]:
-    """The parts of `network` in training or evaluation mode, one flag for each; all as before when it is over."""
+def training_flags(network: nn.Module, flags: Sequence[bool]) -> Iterator[None]:
+    """Set the training flag of each submodule of `network`, and restore all of them on exit."""
     parts = list(network.modules())
     before = [part.training for part in parts]
-    flags = training if len(training) == len(parts) else before
+    wanted = flags if len(flags) == len(parts) else before
     try:
-        for part, flag in zip(parts, flags, strict=True):
+        for part, flag in zip(parts, wanted, strict=True):
             part.training = flag
         yield
     finally:

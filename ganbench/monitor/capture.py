@@ -1,9 +1,4 @@
-"""What was seen of a loop between two looks: calls, and gradients that came back, in order.
-
-What the loop gives its generator, to draw more of it: latents of their prior, everything else as it was seen.
-
-What the loop shows: the calls of its networks and the gradient that comes back, seen while armed.
-"""
+"""Forward hooks on the loop's networks that record their calls, and the gradients that come back to G's samples."""
 
 from __future__ import annotations
 
@@ -17,192 +12,267 @@ import torch
 from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._pytree import tree_flatten
+from torch.utils.hooks import RemovableHandle
 
-from .calls import Call, copy_of, len_of, rows_kept, tensors_in
-from .isolation import Hook
-from .wrappers import innermost, seen_at
+from .calls import Call, collect_tensors, copy_leaf, count_rows, limit_rows
+from .networks import hooked_module, unwrap
 
-CALLS = 32  # of each network that a window remembers, the newest
-Link = Literal["same", "through"]  # D was given G's samples as they are, or something made of them
+MAX_CALLS = 32  # of each network that are remembered, the newest
+MAX_GRAPH_NODES = 512  # of an autograd graph that are visited on the way from D's input back to G
+Origin = Literal["identical", "derived"]  # D was given G's samples as they are, or something computed from them
 
 
 @dataclass(frozen=True, eq=False)
-class Made:
-    """A call of the generator, the first rows of what it returned, and which state of its weights made it."""
+class GeneratorCall:
+    """A call of the generator.
+
+    Attributes:
+        call: The call.
+        outputs: The first rows of the tensors that it returned.
+        weights_version: Differs between calls if the weights have changed in between.
+    """
 
     call: Call
     outputs: tuple[Tensor, ...]
-    version: int
+    weights_version: int
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
-    """A call of the discriminator: on what `made` made, given in argument `slot`, where that is known."""
+class DiscriminatorCall:
+    """A call of the discriminator.
+
+    Attributes:
+        call: The call.
+        generated: The call of G that its samples come from; None where they do not, or it is not known.
+        origin: How the samples come from it.
+        argument: Index of the samples among the leaves of the call.
+        output: Which of the tensors that G returned they are.
+        trains_g: Whether a gradient of the logits would reach G.
+        requires_grad: Whether any argument requires a gradient, for G or for a penalty.
+    """
 
     call: Call
-    made: Made | None
-    link: Link | None
-    slot: int | None
-    output: int  # which of the tensors that G returned
-    learns: bool  # a gradient of its logits would reach G
-    tracked: bool  # a gradient was asked for: by G, or by a penalty
+    generated: GeneratorCall | None
+    origin: Origin | None
+    argument: int | None
+    output: int
+    trains_g: bool
+    requires_grad: bool
 
 
 @dataclass(frozen=True, eq=False)
 class Gradient:
-    """What came back to `judged`'s samples: the sum of its norms over all of them, times the loss's scale."""
+    """The gradient of a loss that came back to the samples of a call of D.
 
-    judged: Judged
-    total: Tensor
-    rows: Tensor  # of the samples that are kept
-    scale: Tensor | float
+    Attributes:
+        discriminator_call: The call.
+        norm_sum: Sum of the norms of all samples' gradients, times the loss's scale.
+        rows: The gradients of the samples that are recorded, flattened.
+        loss_scale: What the loop multiplied the loss by.
+    """
+
+    discriminator_call: DiscriminatorCall
+    norm_sum: Tensor
+    rows: Tensor
+    loss_scale: Tensor | float
 
 
 @dataclass
-class Window:
-    """Everything seen since the hooks were armed, in order."""
+class Captured:
+    """The newest calls and gradients since the capture was started, in order."""
 
-    made: deque[Made] = field(default_factory=lambda: deque(maxlen=CALLS))
-    judged: deque[Judged] = field(default_factory=lambda: deque(maxlen=CALLS))
-    gradients: deque[Gradient] = field(default_factory=lambda: deque(maxlen=CALLS))
+    generator_calls: deque[GeneratorCall] = field(default_factory=lambda: deque(maxlen=MAX_CALLS))
+    discriminator_calls: deque[DiscriminatorCall] = field(default_factory=lambda: deque(maxlen=MAX_CALLS))
+    gradients: deque[Gradient] = field(default_factory=lambda: deque(maxlen=MAX_CALLS))
 
-
-NODES = 512  # of an autograd graph that are looked at on the way from D's input back to G
-
-
-class Place:
-    """Where a tensor lies, without holding its memory: a loop with large samples may need it."""
-
-    def __init__(self, tensor: Tensor) -> None:
-        self._storage = StorageWeakRef(tensor.untyped_storage())
-        self._start, self._numel = tensor.data_ptr(), tensor.numel()
-
-    def holds(self, tensor: Tensor) -> bool:
-        """Whether `tensor` is what lay here. Memory that was given back may be another's by now."""
-        same = tensor.data_ptr() == self._start and tensor.numel() == self._numel > 0
-        return same and not self._storage.expired()
+    @property
+    def both_called(self) -> bool:
+        """Whether both networks have been called."""
+        return bool(self.generator_calls and self.discriminator_calls)
 
 
-class Watch:
-    """Hooks on the two networks. Armed, they fill `window`; not armed, they are not there."""
+class Capture:
+    """Hooks on the two networks: while it is active, they fill `captured`; otherwise there are none.
+
+    Args:
+        generator, discriminator: The modules that the loop calls.
+        loss_scale: Returns what the loop multiplies the loss by in a call of D.
+        on_error: Called with an exception of a hook, which the loop never sees.
+    """
 
     def __init__(
         self,
         generator: nn.Module,
         discriminator: nn.Module,
-        scale: Callable[[Call], Tensor | float],
-        fail: Callable[[Exception], None],
+        loss_scale: Callable[[Call], Tensor | float],
+        on_error: Callable[[Exception], None],
     ) -> None:
-        self.window = Window()
+        self.captured = Captured()
         self._generator, self._discriminator = generator, discriminator
-        self._networks = innermost(generator), innermost(discriminator)
-        self._scale, self._fail = scale, fail
-        self._handles: list[Any] = []
-        self._alive: deque[tuple[Made, list[Place]]] = deque(maxlen=CALLS)
-        self._mark = f"ganbench.Monitor {id(self)}"
+        self._networks = unwrap(generator), unwrap(discriminator)
+        self._loss_scale, self._on_error = loss_scale, on_error
+        self._handles: list[RemovableHandle] = []
+        self._recent: deque[tuple[GeneratorCall, list[TensorAddress]]] = deque(maxlen=MAX_CALLS)
+        self._metadata_key = f"ganbench.Monitor {id(self)}"
         self._hooked: list[weakref.ref[Tensor]] = []
 
     @property
-    def armed(self) -> bool:
+    def active(self) -> bool:
         return bool(self._handles)
 
-    def arm(self) -> None:
-        """Look from now on, into a new window."""
-        self.disarm()
-        self.window = Window()
-        see_made, see_judged = Hook(self._see_made, self._fail), Hook(self._see_judged, self._fail)
+    def start(self) -> None:
+        """Put hooks on both modules and forget what was captured before."""
+        self.stop()
+        self.clear()
+        on_generator = Hook(self._record_generator_call, self._on_error)
+        on_discriminator = Hook(self._record_discriminator_call, self._on_error)
         self._handles = [
-            seen_at(self._generator).register_forward_hook(see_made, with_kwargs=True),
-            seen_at(self._discriminator).register_forward_pre_hook(see_judged, with_kwargs=True),
+            hooked_module(self._generator).register_forward_hook(on_generator, with_kwargs=True),
+            hooked_module(self._discriminator).register_forward_pre_hook(on_discriminator, with_kwargs=True),
         ]
 
-    def disarm(self) -> None:
-        """Take the hooks off; what was seen stays in the window until `forget`."""
+    def stop(self) -> None:
+        """Take the hooks off; what was captured stays until `clear`."""
         for handle in self._handles:
             handle.remove()
         self._handles = []
-        self._alive.clear()
+        self._recent.clear()
         self._hooked = []
 
-    def forget(self) -> None:
-        """Begin an empty window."""
-        self.window = Window()
+    def clear(self) -> None:
+        """Forget what was captured."""
+        self.captured = Captured()
 
-    def _see_made(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
-        tensors = tensors_in(output)
-        if module is not seen_at(self._generator) or not tensors:  # a shallow copy shares its hooks
+    def _record_generator_call(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
+        tensors = collect_tensors(output)
+        if module is not hooked_module(self._generator) or not tensors:  # a shallow copy shares its hooks
             return
-        n = len_of(next((tensor for tensor in tensors if tensor.ndim > 1), tensors[0]))
-        if n == 0:  # an empty batch teaches nothing
+        n = count_rows(next((tensor for tensor in tensors if tensor.ndim > 1), tensors[0]))
+        if n == 0:  # an empty batch shows nothing
             return
-        kept = rows_kept([tensor for tensor in tensors if len_of(tensor) == n], n)
-        made = Made(
-            Call.of(self._networks[0], args, kwargs, n),
-            tuple(copy_of(tensor, kept if len_of(tensor) == n else None) for tensor in tensors),
+        n_kept = limit_rows([tensor for tensor in tensors if count_rows(tensor) == n], n)
+        generated = GeneratorCall(
+            Call.record(self._networks[0], args, kwargs, n),
+            tuple(copy_leaf(tensor, n_kept if count_rows(tensor) == n else None) for tensor in tensors),
             sum(weight._version for weight in self._networks[0].parameters()),
         )
-        self.window.made.append(made)
-        self._alive.append((made, [Place(tensor) for tensor in tensors]))
+        self.captured.generator_calls.append(generated)
+        self._recent.append((generated, [TensorAddress(tensor) for tensor in tensors]))
         for tensor in tensors:
             node: Any = tensor.grad_fn
-            if node is not None:  # marked and not held: to hold a node is to hold all that G computed
-                node.metadata[self._mark] = made
+            if node is not None:  # marked and not held: holding a node holds all activations of G
+                node.metadata[self._metadata_key] = generated
 
-    def _see_judged(self, module: nn.Module, args: Any, kwargs: Any) -> None:
-        tensors = tensors_in((args, kwargs))
-        if module is not seen_at(self._discriminator) or not tensors:
+    def _record_discriminator_call(self, module: nn.Module, args: Any, kwargs: Any) -> None:
+        tensors = collect_tensors((args, kwargs))
+        if module is not hooked_module(self._discriminator) or not tensors:
             return
-        n = len_of(next((tensor for tensor in tensors if tensor.ndim > 1 and tensor.is_floating_point()), tensors[0]))
+        n = count_rows(
+            next((tensor for tensor in tensors if tensor.ndim > 1 and tensor.is_floating_point()), tensors[0])
+        )
         if n == 0:
             return
-        call = Call.of(self._networks[1], args, kwargs, n)
+        call = Call.record(self._networks[1], args, kwargs, n)
         leaves = tree_flatten((args, kwargs))[0]
-        made, link, slot, output = self._linked(leaves)
-        learns = slot is not None and leaves[slot].grad_fn is not None and torch.is_grad_enabled()
-        tracked = any(tensor.requires_grad for tensor in tensors)
-        judged = Judged(call, made, link, slot, output, learns, tracked)
-        self.window.judged.append(judged)
-        if learns and slot is not None:
-            self._follow(leaves[slot], judged)
+        generated, origin, argument, output = self._find_origin(leaves)
+        trains_g = argument is not None and leaves[argument].grad_fn is not None and torch.is_grad_enabled()
+        requires_grad = any(tensor.requires_grad for tensor in tensors)
+        discriminator_call = DiscriminatorCall(call, generated, origin, argument, output, trains_g, requires_grad)
+        self.captured.discriminator_calls.append(discriminator_call)
+        if trains_g and argument is not None:
+            self._record_gradient(leaves[argument], discriminator_call)
 
-    def _linked(self, leaves: Iterable[Any]) -> tuple[Made | None, Link | None, int | None, int]:
-        """Which of G's samples are among the arguments, the newest first: the same memory, or a graph that leads to G."""
-        places = [(slot, leaf) for slot, leaf in enumerate(leaves) if isinstance(leaf, Tensor)]
-        for made, outputs in reversed(self._alive):
-            for slot, leaf in places:
-                for i, output in enumerate(outputs):
-                    if output.holds(leaf):
-                        return made, "same", slot, i
-        for slot, leaf in places:
-            if leaf.grad_fn is not None and (found := self._led_to(leaf.grad_fn)):
-                return found, "through", slot, 0
+    def _find_origin(self, leaves: Iterable[Any]) -> tuple[GeneratorCall | None, Origin | None, int | None, int]:
+        """Find G's samples among the arguments of D, the newest first: by memory, or by a graph that leads to G.
+
+        Returns the call of G, how the samples come from it, the index of the argument, and that of G's output.
+        """
+        tensors = [(argument, leaf) for argument, leaf in enumerate(leaves) if isinstance(leaf, Tensor)]
+        for generated, addresses in reversed(self._recent):
+            for argument, leaf in tensors:
+                for i, address in enumerate(addresses):
+                    if address.matches(leaf):
+                        return generated, "identical", argument, i
+        for argument, leaf in tensors:
+            if leaf.grad_fn is not None and (found := self._search_graph(leaf.grad_fn)):
+                return found, "derived", argument, 0
         return None, None, None, 0
 
-    def _follow(self, samples: Tensor, judged: Judged) -> None:
-        """Have the gradient shown that comes back to `samples`, once for each tensor."""
+    def _record_gradient(self, samples: Tensor, discriminator_call: DiscriminatorCall) -> None:
+        """Record the gradient that comes back to `samples`; each tensor gets one hook."""
         if any(ref() is samples for ref in self._hooked):
             return
-        window = self.window
+        captured, call = self.captured, discriminator_call.call
 
-        def see_gradient(gradient: Tensor) -> None:
-            if window is self.window:
+        def record(gradient: Tensor) -> None:
+            if captured is self.captured:
                 flat = gradient.detach().flatten(1).float()
-                rows = flat[: judged.call.kept].clone()
-                window.gradients.append(Gradient(judged, flat.norm(dim=1).sum(), rows, self._scale(judged.call)))
+                rows = flat[: call.n_kept].clone()
+                norm_sum = flat.norm(dim=1).sum()
+                captured.gradients.append(Gradient(discriminator_call, norm_sum, rows, self._loss_scale(call)))
 
         self._hooked.append(weakref.ref(samples))
-        self._handles.append(samples.register_hook(Hook(see_gradient, self._fail)))
+        self._handles.append(samples.register_hook(Hook(record, self._on_error)))
 
-    def _led_to(self, node: Any) -> Made | None:
-        """The call of G that an autograd graph comes from."""
-        seen, waiting = {node}, [node]
-        while waiting and len(seen) < NODES:
+    def _search_graph(self, node: Any) -> GeneratorCall | None:
+        """Return the call of G that an autograd graph comes from, if any."""
+        visited, waiting = {node}, [node]
+        while waiting and len(visited) < MAX_GRAPH_NODES:
             node = waiting.pop()
-            made: Made | None = node.metadata.get(self._mark)
-            if made is not None and made in self.window.made:
-                return made
+            generated: GeneratorCall | None = node.metadata.get(self._metadata_key)
+            if generated is not None and generated in self.captured.generator_calls:
+                return generated
             for following, _ in node.next_functions:
-                if following is not None and following not in seen:
-                    seen.add(following)
+                if following is not None and following not in visited:
+                    visited.add(following)
                     waiting.append(following)
         return None
+
+
+class Hook:
+    """A hook that changes nothing, never raises, and is left behind when its module is copied or saved.
+
+    Args:
+        record: Called with the hook's arguments.
+        on_error: Called with an exception that `record` raises.
+    """
+
+    __torch_unserializable__ = True  # a tensor with this hook is saved without it, and without a warning
+
+    def __init__(self, record: Callable[..., None], on_error: Callable[[Exception], None]) -> None:
+        self._record, self._on_error = record, on_error
+
+    def __call__(self, *arguments: Any) -> None:
+        if torch.compiler.is_compiling():
+            return
+        try:
+            self._record(*arguments)
+        except Exception as error:
+            self._on_error(error)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Callable[..., None]:
+        return do_nothing
+
+    def __reduce__(self) -> tuple[Callable[[], Callable[..., None]], tuple[()]]:
+        return _load_copy, ()
+
+
+def do_nothing(*arguments: Any) -> None:
+    """Stand in for a `Hook` in a copy of its module."""
+
+
+def _load_copy() -> Callable[..., None]:
+    return do_nothing
+
+
+class TensorAddress:
+    """Where a tensor lies in memory, without holding that memory: a loop with large samples may need it."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self._storage = StorageWeakRef(tensor.untyped_storage())
+        self._start, self._numel = tensor.data_ptr(), tensor.numel()
+
+    def matches(self, tensor: Tensor) -> bool:
+        """Return whether `tensor` is the one that lay here; memory that was freed may be another tensor's by now."""
+        same = tensor.data_ptr() == self._start and tensor.numel() == self._numel > 0
+        return same and not self._storage.expired()

@@ -1,8 +1,7 @@
-"""Random streams that somebody holds: found in the objects that are looked through, and put back.
+"""A context to compute in without the loop noticing: random generators, modes and settings are restored on exit.
 
-Hooks that change nothing: what the loop does with its modules and tensors, it does as without them.
-
-A place to compute in that the loop does not notice: its streams, modes and settings are as before.
+Besides the global random generators, those that networks, data sets and loaders hold in their attributes are found and
+restored.
 """
 
 from __future__ import annotations
@@ -22,110 +21,36 @@ import torch
 from torch import nn
 
 from ..training.seeding import preserve_rng_state
-from .wrappers import uncompiled
+from .networks import compiled_calls
 
-DEEP = 6  # objects within objects
-WIDE = 256  # entries of a list or dict; a data set's file names are no place for a stream
-OBJECTS = 20_000
+MAX_DEPTH = 6  # of objects within objects that are searched for random generators
+MAX_ENTRIES = 256  # of a list or dict that are searched; the file names of a data set need not be
+MAX_OBJECTS = 20_000  # that are searched in all
 
-HOW: tuple[tuple[type, Callable[[Any], Any], Callable[[Any, Any], Any]], ...] = (
-    (torch.Generator, lambda s: s.get_state(), lambda s, state: s.set_state(state)),
-    (random.Random, lambda s: s.getstate(), lambda s, state: s.setstate(state)),
-    (np.random.RandomState, lambda s: s.get_state(), lambda s, state: s.set_state(state)),
+GetState = Callable[[Any], Any]
+SetState = Callable[[Any, Any], Any]
+RNG_TYPES: tuple[tuple[type, GetState, SetState], ...] = (
+    (torch.Generator, lambda rng: rng.get_state(), lambda rng, state: rng.set_state(state)),
+    (random.Random, lambda rng: rng.getstate(), lambda rng, state: rng.setstate(state)),
+    (np.random.RandomState, lambda rng: rng.get_state(), lambda rng, state: rng.set_state(state)),
     (
         np.random.Generator,
-        lambda s: copy.deepcopy(s.bit_generator.state),
-        lambda s, state: setattr(s.bit_generator, "state", state),
+        lambda rng: copy.deepcopy(rng.bit_generator.state),
+        lambda rng, state: setattr(rng.bit_generator, "state", state),
     ),
 )
 
 
 @contextmanager
-def kept(*owners: Any) -> Iterator[None]:
-    """Whatever is drawn inside from a stream that one of `owners` holds, it goes on as if nothing had been."""
-    before = [(stream, put, read(stream)) for stream, read, put in _streams(owners)]
-    try:
-        yield
-    finally:
-        for stream, put, state in before:
-            put(stream, state)
+def isolation(networks: Sequence[nn.Module], sources: Sequence[Any] = ()) -> Iterator[None]:
+    """Compute with default settings and gradients enabled, without autocast, compiled calls and warnings.
 
+    On exit the settings are restored, and so are the global random generators and those that `networks` and `sources`
+    hold.
 
-def _streams(owners: Iterable[Any]) -> Iterator[tuple[Any, Callable[[Any], Any], Callable[[Any, Any], Any]]]:
-    seen: set[int] = set()
-    waiting = [(owner, 0) for owner in owners]
-    while waiting and len(seen) < OBJECTS:
-        thing, depth = waiting.pop()
-        if id(thing) in seen:
-            continue
-        seen.add(id(thing))
-        known = next(((thing, read, put) for kind, read, put in HOW if isinstance(thing, kind)), None)
-        if known is not None:
-            yield known
-        elif depth < DEEP:
-            waiting += [(part, depth + 1) for part in _parts(thing)]
-
-
-def _parts(thing: Any) -> list[Any]:
-    """What an object holds, where a stream could be among it."""
-    if isinstance(thing, str | bytes | int | float | torch.Tensor | np.ndarray | type | ModuleType):
-        return []
-    if isinstance(thing, dict):
-        return list(islice(thing.values(), WIDE))
-    if isinstance(thing, list | tuple):
-        return list(thing[:WIDE])
-    if isinstance(thing, functools.partial):
-        return [thing.func, *thing.args, *thing.keywords.values()]
-    if isinstance(thing, MethodType):
-        return [thing.__self__, thing.__func__]
-    cells = [cell.cell_contents for cell in getattr(thing, "__closure__", None) or () if _filled(cell)]
-    return [*cells, *islice(getattr(thing, "__dict__", {}).values(), WIDE)]
-
-
-def _filled(cell: CellType) -> bool:
-    try:
-        _ = cell.cell_contents
-    except ValueError:
-        return False
-    return True
-
-
-class Hook:
-    """A hook that changes nothing, raises nothing, and stays behind where its module is copied or stored."""
-
-    __torch_unserializable__ = True  # a tensor with this hook is stored without it, and without a warning
-
-    def __init__(self, see: Callable[..., None], fail: Callable[[Exception], None]) -> None:
-        self._see, self._fail = see, fail
-
-    def __call__(self, *shown: Any) -> None:
-        if torch.compiler.is_compiling():
-            return
-        try:
-            self._see(*shown)
-        except Exception as error:
-            self._fail(error)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Callable[..., None]:
-        return silent
-
-    def __reduce__(self) -> tuple[Callable[[], Callable[..., None]], tuple[()]]:
-        return _silence, ()
-
-
-def silent(*shown: Any) -> None:
-    """What is left of a hook in a copy of its module."""
-
-
-def _silence() -> Callable[..., None]:
-    return silent
-
-
-@contextmanager
-def isolated(networks: Sequence[nn.Module], owners: Sequence[Any] = ()) -> Iterator[None]:
-    """Standard settings and gradients on, without autocast, compilers and warnings.
-
-    The global random streams, and those that `networks` and `owners` hold, go on as if nothing had been drawn.
+    Args:
+        networks: The loop's networks.
+        sources: The loop's data sets and loaders.
     """
     devices = {weight.device for network in networks for weight in network.parameters()} | {torch.device("cpu")}
     with ExitStack() as stack:
@@ -134,17 +59,68 @@ def isolated(networks: Sequence[nn.Module], owners: Sequence[Any] = ()) -> Itera
         for device in devices:
             stack.enter_context(preserve_rng_state(device))
             stack.enter_context(torch.autocast(device.type, enabled=False))
-        stack.enter_context(kept(*networks, *owners))
+        stack.enter_context(preserve_held_rngs(*networks, *sources))
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
         if torch.get_default_device().type != "cpu":
             stack.enter_context(torch.device("cpu"))
         stack.callback(torch.set_default_dtype, torch.get_default_dtype())
         torch.set_default_dtype(torch.float32)
-        if mode := torch.get_deterministic_debug_mode():  # what is done here must not be refused
+        if mode := torch.get_deterministic_debug_mode():  # operations of an observation must not be refused
             stack.callback(torch.set_deterministic_debug_mode, mode)
             torch.set_deterministic_debug_mode(0)
-        for part, call in list(uncompiled(*networks)):
+        for part, call in list(compiled_calls(*networks)):
             stack.callback(setattr, part, "_compiled_call_impl", call)
             part._compiled_call_impl = None
         yield
+
+
+@contextmanager
+def preserve_held_rngs(*owners: Any) -> Iterator[None]:
+    """Restore the state of every random generator that `owners` hold."""
+    before = [(rng, set_state, get_state(rng)) for rng, get_state, set_state in _find_rngs(owners)]
+    try:
+        yield
+    finally:
+        for rng, set_state, state in before:
+            set_state(rng, state)
+
+
+def _find_rngs(owners: Iterable[Any]) -> Iterator[tuple[Any, GetState, SetState]]:
+    """Search objects and what they hold for random generators."""
+    visited: set[int] = set()
+    waiting = [(owner, 0) for owner in owners]
+    while waiting and len(visited) < MAX_OBJECTS:
+        value, depth = waiting.pop()
+        if id(value) in visited:
+            continue
+        visited.add(id(value))
+        rng = next(((value, get, put) for rng_type, get, put in RNG_TYPES if isinstance(value, rng_type)), None)
+        if rng is not None:
+            yield rng
+        elif depth < MAX_DEPTH:
+            waiting += [(held, depth + 1) for held in _held_by(value)]
+
+
+def _held_by(value: Any) -> list[Any]:
+    """Return what an object holds, if a random generator could be among it."""
+    if isinstance(value, str | bytes | int | float | torch.Tensor | np.ndarray | type | ModuleType):
+        return []
+    if isinstance(value, dict):
+        return list(islice(value.values(), MAX_ENTRIES))
+    if isinstance(value, list | tuple):
+        return list(value[:MAX_ENTRIES])
+    if isinstance(value, functools.partial):
+        return [value.func, *value.args, *value.keywords.values()]
+    if isinstance(value, MethodType):
+        return [value.__self__, value.__func__]
+    cells = [cell.cell_contents for cell in getattr(value, "__closure__", None) or () if _is_set(cell)]
+    return [*cells, *islice(getattr(value, "__dict__", {}).values(), MAX_ENTRIES)]
+
+
+def _is_set(cell: CellType) -> bool:
+    try:
+        _ = cell.cell_contents
+    except ValueError:
+        return False
+    return True

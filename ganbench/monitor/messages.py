@@ -1,4 +1,4 @@
-"""What is said to the owner of a loop, which goes on whatever it is."""
+"""Messages to the owner of a loop, which must go on whatever happens."""
 
 from __future__ import annotations
 
@@ -7,24 +7,25 @@ import sys
 import warnings
 
 PACKAGE = __name__.partition(".")[0]
+MAX_MESSAGE_CHARS = 500
 
 
 class NotObserved(RuntimeError):
-    """The loop does not show what is needed."""
+    """The loop does not show what a monitor needs to see."""
 
 
 def format_error(error: BaseException) -> str:
-    """An error in one line; what is said by ourselves needs no name."""
+    """Return an error in one line; with its type, unless it is one of ganbench's own."""
     try:
-        message = " ".join(str(error).split())[:500]
-    except Exception:  # an error that cannot be shown must not become one of the loop
-        message = "(it cannot be shown)"
-    ours = type(error).__module__.partition(".")[0] == PACKAGE
-    return message if ours else f"{type(error).__name__}: {message}"
+        message = " ".join(str(error).split())[:MAX_MESSAGE_CHARS]
+    except Exception:  # an error whose message raises must not end the loop
+        message = "(its message cannot be shown)"
+    own = type(error).__module__.partition(".")[0] == PACKAGE
+    return message if own else f"{type(error).__name__}: {message}"
 
 
-def warn_once(line: str) -> None:
-    """A warning, at the line of the loop; one that stays one where warnings are made errors, as the loop must not end."""
+def warn_user(line: str) -> None:
+    """Issue a warning at the line of the loop; log it where warnings are errors, since the loop must not end."""
     frame, level = sys._getframe(), 1
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == PACKAGE:
         frame, level = frame.f_back, level + 1

@@ -1,10 +1,9 @@
-"""`Monitor`: signals, probes and diagnoses for a loop that somebody else wrote, without a change of its result."""
+"""`Monitor`: signals, probes and diagnoses for a training loop that ganbench does not run, and does not change."""
 
 from __future__ import annotations
 
 import math
-import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from types import TracebackType
@@ -18,32 +17,60 @@ from ..contract.records import Finding, History
 from ..diagnosis.findings import apply_diagnoses
 from ..observation.observer import Observer
 from ..training.loop import STOP_CONFIDENCE
-from .arguments import built, check, check_aids
+from .arguments import build_diagnoses, validate_budget, validate_networks, validate_options
 from .call_convention import infer
-from .capture import Watch
-from .gradients import scale
+from .capture import Capture
+from .gradients import LossScaler, read_loss_scale
 from .logits import LogitReader
-from .messages import NotObserved, format_error, warn_once
+from .messages import NotObserved, format_error, warn_user
 from .networks import Networks
 from .real_samples import RealSamples
-from .schedule import LONGEST, NEVER, Timetable
-from .view import LoopView, broken, place
+from .schedule import MAX_LEAD_STEPS, NEVER, MonitorSchedule
+from .view import LoopView
 
-PATIENCE = 0.1  # of the budget, in which the loop has to call its networks
-FEWEST_STEPS = 20  # that it has for it in any case
-OF_TRAINING_DATA = ("auc_d_train", "memory_gap", "nearest_training")  # mean nothing without data that is held out
+MAX_WAIT_SHARE = 0.1  # of the budget, for the first calls of both networks
+MIN_WAIT_STEPS = 20  # that they are waited for in any case
+HELD_OUT_COLUMNS = ("auc_d_train", "memory_gap", "nearest_training")  # that mean nothing without held-out data
+FINITE_COLUMNS = ("d_real", "d_fake", "logit_max", "weight_norm_d", "weight_norm_g")
 
 
 class Monitor:
-    """Watches a GAN's training loop and says what fails.
+    """Observes a GAN's training loop and diagnoses what fails, while the loop trains bit for bit as without it.
 
-    `real` is what the loop takes real samples from: a loader, a data set or a tensor. `budget` counts the calls of
-    `step()` that are planned. `held_out` is like `real`, of data that the loop does not train on. `average` is the
-    running average of the generator that will be used in the end; `scaler` the loop's GradScaler; `logits` takes them
-    out of what D returns. `diagnoses` names those to make, without it all; `on_finding` is called with each new one.
+    Arguments that cannot be right raise an error here. After that a monitor never raises: where it cannot go on it is
+    disabled, with one warning and the reason in `muted`, and `findings` stay as they are.
 
-    Raises ValueError for arguments that make no sense. From then on it never raises: where it cannot go on it warns
-    once, says why in `muted`, and leaves `findings` as they are.
+    Args:
+        generator: The module that the loop calls, wrapped (DistributedDataParallel, Fabric, torch.compile) or not.
+        discriminator: The same.
+        budget: How many times `step()` will be called.
+        real: What the loop takes real samples from: a tensor, an array, a tuple or dict of tensors, a list of batches,
+            a map-style data set, or a DataLoader of one. By default they are taken from the discriminator's inputs.
+        held_out: The same, of data that the loop does not train on; needed to detect memorization.
+        average: The running average of the generator that will be used in the end.
+        scaler: The loop's GradScaler.
+        logits: A function from the discriminator's output to one logit for each sample.
+        diagnoses: Names of the diagnoses to make; by default all that are installed.
+        on_finding: Called with each finding that is new in its diagnosis, horizon or severity.
+
+    Attributes:
+        budget: The planned number of steps.
+        muted: Why the monitor is disabled; None while it works.
+        notes: One line for each thing about the loop that its owner should know.
+
+    Raises:
+        ValueError: An argument is of the wrong type, or out of range.
+        RequestError: The name of a diagnosis is unknown, or the diagnosis cannot be built.
+
+    Example:
+        >>> monitor = ganbench.Monitor(generator, discriminator, real=loader, budget=10_000)
+        >>> for real in loader:
+        ...     loss_d, loss_g = train_step(real)
+        ...     monitor.step(loss_d=loss_d, loss_g=loss_g)
+        ...     if monitor.should_stop:
+        ...         break
+        >>> for finding in monitor.findings:
+        ...     print(finding.diagnosis, finding.summary, finding.remedy)
     """
 
     def __init__(
@@ -55,71 +82,80 @@ class Monitor:
         real: Any = None,
         held_out: Any = None,
         average: nn.Module | None = None,
-        scaler: Any = None,
+        scaler: LossScaler | None = None,
         logits: Callable[[Any], Tensor] | None = None,
         diagnoses: Sequence[str] | None = None,
         on_finding: Callable[[Finding], object] | None = None,
     ) -> None:
-        check(generator, discriminator, average, budget)
-        check_aids(scaler, logits, on_finding)
-        self.budget = operator.index(budget)
+        validate_networks(generator, discriminator, average)
+        self.budget = validate_budget(budget)
+        validate_options(scaler, logits, on_finding)
         self.muted: str | None = None
         self.notes: tuple[str, ...] = ()
-        self._warned = 0  # of the notes
-        self._networks = Networks(generator, discriminator, average)
+        self._n_warned = 0  # of the notes
         self._findings: tuple[Finding, ...] = ()
-        self._announced: set[tuple[str, str, str]] = set()
+        self._reported: set[tuple[str, str, str]] = set()
         self._should_stop = False
         self._on_finding = on_finding
-        self._watch = Watch(generator, discriminator, partial(scale, scaler), self._mute)
-        self._reals = RealSamples(real, held_out, self._say)
-        self._owners = real, held_out
-        self._view = LoopView(self._networks, self._reals, LogitReader(logits), steps=self.budget, say=self._say)
-        with self._view.aside():
-            self._diagnoses = built(diagnoses, self._say)
-        # The view offers all that observers ask of a RunView, and shares no code with it.
+        self._networks = Networks(generator, discriminator, average)
+        self._capture = Capture(generator, discriminator, partial(read_loss_scale, scaler), self._disable)
+        self._sources = real, held_out
+        self._real_samples = RealSamples(real, held_out, self._add_note)
+        self._view = LoopView(
+            self._networks, self._real_samples, LogitReader(logits), steps=self.budget, add_note=self._add_note
+        )
+        with self._view.isolation():
+            self._diagnoses = build_diagnoses(diagnoses, self._add_note)
         self._observer = Observer(self._view, self._diagnoses)
-        self._timetable: Timetable | None = None  # until a batch has been seen
-        self._unmeasured = True  # what a probe may cost
+        self._schedule: MonitorSchedule | None = None  # until a batch has been seen
+        self._cost_known = False  # of a probe
         self._steps = 0
-        self._due = NEVER
-        self._next = 1
+        self._next_observation = NEVER
+        self._next_active = 1  # the step at which there is something to do
         try:
-            self._watch.arm()
+            self._capture.start()
         except Exception as error:  # a module that takes no hooks
-            self._mute(error)
+            self._disable(error)
 
     def step(self, loss_d: Tensor | float | None = None, loss_g: Tensor | float | None = None) -> None:
-        """A step of the loop is done. Losses are read where they are handed over, and only at an observation."""
+        """Tell the monitor that a step of the loop is done; most calls only compare two integers.
+
+        Args:
+            loss_d: Loss of the discriminator in this step, if it is to be in the history.
+            loss_g: Loss of the generator.
+        """
         self._steps += 1
-        if self._steps == self._next:
-            self._attend(loss_d, loss_g)
+        if self._steps == self._next_active:
+            self._handle_step(loss_d, loss_g)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What was found at the newest probe, or when the numbers broke, the surest failures first."""
+        """What was found at the newest probe, or when numbers stopped being finite; the surest failures first."""
         return self._findings
 
     @property
     def should_stop(self) -> bool:
-        """Whether a failure is so sure that the rest of the budget is better saved."""
+        """Whether a failure was found with a confidence that justifies saving the rest of the budget."""
         return self._should_stop
 
     def history(self) -> History:
-        """Every observation so far; NaN where a quantity could not be measured. Before the first, `step` is empty."""
+        """Return all observations so far; NaN where a quantity could not be measured.
+
+        Before the first observation, the only column is `step`, and it is empty.
+        """
         history = self._observer.history()
         columns = {"step": np.empty(0, np.int64)} | dict(history.columns)
         for name in columns:
-            if not self._reals.apart and name.removesuffix("_floor") in OF_TRAINING_DATA:
+            if not self._real_samples.has_held_out and name.removesuffix("_floor") in HELD_OUT_COLUMNS:
                 columns[name] = np.full_like(columns[name], math.nan)
         return replace(history, columns=columns)
 
     def close(self) -> None:
-        """Stop watching; findings and history stay."""
-        self._next = NEVER
-        self._watch.disarm()
-        self._watch.forget()
-        self._view.forget()
+        """Stop observing and take all hooks off; findings and history stay."""
+        self._next_active = NEVER
+        self._capture.stop()
+        self._capture.clear()
+        self._view.clear()
 
     def __enter__(self) -> Self:
         return self
@@ -129,123 +165,140 @@ class Monitor:
     ) -> None:
         self.close()
 
-    def _attend(self, loss_d: Tensor | float | None, loss_g: Tensor | float | None) -> None:
-        """Watch, look, or wait: whatever this step is for."""
+    # --- what happens in a step ----------------------------------------------------------------------
+
+    def _handle_step(self, loss_d: Tensor | float | None, loss_g: Tensor | float | None) -> None:
+        """Start, observe, or go on capturing, whichever is due; disable the monitor if that fails."""
         if self.muted is not None:  # by a hook
             self.close()
             return
-        self._next = self._steps + 1  # until a later step is planned
+        self._next_active = self._steps + 1  # unless a later step is planned
         try:
-            if self._timetable is None:
-                self._begin(loss_d, loss_g)
-            elif self._steps == self._due:
-                self._look(self._timetable, loss_d, loss_g)
-            elif not self._watch.armed:
-                self._watch.arm()
-            elif self._watch.window.gradients and not self._reals.wanting:
-                self._watch.disarm()  # all that was waited for
-                self._next = self._due
+            if self._schedule is None:
+                self._start(loss_d, loss_g)
+            elif self._steps == self._next_observation:
+                self._observe(self._schedule, loss_d, loss_g)
+            elif not self._capture.active:
+                self._capture.start()
+            elif self._capture.captured.gradients and not self._real_samples.needs_more:
+                self._capture.stop()  # nothing more is needed
+                self._next_active = self._next_observation
         except Exception as error:
-            self._mute(error)
-        except BaseException:  # somebody wants to stop
+            self._disable(error)
+        except BaseException:  # the user interrupts
             self.close()
             raise
-        for note in self.notes[self._warned :]:
-            warn_once(note)
-        self._warned = len(self.notes)
+        for note in self.notes[self._n_warned :]:
+            warn_user(note)
+        self._n_warned = len(self.notes)
         if self.muted is not None:
             self.close()
 
-    def _begin(self, loss_d: Tensor | float | None, loss_g: Tensor | float | None) -> None:
-        """Learn from the first steps in which both networks were called."""
-        window = self._watch.window
-        if window.made and window.judged:
-            self._timetable = Timetable(self.budget, window.made[-1].call.n)
-            if self._timetable.next(self._steps - 1) == self._steps:
-                self._look(self._timetable, loss_d, loss_g)
+    def _start(self, loss_d: Tensor | float | None, loss_g: Tensor | float | None) -> None:
+        """Plan observations once both networks have been called."""
+        captured = self._capture.captured
+        if captured.both_called:
+            self._schedule = MonitorSchedule(self.budget, captured.generator_calls[-1].call.n)
+            if self._schedule.next_observation(self._steps - 1) == self._steps:
+                self._observe(self._schedule, loss_d, loss_g)
             else:
-                with self._view.aside(*self._owners):
-                    self._learn()
-                self._plan(self._timetable)
-        elif self._steps >= min(self.budget, max(FEWEST_STEPS, PATIENCE * self.budget)):
-            unseen = "generator" if not window.made else "discriminator"
+                with self._view.isolation(*self._sources):
+                    self._update_view()
+                self._plan(self._schedule)
+        elif self._steps >= min(self.budget, max(MIN_WAIT_STEPS, MAX_WAIT_SHARE * self.budget)):
+            missing = "discriminator" if captured.generator_calls else "generator"
             raise NotObserved(
-                f"after {self._steps} steps the {unseen} has not been called on any sample, as far as its hooks tell"
+                f"the {missing} has not been called on any sample in {self._steps} steps, as far as forward hooks can "
+                "see; pass the modules that the loop calls"
             )
 
-    def _learn(self) -> None:
-        window = self._watch.window
-        lesson = infer(window) if window.made and window.judged else None
-        self._view.learn(lesson, window.gradients)
-        self._watch.forget()
+    def _observe(self, schedule: MonitorSchedule, loss_d: Tensor | float | None, loss_g: Tensor | float | None) -> None:
+        """Take an observation, and diagnose the history at a probe: the accuracy of diagnoses was measured there."""
+        self._capture.stop()
+        if not self._capture.captured.gradients:
+            schedule.extend_lead()
+        with self._view.isolation(*([] if self._real_samples.loaded else self._sources)):
+            self._update_view()
+            if self._real_samples.sufficient:
+                self._measure(schedule, loss_d, loss_g)
+        self._plan(schedule)
+        if self._next_observation == NEVER and not self._real_samples.sufficient:
+            raise NotObserved("too few real samples were seen; pass real=, a loader, a data set or a tensor")
+        if self._observer.nonfinite is not None:  # what follows is not finite either
+            self.close()
+        self._report_new_findings()
 
-    def _plan(self, timetable: Timetable) -> None:
-        """Stop watching until shortly before the next observation, unless real samples are still wanting."""
-        self._view.forget()
-        self._due = timetable.next(self._steps)
-        if self._due == NEVER:
+    def _update_view(self) -> None:
+        """Infer from what was captured how the networks are called, and forget it."""
+        captured = self._capture.captured
+        self._view.update(infer(captured) if captured.both_called else None, captured.gradients)
+        self._capture.clear()
+
+    def _measure(self, schedule: MonitorSchedule, loss_d: Tensor | float | None, loss_g: Tensor | float | None) -> None:
+        """Take a row of the history, and diagnose it at a probe or if it is not finite."""
+        if not self._cost_known:
+            self._view.set_budget(self.budget * schedule.batch_size)
+            self._cost_known = True
+        losses = [_mean_loss(loss, self._view.device) for loss in (loss_d, loss_g)]
+        is_probe = schedule.is_probe(self._steps)
+        finite = _is_finite(self._observer.observe(self._steps, *losses, probe=is_probe))
+        if not finite:
+            self._observer.nonfinite = self._networks.locate_nonfinite(self._steps)
+        if is_probe or not finite:
+            self._findings = apply_diagnoses(self._diagnoses, self.history())
+            self._should_stop = any(f.severity == "failure" and f.confidence >= STOP_CONFIDENCE for f in self._findings)
+
+    def _plan(self, schedule: MonitorSchedule) -> None:
+        """Stop capturing until shortly before the next observation, unless more real samples are needed."""
+        self._view.clear()
+        self._next_observation = schedule.next_observation(self._steps)
+        if self._next_observation == NEVER:
             self.close()
             return
-        starts = max(self._steps, self._due - (LONGEST if self._reals.wanting else timetable.lead))
-        self._watch.disarm()
-        self._next = starts
-        if starts == self._steps:
-            self._watch.arm()
-            self._next = self._steps + 1
+        lead_steps = MAX_LEAD_STEPS if self._real_samples.needs_more else schedule.lead_steps
+        self._next_active = max(self._steps, self._next_observation - lead_steps)
+        self._capture.stop()
+        if self._next_active == self._steps:
+            self._capture.start()
+            self._next_active = self._steps + 1
 
-    def _look(self, timetable: Timetable, loss_d: Tensor | float | None, loss_g: Tensor | float | None) -> None:
-        """One observation and, at a probe, what diagnoses make of it: how often they are right was measured there."""
-        self._watch.disarm()
-        if not self._watch.window.gradients:
-            timetable.watch_longer()
-        with self._view.aside(*([] if self._reals.settled else self._owners)):
-            self._learn()
-            if self._reals.enough:
-                if self._unmeasured:
-                    self._view.set_budget(self.budget * timetable.batch_size)
-                    self._unmeasured = False
-                losses = [_mean(loss, self._view.device) for loss in (loss_d, loss_g)]
-                probed = timetable.probed(self._steps)
-                row = self._observer.observe(self._steps, *losses, probe=probed)
-                if broken(row):
-                    self._observer.nonfinite = place(self._steps, self._networks)
-                if probed or broken(row):
-                    self._findings = apply_diagnoses(self._diagnoses, self.history())
-                    self._should_stop = any(
-                        f.severity == "failure" and f.confidence >= STOP_CONFIDENCE for f in self._findings
-                    )
-        self._plan(timetable)
-        if self._due == NEVER and not self._reals.enough:
-            raise NotObserved("too few real samples were found; hand over real=, a loader, a data set or a tensor")
-        if self._observer.nonfinite is not None:  # nothing that follows can be read
-            self.close()
-        self._announce()
+    # --- messages ------------------------------------------------------------------------------------
 
-    def _announce(self) -> None:
-        """Tell of what was not found before. A callback that raises is not called again."""
+    def _report_new_findings(self) -> None:
+        """Pass new findings to the callback; one that raises is not called again."""
         for finding in self._findings:
             key = (finding.diagnosis, finding.horizon, finding.severity)
-            if key in self._announced or self._on_finding is None:
+            if key in self._reported or self._on_finding is None:
                 continue
-            self._announced.add(key)
+            self._reported.add(key)
             try:
                 self._on_finding(finding)
             except Exception as error:
                 self._on_finding = None
-                warn_once(f"on_finding raised {format_error(error)}; it is not called again")
+                warn_user(f"on_finding raised {format_error(error)}; it is not called again")
 
-    def _say(self, note: str) -> None:
-        """Something about the loop that its owner should know; each once, in a warning when the look is over."""
+    def _add_note(self, note: str) -> None:
+        """Note something about the loop, once; it becomes a warning when the step is over."""
         if note not in self.notes:
             self.notes = (*self.notes, note)
 
-    def _mute(self, error: Exception) -> None:
+    def _disable(self, error: Exception) -> None:
+        """Stop monitoring for good, with a warning that says why."""
         if self.muted is None:
             self.muted = format_error(error)
-            warn_once(f"no longer watching, since {self.muted}; the training goes on as it was")
+            warn_user(f"monitoring is disabled: {self.muted}; training goes on unchanged")
 
 
-def _mean(loss: Tensor | float | None, device: torch.device) -> Tensor:
+def _mean_loss(loss: Tensor | float | None, device: torch.device) -> Tensor:
     if isinstance(loss, Tensor):
         return loss.detach().float().mean().to(device)
     return torch.tensor(math.nan if loss is None else float(loss), device=device)
+
+
+def _is_finite(row: Mapping[str, float]) -> bool:
+    """Return whether weights and outputs are finite.
+
+    Losses are left out, since a scaler skips a step whose loss is not finite. Weights are measured only if there are
+    diagnoses.
+    """
+    return all(math.isfinite(row[name]) for name in FINITE_COLUMNS if name in row)

@@ -1,7 +1,4 @@
-"""What stands between a loop and its network: on which module calls are seen, and which one is called to look.
-
-The loop's networks as functions: of detached weights and of copies of their buffers, which stay as they are.
-"""
+"""The loop's networks: found inside their wrappers, and run as functions of detached weights and copied buffers."""
 
 from __future__ import annotations
 
@@ -13,70 +10,155 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .calls import Call, tensors_in
-from .wrappers import innermost
+from ..contract.records import NonFinite, Player
+from .calls import Call, collect_tensors
 
-PIECE = 16  # samples in a forward pass, at least; else as many as in the loop's own
-EVALUATED = 4  # times as many where they do not see each other
+PARALLEL_WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
+MIN_CHUNK_SAMPLES = 16  # samples in a forward pass, where the loop's own batches are smaller
+EVAL_CHUNK_FACTOR = 4  # times as many in evaluation mode, where samples do not depend on each other
 
 
 class Networks:
-    """G, D, and the running average of G where there is one. They can be run inside `with networks.still()`."""
+    """G, D, and the running average of G where there is one.
+
+    `generate` and `discriminator_outputs` are valid inside `with networks.snapshot()`.
+
+    Attributes:
+        generator: G, without wrappers.
+        discriminator: D, without wrappers.
+        evaluated: What samples are evaluated with: the running average of G, or else G.
+        all: Each of them once.
+    """
 
     def __init__(self, generator: nn.Module, discriminator: nn.Module, average: nn.Module | None) -> None:
-        self.generator, self.discriminator = innermost(generator), innermost(discriminator)
-        self.evaluated = self.generator if average is None else innermost(average)
-        self.every = [self.generator, self.discriminator, *([] if average is None else [self.evaluated])]
+        self.generator, self.discriminator = unwrap(generator), unwrap(discriminator)
+        self.evaluated = self.generator if average is None else unwrap(average)
+        self.all = [self.generator, self.discriminator, *([] if average is None else [self.evaluated])]
         self._states: dict[nn.Module, dict[str, Tensor]] = {}
 
     @contextmanager
-    def still(self) -> Iterator[None]:
-        """Take the weights as they are now."""
-        self._states = {network: _state(network) for network in self.every}
+    def snapshot(self) -> Iterator[None]:
+        """Use the weights as they are now, and copies of the buffers, until the block ends."""
+        self._states = {network: _detached_state(network) for network in self.all}
         try:
             yield
         finally:
             self._states = {}
 
     @torch.no_grad()
-    def make(self, call: Call, put: Mapping[int, Tensor], n: int, sample: int, evaluated: bool = False) -> Tensor:
-        """`n` samples: the tensor `sample` of what G returns to `call` with other arguments `put` in their places.
+    def generate(
+        self, call: Call, replacements: Mapping[int, Tensor], n: int, output: int, *, evaluated: bool = False
+    ) -> Tensor:
+        """Return `n` samples of G.
 
-        G runs in the modes of the loop; `evaluated`, as it will be used: in evaluation mode, of the average.
+        Args:
+            call: The call of G to repeat.
+            replacements: New arguments by their index in the call.
+            n: Samples to make.
+            output: Which of the tensors that G returns holds the samples.
+            evaluated: Run the running average of G, or else G, in evaluation mode; by default G as the loop runs it.
         """
         network, training = (self.evaluated, False) if evaluated else (self.generator, None)
         state, samples = self._states[network], []
-        for piece, size in _pieces(put, n, EVALUATED * call.n if evaluated else call.n):
-            given: dict[int, Any] = dict(piece)
-            if not call.batched:  # a generator that is told how many samples to make
-                given |= {i: size for i, leaf in enumerate(call.leaves) if type(leaf) is int and leaf == call.n}
-            samples.append(tensors_in(call.repeat(network, state, given, training))[sample])
+        for chunk, size in _chunks(replacements, n, EVAL_CHUNK_FACTOR * call.n if evaluated else call.n):
+            arguments: dict[int, Any] = dict(chunk)
+            if not call.batched:  # a generator whose argument is the number of samples
+                arguments |= {i: size for i, leaf in enumerate(call.leaves) if type(leaf) is int and leaf == call.n}
+            samples.append(collect_tensors(call.repeat(network, state, arguments, training))[output])
         return torch.cat(samples)
 
-    def logits(self, call: Call, put: Mapping[int, Tensor], n: int) -> Iterator[tuple[Any, int]]:
-        """What D returns to `call` with `put` in their places, piece by piece, and the samples in each piece."""
+    def discriminator_outputs(
+        self, call: Call, replacements: Mapping[int, Tensor], n: int
+    ) -> Iterator[tuple[Any, int]]:
+        """Yield what D returns for `n` samples, chunk by chunk, each with the number of its samples.
+
+        Args:
+            call: The call of D to repeat.
+            replacements: New arguments by their index in the call.
+            n: Samples in them.
+        """
         state = self._states[self.discriminator]
-        for piece, size in _pieces(put, n, call.n):
-            yield call.repeat(self.discriminator, state, piece), size
+        for chunk, size in _chunks(replacements, n, call.n):
+            yield call.repeat(self.discriminator, state, chunk), size
 
     def weight_norms(self) -> tuple[Tensor, Tensor]:
-        """Of D and of G."""
-        return _norm(self.discriminator), _norm(self.generator)
+        """Return the norms of D's and of G's weights."""
+        return _weight_norm(self.discriminator), _weight_norm(self.generator)
+
+    def locate_nonfinite(self, step: int) -> NonFinite:
+        """Return the first weight that is not finite, D's before G's; D's output if all weights are finite."""
+        players: tuple[tuple[Player, nn.Module], ...] = (
+            ("discriminator", self.discriminator),
+            ("generator", self.generator),
+        )
+        for player, network in players:
+            for name, weight in network.named_parameters():
+                if not bool(weight.detach().isfinite().all()):
+                    return NonFinite(step, player, name, "weight")
+        return NonFinite(step, "discriminator", "", "output")
 
 
-def _pieces(put: Mapping[int, Tensor], n: int, batch: int) -> Iterator[tuple[dict[int, Tensor], int]]:
-    """The arguments in equal pieces of about the loop's batch: as batch statistics and memory expect them."""
-    count = math.ceil(n / max(batch, PIECE))
-    split = {i: column.tensor_split(count) for i, column in put.items()}
+# --- wrappers ----------------------------------------------------------------------------------------
+
+
+def hooked_module(module: nn.Module) -> nn.Module:
+    """Return the module whose hooks see the network's own inputs and outputs.
+
+    That is inside of Fabric's wrapper, which converts inputs, and outside of a compiled one.
+    """
+    while (inside := _inside_fabric(module)) is not None:
+        module = inside
+    return module
+
+
+def unwrap(module: nn.Module) -> nn.Module:
+    """Return the network inside all wrappers: calling it neither synchronizes processes nor compiles anything."""
+    while True:
+        inside = _inside_fabric(module) or _inside_compiled(module) or _inside_parallel(module)
+        if inside is None:
+            return module
+        module = inside
+
+
+def compiled_calls(*modules: nn.Module) -> Iterator[tuple[nn.Module, object]]:
+    """Yield the submodules on which `module.compile()` was called, each with its compiled call."""
+    for module in modules:
+        for part in module.modules():
+            if (compiled := getattr(part, "_compiled_call_impl", None)) is not None:
+                yield part, compiled
+
+
+def _inside_fabric(module: nn.Module) -> nn.Module | None:
+    children = dict(module.named_children())
+    return (
+        children["_forward_module"] if "_forward_module" in children and hasattr(module, "_original_module") else None
+    )
+
+
+def _inside_compiled(module: nn.Module) -> nn.Module | None:
+    return dict(module.named_children()).get("_orig_mod")
+
+
+def _inside_parallel(module: nn.Module) -> nn.Module | None:
+    return module.module if isinstance(module, PARALLEL_WRAPPERS) else None
+
+
+# --- running them ------------------------------------------------------------------------------------
+
+
+def _chunks(replacements: Mapping[int, Tensor], n: int, batch: int) -> Iterator[tuple[dict[int, Tensor], int]]:
+    """Split arguments into equal chunks of about the loop's batch, which batch statistics and memory are used to."""
+    count = math.ceil(n / max(batch, MIN_CHUNK_SAMPLES))
+    split = {i: column.tensor_split(count) for i, column in replacements.items()}
     for k in range(count):
         yield {i: parts[k] for i, parts in split.items()}, n // count + (k < n % count)
 
 
-def _state(network: nn.Module) -> dict[str, Tensor]:
+def _detached_state(network: nn.Module) -> dict[str, Tensor]:
     weights = {name: weight.detach() for name, weight in network.named_parameters()}
     return weights | {name: buffer.clone() for name, buffer in network.named_buffers()}
 
 
-def _norm(network: nn.Module) -> Tensor:
+def _weight_norm(network: nn.Module) -> Tensor:
     weights = [weight.detach() for weight in network.parameters()]
     return torch.stack(torch._foreach_norm(weights)).float().norm() if weights else torch.zeros(())

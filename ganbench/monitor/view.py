@@ -1,222 +1,225 @@
-"""Where a foreign run's numbers are no longer finite, as far as one look can tell.
-
-A foreign run as observers see it: forward passes that leave the loop's networks, modes and streams alone.
-"""
+"""`LoopView`: a training loop that ganbench does not run, as observers see it."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from ..contract.components import DiscriminatorFn
-from ..contract.records import Batch, DataSpec, NonFinite
+from ..contract.records import Batch, DataSpec
 from ..contract.view import View
 from ..observation.signals import auc
 from ..training.schedule import MAX_SIGNAL_SAMPLES
 from ..training.view import MIN_PROBE_SAMPLES, affordable_samples, flops_per_sample
-from . import gradients
-from .call_convention import CallConvention, Conventions
+from .call_convention import CallConvention, Inferred
 from .calls import Call
 from .capture import Gradient
-from .isolation import isolated
+from .generator_inputs import GeneratorInputs
+from .gradients import MIN_COSINE, cosine_with_logits, mean_input_gradient, select_gradients
+from .isolation import isolation
 from .logits import LogitReader
 from .networks import Networks
-from .noise import Inputs
 from .real_samples import SEED, RealSamples
-from .schedule import Rows
+from .row_buffer import RowBuffer
 
-VITAL = ("d_real", "d_fake", "logit_max", "weight_norm_d", "weight_norm_g")
-
-
-def broken(row: Mapping[str, float]) -> bool:
-    """Whether weights or outputs are not finite. A loss alone is not asked: a scaler skips such a step.
-
-    Weights are measured only where there are diagnoses.
-    """
-    return any(name in row and not math.isfinite(row[name]) for name in VITAL)
-
-
-def place(step: int, networks: Networks) -> NonFinite:
-    """The first weight that is not finite, of D before G; where all are, it is D's output that is not."""
-    for player, network in (("discriminator", networks.discriminator), ("generator", networks.generator)):
-        for name, weight in network.named_parameters():
-            if not bool(weight.detach().isfinite().all()):
-                return NonFinite(step, player, name, "weight")  # type: ignore[arg-type]
-    return NonFinite(step, "discriminator", "", "output")
-
-
-BELIEVED = 0.4  # AUC below which a D whose logits G makes fall is one that finds lower more real
-NOTICED = 16  # samples that tell whether D ends in a sigmoid
-KINDS: dict[int, str] = {1: "points", 3: "images"}
+MAX_FLIPPED_AUC = 0.4  # below which a D whose logits G makes fall is taken for one with lower logits for more real
+SIGMOID_SAMPLES = 16  # that D is run on to detect a sigmoid
+DATA_KINDS: dict[int, Literal["points", "images"]] = {1: "points", 3: "images"}  # by the number of dimensions
 
 
 class LoopView(View):
-    """What observers see of a foreign loop, in the terms of `observation.RunView`. Valid inside `with view.at(step)`.
+    """A training loop that ganbench does not run, as observers see it. Valid inside `with view.at(step)`.
 
-    `Batch.labels` are no classes here but say which row of what the loop has shown a sample's conditions are in.
+    `Batch.labels` are not classes here, but the rows in which each sample's conditions are stored.
+
+    Args:
+        networks: The loop's networks.
+        real_samples: Real samples to draw from.
+        read_logits: Reads logits from D's output.
+        steps: The budget.
+        add_note: Called with a line about what is unusual in the loop.
+
+    Attributes:
+        device: Where the loop computes; known after the first `update`.
     """
 
+    device: torch.device
+    _convention: CallConvention
+    _rng: torch.Generator
+
     def __init__(
-        self, networks: Networks, reals: RealSamples, logits: LogitReader, *, steps: int, say: Callable[[str], None]
+        self,
+        networks: Networks,
+        real_samples: RealSamples,
+        read_logits: LogitReader,
+        *,
+        steps: int,
+        add_note: Callable[[str], None],
     ) -> None:
         self.steps, self.step = steps, 0
         self.data = DataSpec("unknown", ())
         self.data_std: float | Tensor = 1.0
-        self.affordable = MIN_PROBE_SAMPLES  # samples that a probe may take
-        self._networks, self._reals, self._logits, self._say = networks, reals, logits, say
-        self._inputs = Inputs()
-        self._conditions: list[Tensor] = []
-        self._fixed: dict[int, Tensor] | None = None
+        self.affordable = MIN_PROBE_SAMPLES
+        self._networks, self._real_samples = networks, real_samples
+        self._read_logits, self._add_note = read_logits, add_note
+        self._inputs = GeneratorInputs()
+        self._conditions: list[Tensor] = []  # D's, by row: of training samples, of held-out ones, of generated ones
+        self._fixed_inputs: dict[int, Tensor] | None = None
         self._gradients: list[Gradient] = []
-        self._agreements: list[float] = []
-        self._sign = 1.0
-        self._aside = False
-        self._conventions: Conventions
+        self._cosines: list[float] = []  # of the gradients with those of the logits
+        self._sign = 1.0  # of D's logits
+        self._isolated = False
 
-    def learn(self, lesson: CallConvention | None, seen: Sequence[Gradient]) -> None:
-        """Take in how the loop calls its networks, if it has called both, and the gradients that came back to G."""
-        self._gradients = gradients.of_g(seen)
-        if lesson is None:
+    def update(self, inferred: Inferred | None, gradients: Sequence[Gradient]) -> None:
+        """Take in how the loop calls its networks, if both were called, and the gradients that came back to G."""
+        self._gradients = select_gradients(gradients)
+        if inferred is None:
             return
-        self._inputs.learn(lesson)
-        self._reals.meet(lesson)
-        self._conventions = lesson.conventions
-        self.device = lesson.conventions.judged.leaves[lesson.conventions.slot].device
-        self._random = torch.Generator(self.device)
-        shape = lesson.conventions.shape
-        self.data = DataSpec(KINDS.get(len(shape), "unknown"), shape)  # type: ignore[arg-type]
+        self._inputs.add(inferred)
+        self._real_samples.add(inferred)
+        convention = self._convention = inferred.convention
+        self.device = convention.discriminator_call.leaves[convention.argument].device
+        self._rng = torch.Generator(self.device)
+        self.data = DataSpec(DATA_KINDS.get(len(convention.shape), "unknown"), convention.shape)
 
-    def forget(self) -> None:
-        """Let go of the gradients of a look that is over."""
-        self._gradients, self._agreements = [], []
+    def clear(self) -> None:
+        """Forget the gradients of an observation that is over."""
+        self._gradients, self._cosines = [], []
 
     def set_budget(self, trained_on: int) -> None:
-        """Let probes take what is a small share of training on `trained_on` samples."""
+        """Let probes take a small share of the cost of training on `trained_on` samples."""
         with self.at(0):
             self.affordable = affordable_samples(trained_on, flops_per_sample(lambda: self.logits(self.fake(8)), 8))
 
     @contextmanager
-    def at(self, step: int) -> Iterator[LoopView]:
-        """Look at the run as it is now; streams, modes and settings are as before when it is over."""
-        self.step = step
-        self._random.manual_seed(SEED + step)
-        with self.aside(), self._networks.still():
-            self.data_std = self._reals.data_std()
-            parts = [part.columns[1:] for part in (self._reals.seen, self._reals.held_out)]
-            self._conditions = [torch.cat(columns) for columns in zip(*parts, self._inputs.conditions, strict=True)]
-            self._notice()
-            yield self
-
-    @contextmanager
-    def aside(self, *owners: Any) -> Iterator[None]:
-        """Whatever is done inside, the loop notices nothing; nor do the random streams that `owners` hold."""
-        if self._aside and not owners:
+    def isolation(self, *sources: Any) -> Iterator[None]:
+        """Compute without the loop noticing; random generators that `sources` hold are restored as well."""
+        if self._isolated and not sources:
             yield
             return
-        before, self._aside = self._aside, True
+        before, self._isolated = self._isolated, True
         try:
-            with isolated(self._networks.every, owners):
+            with isolation(self._networks.all, sources):
                 yield
         finally:
-            self._aside = before
+            self._isolated = before
+
+    # --- what observers see: `contract.view.View` ----------------------------------------------------
+
+    @contextmanager
+    def at(self, step: int) -> Iterator[LoopView]:
+        """Look at the run as it is now; random generators, modes and settings are restored on exit."""
+        self.step = step
+        self._rng.manual_seed(SEED + step)
+        with self.isolation(), self._networks.snapshot():
+            self.data_std = self._real_samples.data_std()
+            parts = [part.columns[1:] for part in (self._real_samples.training, self._real_samples.held_out)]
+            self._conditions = [torch.cat(columns) for columns in zip(*parts, self._inputs.conditions, strict=True)]
+            self._detect_logits()
+            yield self
 
     def real(self, n: int) -> Batch:
-        """`n` real samples, drawn anew from the part of the pool that stands for training data."""
-        return self._real(self._reals.seen, n, 0)
+        """Return `n` real samples of the part that stands for training data, drawn anew."""
+        return self._draw_real(self._real_samples.training, n, 0)
 
     def held_out(self, n: int) -> Batch:
-        """`n` samples of the other part, drawn anew."""
-        return self._real(self._reals.held_out, n, len(self._reals.seen))
+        """Return `n` real samples of the part that stands for held-out data, drawn anew."""
+        return self._draw_real(self._real_samples.held_out, n, len(self._real_samples.training))
 
     @property
     def held_out_size(self) -> int:
-        """How many samples the other part has."""
-        return len(self._reals.held_out)
+        """How many samples stand for held-out data."""
+        return len(self._real_samples.held_out)
 
     def fake(self, n: int) -> Batch:
-        """`n` samples of the generator, in the modes that the loop calls it in, without a graph."""
-        return self._make(n, evaluated=False)
+        """Return `n` samples of the generator, in the modes that the loop calls it in, without a graph."""
+        return self._generate(n, evaluated=False)
 
     def evaluated(self, n: int) -> Batch:
-        """`n` samples of the generator as it is judged: in evaluation mode, of the average where there is one."""
-        return self._make(n, evaluated=True)
+        """Return `n` samples of the generator as it is evaluated: in evaluation mode, of the average if any."""
+        return self._generate(n, evaluated=True)
 
     def fixed(self, n: int) -> Tensor:
-        """What G makes now of the same latents and conditions at every look."""
-        if self._fixed is None:
-            self._fixed, _ = self._inputs.draw(n, torch.Generator(self.device).manual_seed(SEED))
-        return self._as_given(self._networks.make(self._conventions.made, self._fixed, n, self._conventions.sample))
+        """Return what G makes now of `n` latents and conditions that are the same at every call."""
+        if self._fixed_inputs is None:
+            self._fixed_inputs, _ = self._inputs.sample(n, torch.Generator(self.device).manual_seed(SEED))
+        convention = self._convention
+        samples = self._networks.generate(convention.generator_call, self._fixed_inputs, n, convention.output)
+        return self._as_given(samples)
 
     def logits(self, batch: Batch) -> Tensor:
-        """The discriminator's logits, higher for real; differentiable in `batch.x` alone."""
-        call, slot, places = self._conventions.judged, self._conventions.slot, self._conventions.conditions
-        put = {slot: batch.x.to(call.leaves[slot].dtype)}
-        if places:
+        """Return the discriminator's logits, higher for more real; differentiable with respect to `batch.x` alone."""
+        call, argument = self._convention.discriminator_call, self._convention.argument
+        arguments = {argument: batch.x.to(call.leaves[argument].dtype)}
+        if conditions := self._convention.conditions:
             assert batch.labels is not None
-            put |= {i: column[batch.labels] for i, column in zip(places, self._conditions, strict=True)}
-        return self._sign * self._judged(call, put, len(batch.x))
+            arguments |= {i: column[batch.labels] for i, column in zip(conditions, self._conditions, strict=True)}
+        return self._sign * self._unsigned_logits(call, arguments, len(batch.x))
 
     def generator_loss(self, d: DiscriminatorFn, real: Batch, fake: Batch) -> Tensor:
-        """Nobody knows what a foreign G minimizes: NaN, and so is its gradient."""
+        """Return NaN, since the loop's loss is not known; its gradient is NaN as well."""
         return d(fake).mean() * math.nan
 
     def measured_input_gradient(self) -> Tensor:
-        """The gradient that reached G in the loop, as `signals.input_gradient_of_g` defines it; NaN where unknown."""
-        return gradients.input_gradient(self._gradients, self._agreements, self.data_std).to(self.device)
+        """Return the gradient that reached G in the loop, as `signals.input_gradient_of_g` defines it, or NaN."""
+        return mean_input_gradient(self._gradients, self._cosines, self.data_std).to(self.device)
 
     def probabilities(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-        """D(x) and D(G(z)): the sigmoid of the logits, as the loss is not known."""
+        """Return D(x) and D(G(z)): the sigmoid of the logits, since the loop's loss is not known."""
         return torch.sigmoid(real), torch.sigmoid(fake)
 
     def norms(self) -> dict[str, Tensor]:
-        """Norms of each player's weights. Of gradients none: whose step they are of, and in what scale, is not known."""
+        """Return norms of each player's weights; not of gradients, whose step and scale are unknown."""
         d, g = self._networks.weight_norms()
         return {"weight_norm_d": d.to(self.device), "weight_norm_g": g.to(self.device)}
 
-    def _notice(self) -> None:
-        """Whether D returns probabilities, and whether G makes its logits rise or fall."""
-        before = self._logits.probabilities
-        call, slot = self._conventions.judged, self._conventions.slot
-        x = call.leaves[slot].detach().clone().requires_grad_()
-        self._logits.notice(
-            *next(self._networks.logits(call.cut(slice(NOTICED)), {slot: x[:NOTICED]}, len(x[:NOTICED])))
-        )
-        if self._logits.probabilities and not before:
-            self._say("the discriminator returns probabilities, not logits: they are read as such")
-        self._agreements = [gradients.agreement(g, self._judged) for g in self._gradients]
-        rising = bool(self._agreements) and min(self._agreements) >= gradients.AGREED  # G's loss rises with the logits
-        if rising and self._sign > 0 and self._reals.enough:
-            real, fake = (
-                self.logits(batch).detach() for batch in (self.real(MAX_SIGNAL_SAMPLES), self.fake(MAX_SIGNAL_SAMPLES))
-            )
-            if float(auc(real, fake)) < BELIEVED:
+    # --- how it is computed --------------------------------------------------------------------------
+
+    def _detect_logits(self) -> None:
+        """Detect whether D returns probabilities, and whether its logits have the opposite sign."""
+        before = self._read_logits.probabilities
+        call, argument = self._convention.discriminator_call, self._convention.argument
+        x = call.leaves[argument][:SIGMOID_SAMPLES].detach().clone().requires_grad_()
+        few = call.slice_rows(slice(SIGMOID_SAMPLES))
+        self._read_logits.detect_sigmoid(*next(self._networks.discriminator_outputs(few, {argument: x}, len(x))))
+        if self._read_logits.probabilities and not before:
+            self._add_note("the discriminator returns probabilities, not logits: they are converted to logits")
+        self._cosines = [cosine_with_logits(gradient, self._unsigned_logits) for gradient in self._gradients]
+        g_loss_rises = bool(self._cosines) and min(self._cosines) >= MIN_COSINE  # with the logits
+        if g_loss_rises and self._sign > 0 and self._real_samples.sufficient:
+            batches = self.real(MAX_SIGNAL_SAMPLES), self.fake(MAX_SIGNAL_SAMPLES)
+            real, fake = (self.logits(batch).detach() for batch in batches)
+            if float(auc(real, fake)) < MAX_FLIPPED_AUC:
                 self._sign = -1.0
-                self._say("the discriminator has the wrong sign (lower means more real): its logits are turned round")
+                self._add_note("the discriminator's logits have the opposite sign (lower means more real): negated")
 
-    def _judged(self, call: Call, put: Mapping[int, Tensor], n: int) -> Tensor:
-        """The logits as D means them."""
-        pieces = self._networks.logits(call, put, n)
-        return torch.cat([self._logits(output, size) for output, size in pieces]).to(self.device)
+    def _unsigned_logits(self, call: Call, arguments: Mapping[int, Tensor], n: int) -> Tensor:
+        """Return logits with the sign that D gives them."""
+        outputs = self._networks.discriminator_outputs(call, arguments, n)
+        return torch.cat([self._read_logits(output, size) for output, size in outputs]).to(self.device)
 
-    def _make(self, n: int, *, evaluated: bool) -> Batch:
-        put, rows = self._inputs.draw(n, self._random)
-        made = self._networks.make(self._conventions.made, put, n, self._conventions.sample, evaluated)
-        reals = len(self._reals.seen) + len(self._reals.held_out)
-        return Batch(self._as_given(made), rows + reals if self._conventions.conditions else None)
+    def _generate(self, n: int, *, evaluated: bool) -> Batch:
+        arguments, rows = self._inputs.sample(n, self._rng)
+        convention = self._convention
+        samples = self._networks.generate(
+            convention.generator_call, arguments, n, convention.output, evaluated=evaluated
+        )
+        n_real = len(self._real_samples.training) + len(self._real_samples.held_out)
+        return Batch(self._as_given(samples), rows + n_real if convention.conditions else None)
 
     def _as_given(self, samples: Tensor) -> Tensor:
-        """Samples of G in the shape in which D is given them."""
-        return samples.float().reshape(-1, *self._conventions.shape).to(self.device)
+        """Return samples of G in the shape that D is given them."""
+        return samples.float().reshape(-1, *self._convention.shape).to(self.device)
 
-    def _real(self, part: Rows, n: int, offset: int) -> Batch:
+    def _draw_real(self, part: RowBuffer, n: int, offset: int) -> Batch:
         size = len(part)
         if n <= size <= 4 * n:  # few samples: each at most once, or repeats would look like structure
-            rows = torch.randperm(size, generator=self._random, device=self.device)[:n]
+            rows = torch.randperm(size, generator=self._rng, device=self.device)[:n]
         else:
-            rows = torch.randint(size, (n,), generator=self._random, device=self.device)
-        return Batch(part.columns[0][rows], rows + offset if self._conventions.conditions else None)
+            rows = torch.randint(size, (n,), generator=self._rng, device=self.device)
+        return Batch(part.columns[0][rows], rows + offset if self._convention.conditions else None)

@@ -1,7 +1,4 @@
-"""How the samples of fixed latents move from observation to observation: learning, standing still, going in circles.
-
-Writes the history of a run: a row at each observation. Signals are measured where there is any diagnosis.
-"""
+"""Writes the history of a run: a row of signals at each observation, probes at some, and how samples move in between."""
 
 from __future__ import annotations
 
@@ -24,29 +21,29 @@ from .probes import PROBES, ProbeBatch
 from .signals import SIGNALS, SignalBatch, textbook_signals
 
 FIXED_NOISE_SAMPLES = 64  # fixed latents
-WINDOW_OBSERVATIONS = 10  # observations that the path is looked at over
+WINDOW_OBSERVATIONS = 10  # observations behind a path
 
 
 class Motion:
-    """Follows the samples that G makes of the same latents."""
+    """Follows the samples that G makes of the same noise."""
 
     def __init__(self) -> None:
         self._positions: deque[Tensor] = deque(maxlen=WINDOW_OBSERVATIONS + 1)
 
     def measure(self, view: View) -> dict[str, Tensor | float]:
-        """The move since the last observation; NaN as long as there is nothing to compare with.
+        """Return how the samples moved since the last observation; NaN where there is no earlier one.
 
-        `motion_speed` is its mean length over the distance of two real samples (root mean square), `motion_turn` its mean cosine with the
-        move before (-1: back and forth), `motion_progress` the mean distance covered over the last observations,
-        divided by the length of the path (0: in circles, 1: straight on).
+        `motion_speed` is the mean length of the move over the distance of two real samples (root mean square),
+        `motion_turn` its mean cosine with the move before (-1: back and forth), and `motion_progress` the mean distance
+        covered over the last observations divided by the length of the path (0: in circles, 1: straight on).
         """
         self._positions.append(view.fixed(FIXED_NOISE_SAMPLES).flatten(1))
         row: dict[str, Tensor | float] = dict.fromkeys(("motion_speed", "motion_turn", "motion_progress"), math.nan)
         positions = list(self._positions)
         moves = [after - before for before, after in itertools.pairwise(positions)]
         if moves:
-            apart = view.data_std * (2 * positions[-1].shape[1]) ** 0.5
-            row["motion_speed"] = moves[-1].norm(dim=1).mean() / apart
+            distance = view.data_std * (2 * positions[-1].shape[1]) ** 0.5
+            row["motion_speed"] = moves[-1].norm(dim=1).mean() / distance
         if len(moves) > 1:
             now, before = moves[-1], moves[-2]
             lengths = (now.norm(dim=1) * before.norm(dim=1)).clamp_min(1e-12)
@@ -57,28 +54,37 @@ class Motion:
         return row
 
 
-VITAL = ("loss_d", "loss_g", "d_real", "d_fake", "logit_max")  # the run has diverged where one of them is not finite
+MUST_BE_FINITE = (
+    "loss_d",
+    "loss_g",
+    "d_real",
+    "d_fake",
+    "logit_max",
+)  # the run has diverged where one of them is not finite
 
 
 class Observer:
-    """Observes one run for the `diagnoses` given by name. One host-device transfer an observation."""
+    """Observes one run for `diagnoses`, with one host-device transfer an observation.
+
+    Without any diagnosis only the losses and what the textbook speaks of are measured.
+    """
 
     def __init__(self, view: View, diagnoses: Mapping[str, Diagnosis]) -> None:
         self._view = view
         self._diagnoses = {name: adapt("diagnosis", diagnosis) for name, diagnosis in diagnoses.items()}
         self._motion = Motion()
-        self._probes = _wanted(self._diagnoses)
+        self._probes = _declared_probes(self._diagnoses)
         self._floors: dict[str, Tensor] = {}
         self._rows: list[dict[str, float]] = []
         self.nonfinite: NonFinite | None = None
 
     def observe(self, step: int, loss_d: Tensor, loss_g: Tensor, *, probe: bool) -> dict[str, float]:
-        """Take the row of `step`; `probe` asks for the probes too."""
+        """Observe the run after `step` steps, and probe it too if `probe` is set; return the new row of the history."""
         with self._view.at(step) as view:
-            glance = SignalBatch(view)
-            values: dict[str, Tensor | float] = {"loss_d": loss_d, "loss_g": loss_g, **textbook_signals(glance)}
+            signals = SignalBatch(view)
+            values: dict[str, Tensor | float] = {"loss_d": loss_d, "loss_g": loss_g, **textbook_signals(signals)}
             if self._diagnoses:
-                values |= {name: signal(glance) for name, signal in SIGNALS.items()}
+                values |= {name: signal(signals) for name, signal in SIGNALS.items()}
                 values |= view.norms()
                 values |= self._motion.measure(view)
                 values |= _columns_of(self._diagnoses, lambda diagnosis: diagnosis.observe(view))
@@ -91,10 +97,10 @@ class Observer:
 
     def is_finite(self) -> bool:
         """Whether the losses and logits of the newest row are all finite."""
-        return all(math.isfinite(self._rows[-1][name]) for name in VITAL)
+        return all(math.isfinite(self._rows[-1][name]) for name in MUST_BE_FINITE)
 
     def history(self) -> History:
-        """Everything observed so far."""
+        """Return everything observed so far."""
         names = dict.fromkeys(name for row in self._rows for name in row)
         columns = {name: np.array([row.get(name, math.nan) for row in self._rows]) for name in names}
         if "step" in columns:
@@ -102,14 +108,14 @@ class Observer:
         return History(columns, self._view.steps, self.nonfinite)
 
     def _probe(self, view: View) -> dict[str, Tensor]:
-        """The probes and, measured once, since real data does not change, their floors."""
+        """The probes, and their floors, which are measured once, since real data does not change."""
         if self._probes and not self._floors:
-            probing = ProbeBatch(view, floor=True)
-            self._floors = {f"{name}_floor": PROBES[name](probing) for name in self._probes}
+            batch = ProbeBatch(view, floor=True)
+            self._floors = {f"{name}_floor": PROBES[name](batch) for name in self._probes}
         if not self._probes:
             return {}
-        probing = ProbeBatch(view, floor=False)
-        return {name: PROBES[name](probing) for name in self._probes} | self._floors
+        batch = ProbeBatch(view, floor=False)
+        return {name: PROBES[name](batch) for name in self._probes} | self._floors
 
 
 def _columns_of(
@@ -121,20 +127,20 @@ def _columns_of(
     }
 
 
-def _wanted(diagnoses: Mapping[str, Diagnosis]) -> list[str]:
-    """The probes that any diagnosis declares, each once, in a fixed order."""
-    wanted = {name: diagnosis for diagnosis in diagnoses for name in diagnoses[diagnosis].probes}
-    for name, diagnosis in wanted.items():
+def _declared_probes(diagnoses: Mapping[str, Diagnosis]) -> list[str]:
+    """The probes that any diagnosis declares, without duplicates, in a fixed order."""
+    declared = {name: diagnosis for diagnosis in diagnoses for name in diagnoses[diagnosis].probes}
+    for name, diagnosis in declared.items():
         if name not in PROBES:
             raise RequestError(f"diagnosis {diagnosis!r} asks for the probe {name!r}; {did_you_mean(name, PROBES)}")
-    return [name for name in PROBES if name in wanted]
+    return [name for name in PROBES if name in declared]
 
 
 def _numbers(values: Mapping[str, Tensor | float]) -> dict[str, float]:
-    """All tensors to numbers in one transfer."""
+    """Turn all tensors into numbers, in one transfer."""
     tensors = {name: value for name, value in values.items() if isinstance(value, Tensor)}
     device = next(iter(tensors.values())).device
-    together = torch.stack([value.detach().to(device, torch.float64) for value in tensors.values()]).tolist()
+    transferred = torch.stack([value.detach().to(device, torch.float64) for value in tensors.values()]).tolist()
     return {name: float(value) for name, value in values.items() if name not in tensors} | dict(
-        zip(tensors, together, strict=True)
+        zip(tensors, transferred, strict=True)
     )

@@ -1,4 +1,4 @@
-"""Signals: what a few forward passes tell, at every observation. Loss-free, so they hold for every objective."""
+"""Signals: what a few forward passes show, at every observation, whatever loss is in use."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..training.schedule import MAX_SIGNAL_SAMPLES, MIN_SIGNAL_SAMPLES
 
 
 class SignalBatch:
-    """One look at a run: the samples and logits that the signals of this moment share."""
+    """The samples and logits that the signals of one observation share."""
 
     def __init__(self, view: View) -> None:
         self.view = view
@@ -41,54 +41,54 @@ class SignalBatch:
         return self.view.logits(self.view.held_out(self.n)).detach()
 
 
-def textbook_signals(glance: SignalBatch) -> dict[str, Tensor]:
-    """What the textbook speaks of, in every history: mean D(x) and D(G(z)), the value V(D, G), the largest |logit|.
+def textbook_signals(batch: SignalBatch) -> dict[str, Tensor]:
+    """Return the quantities of the textbook: mean D(x) and D(G(z)), the value V(D, G), and the largest |logit|.
 
     V(D, G) = E log D(x) + E log(1 - D(G(z))), -log 4 at equilibrium (Goodfellow et al. 2014).
     """
-    d_real, d_fake = glance.view.probabilities(glance.real_logits, glance.fake_logits)
+    d_real, d_fake = batch.view.probabilities(batch.real_logits, batch.fake_logits)
     smallest = torch.finfo(d_real.dtype).tiny
     value = d_real.clamp_min(smallest).log().mean() + (1 - d_fake).clamp_min(smallest).log().mean()
-    largest = torch.cat([glance.real_logits, glance.fake_logits]).abs().max()
+    largest = torch.cat([batch.real_logits, batch.fake_logits]).abs().max()
     return {"d_real": d_real.mean(), "d_fake": d_fake.mean(), "value": value, "logit_max": largest}
 
 
 def auc(positive: Tensor, negative: Tensor) -> Tensor:
-    """P(positive > negative), ties half, over all pairs."""
+    """Return P(positive > negative) over all pairs, ties counting half."""
     return (1 + torch.sign(positive[:, None] - negative[None, :]).mean()) / 2
 
 
-def auc_d(glance: SignalBatch) -> Tensor:
-    """P(D(x) > D(G(z))) on held-out reals: 1/2 is a D that cannot tell, 1 one that is never wrong."""
-    return auc(glance.held_out_logits, glance.fake_logits)
+def auc_d(batch: SignalBatch) -> Tensor:
+    """Return P(D(x) > D(G(z))) on held-out reals: 1/2 if D cannot tell them apart, 1 if it is never wrong."""
+    return auc(batch.held_out_logits, batch.fake_logits)
 
 
-def auc_d_train(glance: SignalBatch) -> Tensor:
-    """The same on training reals; what it has over `auc_d` was memorized."""
-    return auc(glance.real_logits, glance.fake_logits)
+def auc_d_train(batch: SignalBatch) -> Tensor:
+    """Return the same on training reals; what it has over `auc_d` is memorized."""
+    return auc(batch.real_logits, batch.fake_logits)
 
 
-def accuracy_d(glance: SignalBatch) -> Tensor:
-    """Share of training reals that D calls real and of generated samples that it calls generated: folklore's measure."""
-    d_real, d_fake = glance.view.probabilities(glance.real_logits, glance.fake_logits)
+def accuracy_d(batch: SignalBatch) -> Tensor:
+    """Return the share of samples that D classifies correctly, training reals and generated ones: the usual heuristic."""
+    d_real, d_fake = batch.view.probabilities(batch.real_logits, batch.fake_logits)
     return ((d_real > 0.5).float().mean() + (d_fake < 0.5).float().mean()) / 2
 
 
-def input_gradient_of_g(glance: SignalBatch) -> Tensor:
-    """Mean norm of the gradient of G's loss at each generated sample, over the data's standard deviation.
+def input_gradient_of_g(batch: SignalBatch) -> Tensor:
+    """Return the mean gradient norm of G's loss at each generated sample, over the data's standard deviation.
 
-    It is all that G learns from. The loss is a mean over the batch, hence the factor N. A view of a loop whose loss is
-    not known gives what was measured there.
+    G learns from nothing else. The loss is a mean over the batch, hence the factor N. Where only the loop knows the loss,
+    the view returns what was measured there.
     """
-    if (measured := glance.view.measured_input_gradient()) is not None:
+    if (measured := batch.view.measured_input_gradient()) is not None:
         return measured
-    x = glance.fake.x.detach().requires_grad_()
+    x = batch.fake.x.detach().requires_grad_()
     with torch.enable_grad():
-        loss = glance.view.generator_loss(glance.view.logits, glance.real, Batch(x, glance.fake.labels))
+        loss = batch.view.generator_loss(batch.view.logits, batch.real, Batch(x, batch.fake.labels))
         (gradient,) = torch.autograd.grad(loss, x, allow_unused=True)
-    if gradient is None:  # a loss that does not look at the samples teaches G nothing
-        return torch.zeros(())
-    return gradient.flatten(1).norm(dim=1).mean() * len(x) / glance.view.data_std
+    if gradient is None:  # a loss that does not depend on the samples teaches G nothing
+        return torch.zeros((), device=x.device)
+    return gradient.flatten(1).norm(dim=1).mean() * len(x) / batch.view.data_std
 
 
 SIGNALS: dict[str, Callable[[SignalBatch], Tensor]] = {

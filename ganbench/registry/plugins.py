@@ -1,7 +1,7 @@
 """Finds plugins: the built-ins by module name, installed ones by entry point, and local files.
 
-Loading a plugin runs its code. Each is loaded by itself: one that fails is set aside with its reason, and the
-rest serve on, unless GANBENCH_STRICT=1 makes it fatal.
+Loading a plugin runs its code. Each is loaded by itself: one that fails is left out with a warning, and the others work,
+unless GANBENCH_STRICT=1 makes it fatal.
 """
 
 from __future__ import annotations
@@ -43,15 +43,22 @@ class Origin:
 
 @dataclass(eq=False)
 class Plugins:
-    """The plugins of this process: those that serve, where each came from, and why the others do not."""
+    """The plugins of this process.
+
+    Attributes:
+        manager: Those that were loaded.
+        origins: The distribution of each, by plugin name.
+        broken: Why each of the others was left out, by plugin name.
+        files: The local plugin files among them.
+    """
 
     manager: pluggy.PluginManager
-    origins: dict[str, Origin] = field(default_factory=dict)  # by plugin name
-    broken: dict[str, str] = field(default_factory=dict)  # plugin name -> reason
+    origins: dict[str, Origin] = field(default_factory=dict)
+    broken: dict[str, str] = field(default_factory=dict)
     files: tuple[str, ...] = ()
 
-    def set_aside(self, name: str, error: BaseException, *, fatal: bool = True) -> None:
-        """Leave a plugin out and say so; raises RequestError where GANBENCH_STRICT=1, unless it is not `fatal`."""
+    def leave_out(self, name: str, error: BaseException, *, fatal: bool = True) -> None:
+        """Leave a plugin out with a warning. Raises RequestError if GANBENCH_STRICT=1, unless `fatal` is False."""
         if self.manager.has_plugin(name):
             self.manager.unregister(name=name)
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
@@ -59,28 +66,29 @@ class Plugins:
         warn_or_raise(f"plugin {name!r} is left out: {reason}", error, fatal=fatal)
 
     def emit(self, event: Event) -> None:
-        """Tell every listener; one that raises is heard no more."""
+        """Send an event to all listeners; a listener that raises is disabled."""
         for impl in self.manager.hook.ganbench_event.get_hookimpls():
             try:
                 impl.function(event=event)
             except (Exception, SystemExit) as error:
-                if not isinstance(event, RunStarted):  # once trials are under way nothing of it may end them,
-                    with contextlib.suppress(Exception):  # not even a warning where standard error is gone
-                        self.set_aside(impl.plugin_name, error, fatal=False)
+                if not isinstance(event, RunStarted):  # once trials run, a listener must not end them:
+                    with contextlib.suppress(Exception):  # not even by a warning if standard error is closed
+                        self.leave_out(impl.plugin_name, error, fatal=False)
                     continue
-                self.set_aside(impl.plugin_name, error)
+                self.leave_out(impl.plugin_name, error)
 
 
 @functools.cache
 def load_plugins(files: tuple[str, ...] = ()) -> Plugins:
-    """All plugins, with the local `files`; the same object for the same files.
+    """Load all plugins, with the local `files`; return the same object for the same files.
 
-    Raises RequestError where GANBENCH_PLUGINS names a plugin that is not there, or in strict mode.
+    Raises RequestError if GANBENCH_PLUGINS names a plugin that is not installed, or, if GANBENCH_STRICT=1, for one that
+    fails to load.
     """
     manager = pluggy.PluginManager("ganbench")
     manager.add_hookspecs(hooks)
     plugins = Plugins(manager, files=files)
-    with prints_to_stderr():
+    with redirect_prints():
         for module in BUILTINS:
             own = Origin("ganbench", own_version())
             _register(plugins, module, functools.partial(importlib.import_module, module), own)
@@ -98,42 +106,42 @@ def own_version() -> str:
     return str(importlib.import_module("ganbench").__version__)  # by name: the contract must not import the package
 
 
-def prints_to_stderr() -> contextlib.AbstractContextManager[object]:
-    """What plugins print goes to standard error inside: standard output belongs to the command."""
+def redirect_prints() -> contextlib.AbstractContextManager[object]:
+    """Send what plugins print to standard error: standard output belongs to the command."""
     return contextlib.redirect_stdout(sys.stderr)
 
 
 def warn_or_raise(line: str, error: BaseException | None = None, *, fatal: bool = True) -> None:
-    """Warn of a fault among the plugins; raises RequestError where GANBENCH_STRICT=1, unless it is not `fatal`."""
+    """Warn of a fault among the plugins. Raises RequestError if GANBENCH_STRICT=1, unless `fatal` is False."""
     if fatal and os.environ.get("GANBENCH_STRICT", "0") not in ("", "0"):
         raise RequestError(line) from error
     warnings.warn(line, stacklevel=2)
 
 
 def local_files(*folders: Path) -> tuple[str, ...]:
-    """The local plugin files of `folders`, absolute, each once."""
+    """Return the local plugin files of `folders`, as absolute paths without duplicates."""
     found = [(folder / LOCAL_FILE).resolve() for folder in folders]
     return tuple(dict.fromkeys(str(file) for file in found if file.is_file()))
 
 
 def _selected_entry_points(points: Iterable[EntryPoint]) -> list[EntryPoint]:
-    """The entry points that GANBENCH_PLUGINS allows, by name; where two have one name, both."""
+    """The entry points that GANBENCH_PLUGINS allows, sorted by name; of two with one name, both."""
     installed = sorted(points, key=lambda point: (point.name, point.dist.name if point.dist else ""))
     wanted = os.environ.get("GANBENCH_PLUGINS")
     if wanted is None:
         return installed
     names = [name.strip() for name in wanted.split(",") if name.strip()]
-    there = {point.name for point in installed}
+    known = {point.name for point in installed}
     for name in names:
-        if name not in there:
-            raise RequestError(f"GANBENCH_PLUGINS: no plugin {name!r} is installed; {did_you_mean(name, there)}")
+        if name not in known:
+            raise RequestError(f"GANBENCH_PLUGINS: no plugin {name!r} is installed; {did_you_mean(name, known)}")
     return [point for point in installed if point.name in names]
 
 
 def _register(plugins: Plugins, name: str, load_module: Callable[[], object], origin: Origin) -> None:
     if name in plugins.origins:
         reason = f"its name is taken by {plugins.origins[name]}"
-        plugins.set_aside(f"{name} of {origin}", ValueError(reason))
+        plugins.leave_out(f"{name} of {origin}", ValueError(reason))
         return
     try:
         module = load_module()
@@ -148,13 +156,13 @@ def _register(plugins: Plugins, name: str, load_module: Callable[[], object], or
         plugins.manager.register(module, name=name)
         _refuse_unknown_hooks(plugins.manager, name)
     except (Exception, SystemExit) as error:
-        plugins.set_aside(name, error)
+        plugins.leave_out(name, error)
     else:
         plugins.origins[name] = origin
 
 
 def _refuse_unknown_hooks(manager: pluggy.PluginManager, name: str) -> None:
-    """pluggy admits hooks that nobody declared; here one is an error that names the nearest."""
+    """Raise AttributeError for a hook that does not exist, which pluggy would ignore."""
     known = [*hooks.HOOKS.values(), "ganbench_event"]
     for caller in manager.get_hookcallers(manager.get_plugin(name)) or ():
         if caller.name not in known:
@@ -162,13 +170,13 @@ def _refuse_unknown_hooks(manager: pluggy.PluginManager, name: str) -> None:
 
 
 def _load_file(file: str) -> ModuleType:
-    """Import a plugin file under a name of its own, so that two folders' files do not meet."""
+    """Import a plugin file under a name of its own, so that files of two folders do not clash."""
     name = "ganbench_plugins_" + hashlib.sha256(file.encode()).hexdigest()[:12]
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
-        raise ImportError(f"{file} is no Python file")
+        raise ImportError(f"{file} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
@@ -180,7 +188,7 @@ def _load_file(file: str) -> ModuleType:
 
 
 def _file_origin(file: str) -> Origin:
-    """A local file has no version; its contents stand for one."""
+    """The origin of a local file; a digest of its contents stands for a version."""
     try:
         digest = hashlib.sha256(Path(file).read_bytes()).hexdigest()[:12]
     except OSError:

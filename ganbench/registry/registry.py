@@ -1,14 +1,12 @@
-"""What a plugin offers: its components, each with the plugin and the distribution that it came from.
-
-Kind and name to component: what the plugins offer, with options checked before anything runs.
-"""
+"""Turns a kind, a name and options into a component: what plugins register, with options checked before anything runs."""
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -18,12 +16,22 @@ from ..contract.errors import RequestError, did_you_mean
 from ..contract.hooks import HOOKS
 from ..contract.options import Option, check_options, options_of
 from ..contract.records import Component, ComponentRef, Trial
-from .plugins import BUILTINS, Origin, Plugins, load_plugins, prints_to_stderr, warn_or_raise
+from . import introspect
+from .plugins import BUILTINS, Origin, Plugins, load_plugins, redirect_prints, warn_or_raise
+
+
+@dataclass(frozen=True)
+class Description:
+    """The summary and the options of a component, or why it cannot be loaded."""
+
+    summary: str = ""
+    options: Mapping[str, Option] = field(default_factory=dict)
+    fault: str | None = None
 
 
 @dataclass(frozen=True)
 class Registration:
-    """A component that can be asked for, and the plugin it came from."""
+    """A component that a plugin registers, and the distribution that it came from."""
 
     kind: str
     component: Component
@@ -36,21 +44,21 @@ class Registration:
 
     @cached_property
     def build(self) -> Any:
-        """The callable, imported if the component gave it as "module:name"."""
+        """The callable that builds it, imported if it was given as "module:name"."""
         build = self.component.build
         if not isinstance(build, str):
             return build
         module, _, name = build.partition(":")
-        with prints_to_stderr():
+        with redirect_prints():
             return getattr(importlib.import_module(module), name)
 
     @property
     def summary(self) -> str:
-        """The first line of its docstring; of a suite, what its file says."""
+        """The first line of its docstring; of a suite, the summary in its file."""
         if self.kind == "suite" and (said := _suite_summary(self.build)):
             return said
         doc = self.build.__doc__ or ""
-        if doc == type(self.build).__doc__:  # of what wraps it, not its own
+        if doc == type(self.build).__doc__:  # of a wrapper such as functools.partial, not its own
             return ""
         return doc.strip().partition("\n")[0]
 
@@ -58,9 +66,17 @@ class Registration:
     def options(self) -> dict[str, Option]:
         return options_of(self.build)
 
+    def described(self) -> Description:
+        """Return what `ganbench list` shows: of a built-in as its source says it, else as the imported component does."""
+        if self.plugin in BUILTINS and isinstance(path := self.component.build, str):
+            with contextlib.suppress(introspect.Unreadable):
+                return Description(introspect.summary_of(path), introspect.options_of_source(path))
+        fault = self.fault
+        return Description(fault=fault) if fault else Description(self.summary, self.options)
+
     @property
     def fault(self) -> str | None:
-        """Why the component cannot be loaded, where it cannot."""
+        """Why the component cannot be loaded; None if it can."""
         try:
             _ = self.build
         except (Exception, SystemExit) as error:
@@ -69,20 +85,23 @@ class Registration:
 
 
 def collect(loaded: Plugins, plugin: str) -> list[Registration]:
-    """What a plugin offers, of all kinds. Raises whatever its hooks raise, and TypeError for what is no component."""
+    """Return what a plugin registers, of all kinds.
+
+    Raises whatever its hooks raise, TypeError for anything but a Component, and ValueError for a duplicate name.
+    """
     entries: dict[tuple[str, str], Registration] = {}
     for kind, hook in HOOKS.items():
         for impl in getattr(loaded.manager.hook, hook).get_hookimpls():
             if impl.plugin_name != plugin:
                 continue
-            with prints_to_stderr():
+            with redirect_prints():
                 made = impl.function()
                 if made is None or isinstance(made, Component):
                     raise TypeError(f"{hook} returns {type(made).__name__}; write `yield ganbench.Component(...)`")
                 components = list(made)
             for component in components:
                 if not isinstance(component, Component):
-                    raise TypeError(f"{hook} yields {component!r}, which is no ganbench.Component")
+                    raise TypeError(f"{hook} yields {component!r}, which is not a ganbench.Component")
                 if (kind, component.name) in entries:
                     raise ValueError(f"{hook} yields two components called {component.name!r}")
                 entries[kind, component.name] = Registration(kind, component, plugin, loaded.origins[plugin])
@@ -90,7 +109,7 @@ def collect(loaded: Plugins, plugin: str) -> list[Registration]:
 
 
 def _suite_summary(build: Callable[[], Path]) -> str:
-    """The summary in a suite's file; nothing where it cannot be read, which reading the suite will say."""
+    """The summary in a suite's file; empty if it cannot be read, which parsing the suite will report."""
     try:
         return str(tomllib.loads(build().read_text(encoding="utf-8")).get("summary", ""))
     except Exception:
@@ -108,7 +127,7 @@ class Registry:
             try:
                 offered = collect(loaded, name)
             except (Exception, SystemExit) as error:  # none of its components then: a later look finds no others
-                loaded.set_aside(name, error)
+                loaded.leave_out(name, error)
                 continue
             for entry in offered:
                 self._add(entry)
@@ -119,7 +138,7 @@ class Registry:
         return list(self._entries[kind_of_component(kind)].values())
 
     def find(self, kind: str, name: str, where: str = "") -> Registration:
-        """The component of that name; raises RequestError with the nearest one where there is none."""
+        """Return the component of that name. Raises RequestError with the nearest name if there is none."""
         if name not in self._entries[kind]:
             prefix = f"{where}: " if where else ""
             if (kind, name) in self._clashes:
@@ -130,15 +149,15 @@ class Registry:
         return self._entries[kind][name]
 
     def is_unavailable(self, kind: str, name: str) -> bool:
-        """Whether a component is missing through a plugin's fault: one that failed to load, or two with one name.
+        """Return whether a component is missing because a plugin failed to load, or because two use its name.
 
-        Then its trials, and no others, fail when they are carried out.
+        Then its own trials fail when they run, and no others.
         """
         at_fault = bool(self.plugins.broken) or (kind, name) in self._clashes
         return at_fault and name not in self._entries[kind]
 
     def check(self, kind: str, ref: ComponentRef, where: str) -> ComponentRef:
-        """`ref` with its options converted to their annotated types; raises RequestError at the first wrong one."""
+        """Return `ref` with options converted to their annotated types. Raises RequestError at the first wrong one."""
         entry = self.find(kind, ref.name, where)
         try:
             allowed = entry.options
@@ -155,24 +174,24 @@ class Registry:
         return replace(ref, options=options)
 
     def build(self, kind: str, ref: ComponentRef, *given: Any) -> Any:
-        """The component itself. Whatever its code raises passes through."""
+        """Build a component, as an instance of its kind's base class. Whatever its code raises passes through."""
         makers = {name: partial(self.build, part, inner) for name, part, inner in self._parts(kind, ref)}
         return adapt(kind, self.find(kind, ref.name).build(*given, **{**ref.options, **makers}))
 
     def skip(self, kind: str, ref: ComponentRef, trial: Trial) -> str | None:
-        """Why the component, or one that it is made of, cannot serve this trial; None where it can."""
+        """Return why a component, or one in its options, cannot serve this trial; None if it can."""
         ask = getattr(self.find(kind, ref.name).build, "skip", None)
         if why := ask(trial) if ask else None:
             return str(why)
         for _, part, inner in self._parts(kind, ref):
-            in_its_place: dict[str, Any] = {part: inner} if hasattr(trial.components, part) else {}
-            theirs = replace(trial, components=replace(trial.components, **in_its_place))
-            if why := self.skip(part, inner, theirs):
+            replaced: dict[str, Any] = {part: inner} if hasattr(trial.components, part) else {}
+            inner_trial = replace(trial, components=replace(trial.components, **replaced))
+            if why := self.skip(part, inner, inner_trial):
                 return why
         return None
 
     def why_skipped(self, trial: Trial) -> str | None:
-        """Why a component that the trial cannot do without does not serve it; metrics and diagnoses are left out."""
+        """Return why a component that the trial needs cannot serve it; None if all can. Metrics and diagnoses are optional."""
         for kind, refs in refs_of(trial).items():
             if kind in ("metric", "diagnosis"):
                 continue
@@ -182,7 +201,7 @@ class Registry:
         return None
 
     def _parts(self, kind: str, ref: ComponentRef) -> list[tuple[str, str, ComponentRef]]:
-        """The options that are components themselves: the option's name, the kind, and what it names."""
+        """The options that are components: the name of each, its kind, and the component that it names."""
         named = [
             (option.name, option.part, ref.options.get(option.name, option.default))
             for option in self.find(kind, ref.name).options.values()
@@ -191,20 +210,20 @@ class Registry:
         return [(name, part, as_ref(value, name)) for name, part, value in named if isinstance(value, str | dict)]
 
     def origins(self, trial: Trial) -> Mapping[str, str]:
-        """The distribution and version behind every component of a trial."""
-        made_by: dict[str, str] = {}
+        """Return the distribution and version of every component of a trial, by "kind name"."""
+        origins: dict[str, str] = {}
         waiting = [(kind, ref) for kind, refs in refs_of(trial).items() for ref in refs]
         while waiting:
             kind, ref = waiting.pop(0)
             if not self.is_unavailable(kind, ref.name):
-                made_by[f"{kind} {ref.name}"] = str(self.find(kind, ref.name).origin)
+                origins[f"{kind} {ref.name}"] = str(self.find(kind, ref.name).origin)
                 waiting += [(part, inner) for _, part, inner in self._parts(kind, ref)]
-        return made_by
+        return origins
 
     def _add(self, entry: Registration) -> None:
-        """Of two components with one name a built-in stays; where neither is one, the name means nothing.
+        """Register a component. Of two with one name a built-in is kept; if neither is one, neither is.
 
-        Raises RequestError where one is of a local file: that is the user's own to rename.
+        Raises RequestError if one is in a local file, which the user can rename.
         """
         found, key = self._entries[entry.kind], (entry.kind, entry.name)
         if entry.name not in found and key not in self._clashes:
@@ -224,7 +243,7 @@ class Registry:
 
 
 def load_registry(files: tuple[str, ...] = ()) -> Registry:
-    """The registry of all plugins and the local `files`; the same object for the same plugins."""
+    """Return the registry of all plugins and the local `files`; the same object for the same plugins."""
     return _registry_of(load_plugins(files))
 
 
@@ -243,7 +262,7 @@ def kind_of_component(name: str) -> str:
 
 
 def as_ref(value: str | Mapping[str, Any], where: str) -> ComponentRef:
-    """A name, or a table with one, as a reference. Raises RequestError where there is no name."""
+    """Return a name, or a table with a name and options, as a reference. Raises RequestError if there is no name."""
     if isinstance(value, str):
         return ComponentRef(value)
     name = value.get("name")
@@ -253,7 +272,7 @@ def as_ref(value: str | Mapping[str, Any], where: str) -> ComponentRef:
 
 
 def refs_of(trial: Trial) -> dict[str, tuple[ComponentRef, ...]]:
-    """The components that a trial asks for, by kind."""
+    """Return the components of a trial, by kind."""
     parts = trial.components
     return {
         "dataset": (parts.dataset,),

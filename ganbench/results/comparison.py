@@ -1,7 +1,4 @@
-"""Stored results as the four tables of a report.
-
-A run's folder as a Comparison: the four tables, and each trial's arrays when asked for.
-"""
+"""Compare stored results over seeds: the four tables of a report, and each trial's arrays when asked for."""
 
 from __future__ import annotations
 
@@ -23,8 +20,7 @@ from .statistics import Array, iqm, iqm_interval, rank_methods, wilson_interval
 from .store import Store
 from .trial_files import Unreadable, read_history
 
-LOST = [status.value for status in Status if status.lost]
-
+# The columns of the tables.
 TRIALS = [
     *("suite", "trial", "dataset", "method", "generator", "discriminator", "loss", "regularizers", "seed"),
     *("status", "reason", "verdicts", "failed", "steps", "train_seconds", "seconds", "device", "threads"),
@@ -44,8 +40,86 @@ COMPARISON = [
 ]
 
 
+def load(folder: str | Path) -> StoredComparison:
+    """Load the results in a folder as pandas frames; nothing that is stored there is executed.
+
+    Args:
+        folder: The results folder of a run, such as `results/basic`.
+
+    Returns:
+        The comparison: frames `.trials`, `.scores`, `.findings` and `.comparison`, with the columns of a report's CSV
+        files, and the arrays of a trial by `.history(trial_id)`.
+
+    Raises:
+        RequestError: If the folder holds no run.
+
+    Example:
+        >>> results = ganbench.load("results/basic")
+        >>> results.history(results.trials.trial[0])["loss_d"]
+    """
+    return compare(Store(Path(folder)))
+
+
+def compare(store: Store) -> StoredComparison:
+    """Compare the trials of the last run in a folder. Raise RequestError if it holds none."""
+    facts = store.facts()
+    results, damaged = store.results()
+    trials, scores = trials_table(results), scores_table(results)
+    return StoredComparison(
+        suite=str(facts.get("suite", "")),
+        summary=str(facts.get("summary", "")),
+        trials=trials,
+        scores=scores,
+        findings=findings_table(results),
+        comparison=comparison_table(trials, scores),
+        environment=store.environment(),
+        folder=store.folder,
+        folders={result.trial.id: store.folder_of(result.trial.id) for result in results},
+        damaged=tuple(damaged),
+    )
+
+
+@dataclass(frozen=True)
+class StoredComparison(Comparison):
+    """The comparison of a run's stored results.
+
+    Attributes:
+        folder: The results folder.
+        folders: The folder of each trial, by its id.
+    """
+
+    suite: str
+    summary: str
+    trials: pd.DataFrame
+    scores: pd.DataFrame
+    findings: pd.DataFrame
+    comparison: pd.DataFrame
+    environment: Mapping[str, Any]
+    folder: Path
+    folders: Mapping[str, Path]
+    damaged: tuple[str, ...] = ()
+
+    def history(self, trial: str) -> Mapping[str, np.ndarray[Any, Any]]:
+        """Return the history of a trial, by column; empty if it has none."""
+        try:
+            return read_history(self._folder_of(trial)).columns
+        except Unreadable:
+            return {}
+
+    def picture(self, trial: str) -> Path | None:
+        """Return the picture of a trial's samples, or None if it has none."""
+        path = self._folder_of(trial) / "samples.png"
+        return path if path.is_file() else None
+
+    def _folder_of(self, trial: str) -> Path:
+        return self.folders.get(trial, self.folder / "trials" / trial)
+
+
+# --- tables of results -------------------------------------------------------------------------------
+
+
 def trials_table(results: Sequence[TrialResult]) -> pd.DataFrame:
-    """A row for each trial."""
+    """Return a table with a row for each trial."""
     rows = []
     for r in results:
         parts = r.trial.components
@@ -75,7 +149,7 @@ def trials_table(results: Sequence[TrialResult]) -> pd.DataFrame:
 
 
 def scores_table(results: Sequence[TrialResult]) -> pd.DataFrame:
-    """A row for each metric of a trial at a step."""
+    """Return a table with a row for each metric of a trial at a step."""
     rows = [
         {**_identity_columns(r), **{name: getattr(score, name) for name in SCORES if hasattr(score, name)}}
         for r in results
@@ -85,7 +159,7 @@ def scores_table(results: Sequence[TrialResult]) -> pd.DataFrame:
 
 
 def findings_table(results: Sequence[TrialResult]) -> pd.DataFrame:
-    """A row for each finding; its evidence as JSON."""
+    """Return a table with a row for each finding: its evidence as JSON, its remedy as text."""
     rows = [
         {
             **_identity_columns(r),
@@ -99,52 +173,6 @@ def findings_table(results: Sequence[TrialResult]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=FINDINGS)
 
 
-def comparison_table(trials: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
-    """A row for each data set × method × metric; without a metric where a data set has no score at all.
-
-    Means are over the trials with a final score; ranks count a lost trial as the worst value there is. Trials that
-    were skipped do not count.
-    """
-    ran = trials[trials.status != "skipped"]
-    rows: list[dict[str, object]] = []
-    for (suite, dataset), here in ran.groupby(["suite", "dataset"], sort=False):
-        methods = {str(name): mine for name, mine in here.groupby("method", sort=False)}
-        scored = scores[scores.trial.isin(here.trial)]
-        place = {"suite": suite, "dataset": dataset}
-        for metric, group in scored.groupby("metric", sort=False):
-            rows += [place | row for row in _compare_metric(str(metric), group, methods)]
-        if scored.empty:
-            rows += [
-                place | {"method": name} | _failure_columns(mine) | {"n_scored": 0} for name, mine in methods.items()
-            ]
-    return pd.DataFrame(rows, columns=COMPARISON)
-
-
-def _compare_metric(
-    metric: str, scores: pd.DataFrame, methods: Mapping[str, pd.DataFrame]
-) -> Iterator[dict[str, object]]:
-    """The rows of one metric on one data set."""
-    better = scores.better.iloc[0]
-    sign = 1 if better == "higher" else -1
-    final = scores.groupby("trial", sort=False).tail(1)
-    seeds = {name: _per_seed(mine, final, sign) for name, mine in methods.items()}
-    places = rank_methods(seeds)
-    for name, mine in methods.items():
-        ours = scores[scores.method == name]
-        yield {
-            "method": name,
-            "metric": metric,
-            "better": better,
-            **_failure_columns(mine),
-            **_summary_columns(sign * seeds[name][np.isfinite(seeds[name])]),
-            "best_mean": (sign * (sign * ours.value).groupby(ours.trial).max()).mean(),
-            "floor": ours.floor.mean(),
-            "rank": places[name].rank,
-            "p_better": places[name].p_better,
-            "verdict": places[name].verdict,
-        }
-
-
 def _identity_columns(result: TrialResult) -> dict[str, object]:
     trial = result.trial
     return {
@@ -156,10 +184,61 @@ def _identity_columns(result: TrialResult) -> dict[str, object]:
     }
 
 
-def _per_seed(trials: pd.DataFrame, final: pd.DataFrame, sign: int) -> Array:
-    """The final value of each trial, turned so that higher is better; -inf for one that was lost or has none."""
+# --- comparison over seeds ---------------------------------------------------------------------------
+
+
+def comparison_table(trials: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with a row for each data set, method and metric; without a metric where nothing was scored.
+
+    Means are over the trials with a final score; ranks count a lost trial as the worst value there is. Skipped trials
+    do not count.
+    """
+    ran = trials[trials.status != Status.SKIPPED.value]
+    rows: list[dict[str, object]] = []
+    for (suite, dataset), of_dataset in ran.groupby(["suite", "dataset"], sort=False):
+        methods = {str(name): of_method for name, of_method in of_dataset.groupby("method", sort=False)}
+        scored = scores[scores.trial.isin(of_dataset.trial)]
+        labels = {"suite": suite, "dataset": dataset}
+        for metric, of_metric in scored.groupby("metric", sort=False):
+            rows += [labels | row for row in _compare_metric(str(metric), of_metric, methods)]
+        if scored.empty:
+            rows += [
+                labels | {"method": name} | _failure_columns(of_method) | {"n_scored": 0}
+                for name, of_method in methods.items()
+            ]
+    return pd.DataFrame(rows, columns=COMPARISON)
+
+
+def _compare_metric(
+    metric: str, scores: pd.DataFrame, methods: Mapping[str, pd.DataFrame]
+) -> Iterator[dict[str, object]]:
+    """Yield the rows of one metric on one data set, a method each."""
+    better = scores.better.iloc[0]
+    sign = 1 if better == "higher" else -1
+    final = scores.groupby("trial", sort=False).tail(1)
+    values = {name: _final_values(of_method, final, sign) for name, of_method in methods.items()}
+    ranks = rank_methods(values)
+    for name, of_method in methods.items():
+        of_this = scores[scores.method == name]
+        yield {
+            "method": name,
+            "metric": metric,
+            "better": better,
+            **_failure_columns(of_method),
+            **_summary_columns(sign * values[name][np.isfinite(values[name])]),
+            "best_mean": (sign * (sign * of_this.value).groupby(of_this.trial).max()).mean(),
+            "floor": of_this.floor.mean(),
+            "rank": ranks[name].rank,
+            "p_better": ranks[name].p_better,
+            "verdict": ranks[name].verdict,
+        }
+
+
+def _final_values(trials: pd.DataFrame, final: pd.DataFrame, sign: int) -> Array:
+    """Return the final value of each trial, signed so that higher is better; -inf where it was lost or has none."""
     values = sign * trials.trial.map(final.set_index("trial").value).to_numpy(dtype=float)
-    return np.where(np.isfinite(values) & ~trials.status.isin(LOST).to_numpy(), values, -math.inf)
+    lost = np.array([Status(status).lost for status in trials.status], dtype=bool)
+    return np.where(np.isfinite(values) & ~lost, values, -math.inf)
 
 
 def _failure_columns(trials: pd.DataFrame) -> dict[str, object]:
@@ -178,62 +257,3 @@ def _summary_columns(values: Array) -> dict[str, object]:
         "iqm_low": low,
         "iqm_high": high,
     }
-
-
-@dataclass(frozen=True)
-class StoredComparison(Comparison):
-    """The results of a run, compared. Tables have the columns of the CSV files of a report."""
-
-    suite: str
-    summary: str
-    trials: pd.DataFrame
-    scores: pd.DataFrame
-    findings: pd.DataFrame
-    comparison: pd.DataFrame
-    environment: Mapping[str, Any]
-    folder: Path
-    folders: Mapping[str, Path]  # of the trials, by id
-    damaged: tuple[str, ...] = ()  # stored trials that could not be read, and why
-
-    def history(self, trial: str) -> Mapping[str, np.ndarray[Any, Any]]:
-        """The history of a trial, by column; empty where it has none."""
-        try:
-            return read_history(self.folders.get(trial, self.folder / "trials" / trial)).columns
-        except Unreadable:
-            return {}
-
-    def picture(self, trial: str) -> Path | None:
-        """The picture of a trial's samples, where it has one."""
-        path = self.folders.get(trial, self.folder / "trials" / trial) / "samples.png"
-        return path if path.is_file() else None
-
-
-def compare(store: Store) -> StoredComparison:
-    """Compare the trials of the last run in a folder. Raises RequestError where there is none."""
-    facts = store.facts()
-    results, damaged = store.results()
-    trials, scores, findings = (
-        trials_table(results),
-        scores_table(results),
-        findings_table(results),
-    )
-    return StoredComparison(
-        suite=str(facts.get("suite", "")),
-        summary=str(facts.get("summary", "")),
-        trials=trials,
-        scores=scores,
-        findings=findings,
-        comparison=comparison_table(trials, scores),
-        environment=store.environment(),
-        folder=store.folder,
-        folders={result.trial.id: store.folder_of(result.trial.id) for result in results},
-        damaged=tuple(damaged),
-    )
-
-
-def load(folder: str | Path) -> StoredComparison:
-    """The results in `folder` as pandas frames: `.trials`, `.scores`, `.findings` and `.comparison`.
-
-    Raises RequestError where the folder holds no run. Runs nothing of what it reads.
-    """
-    return compare(Store(Path(folder)))

@@ -1,4 +1,4 @@
-"""Stage 9: a comparison handed to the reports that a suite asks for."""
+"""Hand a comparison to the reports that a suite asks for."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ from ..contract.errors import RequestError
 from ..contract.records import ComponentRef
 from ..registry.registry import Registry
 
-SHOWN_FIRST = "html"  # where it is written, this is the report to open
+WRITTEN_FIRST = "html"  # so its page is the file to open
 
 
 def check_reports(refs: Sequence[ComponentRef] | None, registry: Registry, where: str) -> list[ComponentRef]:
-    """The reports asked for, all where `refs` is None. Raises RequestError for one that there is not."""
+    """Return the reports asked for, with their options checked; all there are if `refs` is None.
+
+    Raises:
+        RequestError: If one is unknown or does not take its options; `where` says who asked for it.
+    """
     if refs is None:
         refs = [ComponentRef(entry.name) for entry in registry.entries("report")]
     return [registry.check("report", ref, where) for ref in refs]
@@ -23,16 +27,20 @@ def check_reports(refs: Sequence[ComponentRef] | None, registry: Registry, where
 def write_reports(
     comparison: Comparison, refs: Sequence[ComponentRef], registry: Registry, folder: Path
 ) -> tuple[list[Path], dict[str, str]]:
-    """Write reports into `folder`; returns the files, the one to open first, and why any report failed, by name."""
+    """Write reports into `folder`; a report that raises does not affect the others.
+
+    Returns:
+        The files, the one to open first, and the error of each report that failed, by its name.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RequestError(f"reports cannot be written to {folder}: {error.strerror}") from None
     files: list[Path] = []
     failed: dict[str, str] = {}
-    for ref in sorted(refs, key=lambda ref: ref.name != SHOWN_FIRST):
+    for ref in sorted(refs, key=lambda ref: ref.name != WRITTEN_FIRST):
         try:
             files += registry.build("report", ref).write(comparison, folder)
-        except Exception as error:  # one report's fault costs no other
+        except Exception as error:
             failed[ref.name] = f"{type(error).__name__}: {error}"
     return files, failed

@@ -1,4 +1,4 @@
-"""Decides which stored results can be reused and which trials must be rerun."""
+"""Decide which stored results can be reused and which trials must be rerun."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .trial_files import Unreadable
 def reusable_results(chosen: Sequence[Trial], store: Store, registry: Registry) -> tuple[list[TrialResult], list[str]]:
     """Return the stored results of `chosen` that can be reused, and a note for each one that must be rerun.
 
-    A result is rerun where it cannot be read, ended in a fault, or was made by other versions of the components that
+    A trial is rerun if its result cannot be read, ended in a fault, or came from other versions of the components that
     decide it. Diagnoses do not, unless they may stop the trial: a result without the findings of one that has been
-    added since is kept, and a note says so.
+    added since is reused, and a note says so.
     """
-    kept, notes = [], []
+    reused, notes = [], []
     for trial in chosen:
         if not store.has(trial.id):
             continue
@@ -30,39 +30,39 @@ def reusable_results(chosen: Sequence[Trial], store: Store, registry: Registry) 
             continue
         if result.status.is_fault:
             notes.append(f"{trial.id} is rerun: it ended in {result.status}")
-        elif changed := _changed_origins(result.origins, registry.origins(trial), trial):
-            notes.append(f"{trial.id} is rerun: {changed}")
+        elif changes := _describe_changes(result.origins, registry.origins(trial), trial):
+            notes.append(f"{trial.id} is rerun: {changes}")
         else:
-            kept.append(result)
-    return kept, [*notes, *_missing_diagnoses(kept, chosen)]
+            reused.append(result)
+    return reused, [*notes, *_note_missing_diagnoses(reused, chosen)]
 
 
-def stored_trials_of(datasets: Set[str], store: Store) -> list[str]:
-    """Return the ids of the trials on these data sets that the folder's last run lists: they stay listed."""
-    if not datasets or not store.begun:
+def list_trials_on(datasets: Set[str], store: Store) -> list[str]:
+    """Return the ids of the trials on these data sets that the folder's last run lists."""
+    if not datasets or not store.has_run:
         return []
     results, _ = store.results()
     return [result.trial.id for result in results if result.trial.dataset in datasets]
 
 
-def _changed_origins(old: Mapping[str, str], new: Mapping[str, str], trial: Trial) -> str:
-    """Which components that decide the result come from elsewhere now; empty where none does, or it is not known."""
+def _describe_changes(old: Mapping[str, str], new: Mapping[str, str], trial: Trial) -> str:
+    """Say which components that decide the result have another origin now; empty if none has, or none is known."""
     old, new = (
         {part: origin for part, origin in origins.items() if decides_result(trial, part)} for origins in (old, new)
     )
     if not old or old == new:
         return ""
-    changed = [f"{part} came from {old.get(part)}, now {new[part]}" for part in new if old.get(part) != new[part]]
-    return "; ".join(changed) or "its components have changed"
+    changes = [f"{part} came from {old.get(part)}, now {new[part]}" for part in new if old.get(part) != new[part]]
+    return "; ".join(changes) or "its components have changed"
 
 
-def _missing_diagnoses(kept: Sequence[TrialResult], chosen: Sequence[Trial]) -> list[str]:
-    """A note for each diagnosis that was added after results were stored."""
+def _note_missing_diagnoses(reused: Sequence[TrialResult], chosen: Sequence[Trial]) -> list[str]:
+    """Return a note for each diagnosis that reused results have no findings of."""
     wanted = {trial.id: {ref.name for ref in trial.diagnoses} for trial in chosen}
     missing = Counter(
-        name for result in kept for name in wanted[result.trial.id] - {ref.name for ref in result.trial.diagnoses}
+        name for result in reused for name in wanted[result.trial.id] - {ref.name for ref in result.trial.diagnoses}
     )
     return [
-        f"{n} stored results have no findings of {name!r}, which was not there when they were made; --fresh reruns them"
+        f"{n} stored results have no findings of {name!r}, which was added later; --fresh reruns them"
         for name, n in sorted(missing.items())
     ]

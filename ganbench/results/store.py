@@ -1,10 +1,18 @@
-"""The folder of a run: whose it is, which trials it holds, and who may write."""
+"""The results folder of a run: which suite it belongs to, which trials it holds, and who may write to it.
+
+suite.json         the suite's name and summary, and the trials of the last run
+environment.json   where, with what and by which command the last run was made
+trials/<id>/       a trial's files (trial_files.py)
+report/            what the reports wrote
+"""
 
 from __future__ import annotations
 
 import contextlib
+import os
+import platform
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,16 +21,17 @@ import filelock
 import msgspec
 
 from ..contract.errors import RequestError
+from ..contract.files import write_atomically
 from ..contract.records import TrialResult
+from ..registry.plugins import Origin, own_version
 from ..suite.trial_id import SCHEMA
 from .trial_files import (
     Unreadable,
-    newer_schema,
+    encode_json,
+    explain_newer_schema,
     read_result,
     read_trial,
     rewrite_trial,
-    to_json,
-    write_atomically,
     write_trial,
 )
 
@@ -30,7 +39,13 @@ LOCK_FILE = ".lock"
 
 
 class Store:
-    """The results of one suite in one folder."""
+    """The results of one suite in one folder.
+
+    Attributes:
+        folder: The results folder.
+        trials: Its folder of trials.
+        report: Its folder of reports.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -38,31 +53,40 @@ class Store:
         self.report = folder / "report"
         self._old_folders: dict[str, str] | None = None  # of an older schema: trial id -> name of its folder
 
+    # --- the run -------------------------------------------------------------------------------------
+
     @property
-    def begun(self) -> bool:
-        """Whether there is a run in it, whatever came of it."""
+    def has_run(self) -> bool:
+        """Whether the folder belongs to a run, finished or not."""
         return (self.folder / "suite.json").exists()
 
     def check(self, suite: str) -> None:
-        """Raises RequestError if the folder is no place for a run of `suite`. Writes nothing."""
+        """Raise RequestError if a run of `suite` cannot use the folder. Write nothing."""
         try:
-            there = sorted(self.folder.iterdir()) if self.folder.exists() else []
+            files = sorted(self.folder.iterdir()) if self.folder.exists() else []
         except NotADirectoryError:
             raise RequestError(f"output {self.folder} is a file; give a folder with --output") from None
         except OSError as error:
             raise RequestError(f"output {self.folder} cannot be read: {error.strerror}") from None
-        owner = self.facts().get("suite") if self.begun else None
+        owner = self.facts().get("suite") if self.has_run else None
         if owner is not None and owner != suite:
             raise RequestError(f"output {self.folder} belongs to suite {owner!r}, not {suite!r}; give another --output")
-        # Hidden files are what a run killed at its very beginning leaves.
-        if owner is None and any(not file.name.startswith(".") for file in there):
+        # A run that is killed right at its start leaves hidden files only.
+        if owner is None and any(not file.name.startswith(".") for file in files):
             raise RequestError(f"output {self.folder} is not empty and holds no run; give another --output")
 
     @contextmanager
-    def claimed(self, facts: Mapping[str, Any], environment: Mapping[str, Any]) -> Iterator[None]:
-        """Make the folder this run's until the end of the block; leftovers of a killed run are swept away.
+    def begin_run(self, facts: Mapping[str, Any], environment: Mapping[str, Any]) -> Iterator[None]:
+        """Lock the folder for a run until the end of the block, and write its suite.json and environment.json.
 
-        Raises RequestError if it cannot be written, or another run is at work in it.
+        What a killed run left half-written is removed, and trials of an older schema get their present ids.
+
+        Args:
+            facts: What suite.json says of the run.
+            environment: What environment.json says.
+
+        Raises:
+            RequestError: If the folder cannot be written to, or another run is writing to it.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -70,71 +94,41 @@ class Store:
             lock.acquire()
         except filelock.Timeout:
             raise RequestError(
-                f"another run is at work in {self.folder}; wait for it or give another --output"
+                f"another run is writing to {self.folder}; wait for it or give another --output"
             ) from None
         except OSError as error:
             raise RequestError(f"output {self.folder} cannot be written: {error.strerror or error}") from None
         try:
-            self._sweep()
+            self._remove_leftovers()
             self._migrate()
-            # First: from now on the folder has an owner.
-            write_atomically(self.folder / "suite.json", to_json({"schema": SCHEMA, **facts}))
-            write_atomically(self.folder / "environment.json", to_json(environment))
+            # First of all files: from now on the folder belongs to this suite.
+            write_atomically(self.folder / "suite.json", encode_json({"schema": SCHEMA, **facts}))
+            write_atomically(self.folder / "environment.json", encode_json(environment))
             self.trials.mkdir(exist_ok=True)
             yield
         finally:
             lock.release()
 
-    def _sweep(self) -> None:
-        """Remove what writers that were killed have left half-written."""
-        for folder in (self.folder, self.trials, self.report):
-            for leftover in folder.glob(".*"):
-                if leftover.is_dir():
-                    shutil.rmtree(leftover, ignore_errors=True)
-                elif leftover.name != LOCK_FILE:
-                    leftover.unlink(missing_ok=True)
-
-    def _migrate(self) -> None:
-        """Give trials of an older schema their present ids. Killed in between, the next run does the rest."""
-        if not self.begun:
-            return
-        for trial_id, name in self._folders_of_older_schema().items():
-            if name != trial_id and not (self.trials / trial_id).exists():
-                rewrite_trial(self.trials / name)
-                (self.trials / name).replace(self.trials / trial_id)
-        self._old_folders = {}
-
-    def _folders_of_older_schema(self) -> dict[str, str]:
-        """Trial ids of today, each with the name of its folder, where the folder was written by an older schema."""
-        if self._old_folders is None:
-            facts = self.facts() if self.begun else {}
-            self._old_folders = {}
-            if facts.get("schema", 1) < SCHEMA and self.trials.is_dir():
-                listed = [*facts.get("trials", [])]
-                names = sorted(folder.name for folder in self.trials.iterdir() if not folder.name.startswith("."))
-                for name in sorted(names, key=lambda name: name in listed):  # of two with one id, the listed one
-                    with contextlib.suppress(Unreadable):  # a damaged trial keeps its name, and is reported under it
-                        self._old_folders[read_trial(self.trials / name).id] = name
-        return self._old_folders
-
     def facts(self) -> dict[str, Any]:
-        """Return what suite.json says. Raises RequestError if there is none, it is damaged, or of a newer schema."""
+        """Return what suite.json says. Raise RequestError if there is none, it is damaged, or of a newer schema."""
         facts = self._read_json("suite.json")
         path, schema = self.folder / "suite.json", facts.get("schema", 1)
         if not isinstance(schema, int):
             raise RequestError(f"{path}: schema = {schema!r} is not a whole number")
         if schema > SCHEMA:
-            raise RequestError(f"{path}: {newer_schema(schema)}")
+            raise RequestError(f"{path}: {explain_newer_schema(schema)}")
         return facts
 
     def environment(self) -> dict[str, Any]:
-        """What environment.json says. Raises RequestError if there is none, or it is damaged."""
+        """Return what environment.json says. Raise RequestError if there is none, or it is damaged."""
         return self._read_json("environment.json")
 
+    # --- its trials ----------------------------------------------------------------------------------
+
     def folder_of(self, trial_id: str) -> Path:
-        """Return the folder of a trial, whether it is there or not."""
+        """Return the folder of a trial, whether it exists or not."""
         folder = self.trials / trial_id
-        if folder.is_dir() or not self.begun:
+        if folder.is_dir() or not self.has_run:
             return folder
         return self.trials / self._folders_of_older_schema().get(trial_id, trial_id)
 
@@ -147,33 +141,73 @@ class Store:
         return (self.folder_of(trial_id) / "history.parquet").is_file()
 
     def read(self, trial_id: str) -> TrialResult:
-        """A stored result without its arrays. Raises Unreadable."""
+        """Return a stored result without its arrays. Raise Unreadable if it is damaged."""
         return read_result(self.folder_of(trial_id))
 
     def write(self, result: TrialResult) -> None:
-        """Store a result, in place of an older one."""
+        """Store a result, replacing an older one."""
         write_trial(self.trials / result.trial.id, result)
 
     def results(self, ids: Sequence[str] | None = None) -> tuple[list[TrialResult], list[str]]:
-        """The stored results among `ids` (those that suite.json lists), in that order, and what cannot be read."""
-        wanted = self._listed() if ids is None else ids
-        read, damaged = [], []
-        for trial_id in wanted:
+        """Return the stored results, in the order of `ids`, and a line for each one that cannot be read.
+
+        Args:
+            ids: The trials to read; those that suite.json lists by default. What is not stored is left out.
+
+        Raises:
+            RequestError: If `ids` is not given and suite.json does not list trials.
+        """
+        results, damaged = [], []
+        for trial_id in self._listed_ids() if ids is None else ids:
             if self.has(trial_id):
                 try:
-                    read.append(self.read(trial_id))
+                    results.append(self.read(trial_id))
                 except Unreadable as error:
                     damaged.append(str(error))
-        return read, damaged
+        return results, damaged
 
-    def _listed(self) -> list[str]:
-        """The trials that suite.json lists. Raises RequestError where it holds no list of names."""
+    # -------------------------------------------------------------------------------------------------
+
+    def _listed_ids(self) -> list[str]:
+        """Return the trials that suite.json lists. Raise RequestError if its list is not one of names."""
         try:
             listed = msgspec.convert(self.facts().get("trials", []), list[str])
         except msgspec.ValidationError as error:
             raise RequestError(f"{self.folder / 'suite.json'}: 'trials' is not a list of trial ids: {error}") from None
-        present = {name: trial_id for trial_id, name in self._folders_of_older_schema().items()}
-        return list(dict.fromkeys(present.get(name, name) for name in listed))
+        present_ids = {name: trial_id for trial_id, name in self._folders_of_older_schema().items()}
+        return list(dict.fromkeys(present_ids.get(name, name) for name in listed))
+
+    def _folders_of_older_schema(self) -> dict[str, str]:
+        """Return the present trial ids, each with the name of its folder, if an older schema wrote the folder."""
+        if self._old_folders is None:
+            facts = self.facts() if self.has_run else {}
+            self._old_folders = {}
+            if facts.get("schema", 1) < SCHEMA and self.trials.is_dir():
+                listed = [*facts.get("trials", [])]
+                names = sorted(folder.name for folder in self.trials.iterdir() if not folder.name.startswith("."))
+                for name in sorted(names, key=lambda name: name in listed):  # of two with one id, the listed one
+                    with contextlib.suppress(Unreadable):  # a damaged trial keeps its name, and is reported under it
+                        self._old_folders[read_trial(self.trials / name).id] = name
+        return self._old_folders
+
+    def _migrate(self) -> None:
+        """Give trials of an older schema their present ids. If it is interrupted, the next run does the rest."""
+        if not self.has_run:
+            return
+        for trial_id, name in self._folders_of_older_schema().items():
+            if name != trial_id and not (self.trials / trial_id).exists():
+                rewrite_trial(self.trials / name)
+                (self.trials / name).replace(self.trials / trial_id)
+        self._old_folders = {}
+
+    def _remove_leftovers(self) -> None:
+        """Remove the hidden files and folders that killed writers have left."""
+        for folder in (self.folder, self.trials, self.report):
+            for leftover in folder.glob(".*"):
+                if leftover.is_dir():
+                    shutil.rmtree(leftover, ignore_errors=True)
+                elif leftover.name != LOCK_FILE:
+                    leftover.unlink(missing_ok=True)
 
     def _read_json(self, name: str) -> dict[str, Any]:
         path = self.folder / name
@@ -183,3 +217,22 @@ class Store:
             raise RequestError(f"{self.folder} holds no run: there is no {name} in it") from None
         except (OSError, msgspec.MsgspecError, RecursionError) as error:
             raise RequestError(f"{path} cannot be read: {error}") from None
+
+
+def describe_environment(command: str, device: str, origins: Iterable[Origin]) -> dict[str, Any]:
+    """Return what environment.json says of a run made here: the command, versions, the machine and its plugins."""
+    import numpy
+    import torch
+
+    return {
+        "command": command,
+        "ganbench": own_version(),
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "numpy": numpy.__version__,
+        "platform": platform.platform(),
+        "processor": platform.machine(),
+        "cores": os.cpu_count(),
+        "device": device,
+        "plugins": sorted({str(origin) for origin in origins}),
+    }

@@ -1,6 +1,16 @@
-"""Writing: into a hidden place first, then moved to where readers look.
+"""The files of a stored trial, written and read.
 
-Reading what was stored. A file that is not as it was written is named, not guessed at.
+    trial.json            the trial, with the schema that it was written by
+    result.json           how it ended
+    scores.csv            a row for each metric at each evaluation
+    findings.json         what the diagnoses found
+    output.txt            the end of what it printed, if it printed anything
+    history.parquet       the history: a column for each signal, NaN where it was not measured
+    weights.safetensors   the weights
+    samples.png           a picture of generated samples
+
+A trial is written to a hidden folder first and then renamed, so that readers never see half of one. Reading names a file
+that is damaged, and understands the names and forms that earlier versions wrote.
 """
 
 from __future__ import annotations
@@ -18,66 +28,16 @@ import msgspec
 
 from ..contract import renamed
 from ..contract.failures import Status
+from ..contract.files import write_atomically
 from ..contract.records import Artifacts, Finding, History, NonFinite, Remedy, Score, Trial, TrialResult
 from ..suite.trial_id import SCHEMA, trial_id
 
 SCORE_FIELDS = [f.name for f in fields(Score)]
+MAX_STEPS = 2**53  # above, a float64 cannot hold every integer
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Readers see the old file or the new one, never a part. An OSError names `path`; nothing of it stays behind."""
-    hidden = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
-    try:
-        hidden.write_bytes(content)
-        hidden.replace(path)
-    except BaseException as error:
-        hidden.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            error.filename, error.filename2 = str(path), None
-        raise
-
-
-def write_trial(folder: Path, result: TrialResult) -> None:
-    """Write a result as `folder`, in place of an older one."""
-    hidden = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
-    hidden.mkdir(parents=True)
-    try:
-        _write_files(hidden, result)
-    except BaseException:
-        shutil.rmtree(hidden, ignore_errors=True)
-        raise
-    if folder.exists():
-        older = folder.with_name(f"{hidden.name}.old")
-        folder.replace(older)
-        hidden.replace(folder)
-        shutil.rmtree(older)
-    else:
-        hidden.replace(folder)
-
-
-def _write_files(hidden: Path, result: TrialResult) -> None:
-    (hidden / "trial.json").write_bytes(_trial_json(result.trial))
-    (hidden / "result.json").write_bytes(to_json(_result_facts(result)))
-    (hidden / "scores.csv").write_text(_scores_csv(result.scores), encoding="utf-8")
-    (hidden / "findings.json").write_bytes(to_json(result.findings))
-    if result.output:
-        (hidden / "output.txt").write_text(result.output, encoding="utf-8", errors="replace")
-    if result.artifacts is not None:
-        _write_arrays(hidden, result.artifacts)
-
-
-def rewrite_trial(folder: Path) -> None:
-    """Write a stored trial's trial.json as the present schema has it, in place of an older one."""
-    write_atomically(folder / "trial.json", _trial_json(read_trial(folder)))
-
-
-def _trial_json(trial: Trial) -> bytes:
-    return to_json({"schema": SCHEMA, **msgspec.to_builtins(trial)})
-
-
-def to_json(record: object) -> bytes:
-    """A record as JSON that a person can read too."""
-    return msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
+class Unreadable(Exception):
+    """A stored trial is damaged, or of a newer schema; the message names the file and what is wrong."""
 
 
 @dataclass(frozen=True)
@@ -95,11 +55,70 @@ class ResultFacts:
     verdicts: tuple[str, ...]
 
 
-def _result_facts(result: TrialResult) -> ResultFacts:
-    return ResultFacts(**{f.name: getattr(result, f.name) for f in fields(ResultFacts)})
+@dataclass(frozen=True)
+class _Schema:
+    """The version of a file's format; files of the first one do not state it."""
+
+    schema: Annotated[int, msgspec.Meta(ge=1)] = 1
 
 
-def _scores_csv(scores: tuple[Score, ...]) -> str:
+@dataclass(frozen=True)
+class _HistoryFacts:
+    """What history.parquet says beside its columns."""
+
+    steps: Annotated[int, msgspec.Meta(ge=1)]
+    nonfinite: NonFinite | None = None
+    breakdown: NonFinite | None = None  # the former name of `nonfinite`
+
+
+# --- writing -----------------------------------------------------------------------------------------
+
+
+def write_trial(folder: Path, result: TrialResult) -> None:
+    """Write a result as `folder`, replacing an older one."""
+    hidden = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
+    hidden.mkdir(parents=True)
+    try:
+        _write_files(hidden, result)
+    except BaseException:
+        shutil.rmtree(hidden, ignore_errors=True)
+        raise
+    if folder.exists():
+        older = folder.with_name(f"{hidden.name}.old")
+        folder.replace(older)
+        hidden.replace(folder)
+        shutil.rmtree(older)
+    else:
+        hidden.replace(folder)
+
+
+def rewrite_trial(folder: Path) -> None:
+    """Rewrite a stored trial's trial.json by the present schema."""
+    write_atomically(folder / "trial.json", _encode_trial(read_trial(folder)))
+
+
+def encode_json(record: object) -> bytes:
+    """Return a record as JSON, indented for people to read."""
+    return msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
+
+
+def _write_files(folder: Path, result: TrialResult) -> None:
+    facts = ResultFacts(**{f.name: getattr(result, f.name) for f in fields(ResultFacts)})
+    (folder / "trial.json").write_bytes(_encode_trial(result.trial))
+    (folder / "result.json").write_bytes(encode_json(facts))
+    (folder / "scores.csv").write_text(_encode_scores(result.scores), encoding="utf-8")
+    (folder / "findings.json").write_bytes(encode_json(result.findings))
+    if result.output:
+        (folder / "output.txt").write_text(result.output, encoding="utf-8", errors="replace")
+    if result.artifacts is not None:
+        _write_arrays(folder, result.artifacts)
+
+
+def _encode_trial(trial: Trial) -> bytes:
+    return encode_json({"schema": SCHEMA, **msgspec.to_builtins(trial)})
+
+
+def _encode_scores(scores: tuple[Score, ...]) -> str:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(SCORE_FIELDS)
@@ -125,46 +144,26 @@ def _write_arrays(folder: Path, artifacts: Artifacts) -> None:
         draw_samples(artifacts.samples, artifacts.reals, folder / "samples.png")
 
 
-MAX_STEPS = 2**53  # beyond it a float counts no more
-
-
-class Unreadable(Exception):
-    """A stored trial that is damaged; the message names the file and what is wrong."""
-
-
-@dataclass(frozen=True)
-class _Schema:
-    """The version of a file's format; files of the first one do not state it."""
-
-    schema: Annotated[int, msgspec.Meta(ge=1)] = 1
-
-
-@dataclass(frozen=True)
-class _HistoryFacts:
-    """What history.parquet says beside its columns."""
-
-    steps: Annotated[int, msgspec.Meta(ge=1)]
-    nonfinite: NonFinite | None = None
-    breakdown: NonFinite | None = None  # its name before
+# --- reading -----------------------------------------------------------------------------------------
 
 
 def read_trial(folder: Path) -> Trial:
-    """Return a stored trial, under the id that it has today. Raises Unreadable."""
+    """Return a stored trial, under its present id. Raise Unreadable if it is damaged or of a newer schema."""
     path = folder / "trial.json"
     stored = _decode_json(path, _Schema)
     if stored.schema > SCHEMA:
-        raise Unreadable(f"{path}: {newer_schema(stored.schema)}")
+        raise Unreadable(f"{path}: {explain_newer_schema(stored.schema)}")
     trial: Trial = _decode_json(path, Trial)
     return trial if stored.schema == SCHEMA else replace(trial, id=trial_id(trial))
 
 
-def newer_schema(schema: int) -> str:
-    """Return the line for a file of a schema that this version does not know."""
+def explain_newer_schema(schema: int) -> str:
+    """Say what to do about a file of a schema that this version does not know."""
     return f"written by a newer ganbench (schema {schema}; this one reads up to {SCHEMA}); upgrade ganbench"
 
 
 def read_result(folder: Path) -> TrialResult:
-    """A stored result without its arrays. Raises Unreadable."""
+    """Return a stored result without its arrays. Raise Unreadable if it is damaged or of a newer schema."""
     trial = read_trial(folder)
     facts = _decode_json(folder / "result.json", ResultFacts)
     return TrialResult(
@@ -175,24 +174,12 @@ def read_result(folder: Path) -> TrialResult:
     )
 
 
-def _read_findings(path: Path) -> tuple[Finding, ...]:
-    """Stored findings, those of earlier versions among them."""
-    findings = _decode_json(path, list[dict[str, Any]])
-    for finding in findings:
-        if isinstance(remedy := finding.get("remedy"), str):
-            finding["remedy"] = msgspec.to_builtins(Remedy.parse(remedy))
-        if isinstance(evidence := finding.get("evidence"), dict):
-            finding["evidence"] = {renamed.EVIDENCE.get(name, name): value for name, value in evidence.items()}
-    try:
-        return msgspec.convert(findings, tuple[Finding, ...])
-    except msgspec.ValidationError as error:
-        raise Unreadable(f"{path}: {error}") from error
-
-
 def read_history(folder: Path) -> History:
-    """A stored history: columns of numbers, `step` among them, which never goes back.
+    """Return the history of a stored trial.
 
-    Raises Unreadable for one that is gone, damaged, of another program, or in which nothing was observed.
+    Raises:
+        Unreadable: If history.parquet is missing, damaged or not ganbench's, holds no observation or columns that are
+            not numbers, or has no column `step` of step counts that never decrease.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -210,45 +197,60 @@ def read_history(folder: Path) -> History:
 
 
 def _read_history_facts(table: Any) -> _HistoryFacts:
-    """What is stored beside the columns. Raises ValueError where that is nothing of ganbench's."""
+    """Return what is stored beside the columns. Raise ValueError if ganbench did not write it."""
     stored = (table.schema.metadata or {}).get(b"ganbench")
     if stored is None:
-        raise ValueError("it is no history of ganbench: its schema has no metadata 'ganbench' (steps and nonfinite)")
+        raise ValueError("not a history of ganbench: its schema has no metadata 'ganbench' (steps and nonfinite)")
     try:
         return msgspec.json.decode(stored, type=_HistoryFacts)
     except (msgspec.MsgspecError, RecursionError) as error:
-        raise ValueError(f"its metadata 'ganbench' is not as it was written: {error}") from error
+        raise ValueError(f"its metadata 'ganbench' is damaged: {error}") from error
 
 
 def _read_history_columns(table: Any) -> dict[str, Any]:
-    """The columns by name, nulls as NaN. Raises ValueError for what no diagnosis can read."""
+    """Return the columns by name, nulls as NaN. Raise ValueError if a diagnosis cannot read them."""
     import pyarrow as pa
 
     names = table.column_names
     if not table.num_rows:
         raise ValueError("it has no rows: nothing was observed")
-    if twice := [name for name, count in Counter(names).items() if count > 1]:
-        raise ValueError(f"it has several columns called {twice[0]!r}")
+    if repeated := [name for name, count in Counter(names).items() if count > 1]:
+        raise ValueError(f"it has several columns called {repeated[0]!r}")
     if "step" not in names:
         raise ValueError(f"it has no column 'step' among its {len(names)} columns")
     for field in table.schema:
         if not (pa.types.is_integer(field.type) or pa.types.is_floating(field.type)):
-            raise ValueError(f"column {field.name!r} holds no numbers but {field.type}")
+            raise ValueError(f"column {field.name!r} holds {field.type}, not numbers")
     columns = {name: table.column(name).to_numpy() for name in names}
     columns["step"] = _check_steps(columns["step"])
     return columns
 
 
 def _check_steps(column: Any) -> Any:
-    """Steps as integers. Raises ValueError where they count nothing, or go back."""
+    """Return steps as integers. Raise ValueError if they are not counts, or decrease."""
     import numpy as np
 
     counts = np.isfinite(column) & (column == np.trunc(column)) & (column >= 0) & (column < MAX_STEPS)
     if not counts.all():
-        raise ValueError(f"column 'step' holds {column[~counts][0]}, which is no count of steps")
-    if (back := np.flatnonzero(column[1:] < column[:-1])).size:
-        raise ValueError(f"column 'step' goes back from {column[back[0]]:.0f} to {column[back[0] + 1]:.0f}")
+        raise ValueError(f"column 'step' holds {column[~counts][0]}, which is not a number of steps")
+    if (decreases := np.flatnonzero(column[1:] < column[:-1])).size:
+        at = decreases[0]
+        raise ValueError(f"column 'step' goes back from {column[at]:.0f} to {column[at + 1]:.0f}")
     return column.astype(np.int64, copy=False)
+
+
+def _read_findings(path: Path) -> tuple[Finding, ...]:
+    """Return stored findings. Earlier versions wrote remedies as text, and other names of evidence."""
+    findings = _decode_json(path, list[dict[str, Any]])
+    for finding in findings:
+        if isinstance(remedy := finding.get("remedy"), str):
+            finding["remedy"] = msgspec.to_builtins(Remedy.parse(remedy))
+        if isinstance(evidence := finding.get("evidence"), dict):
+            finding["evidence"] = {renamed.EVIDENCE.get(name, name): value for name, value in evidence.items()}
+    try:
+        return msgspec.convert(findings, tuple[Finding, ...])
+    except msgspec.ValidationError as error:
+        raise Unreadable(f"{path}: {error}") from error
 
 
 def _read_scores(path: Path) -> list[Score]:

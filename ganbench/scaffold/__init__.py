@@ -1,4 +1,4 @@
-"""A plugin's project, written from templates: it installs, keeps the contract and passes its own tests unchanged."""
+"""Write the project of a new plugin from templates: it installs, passes the contract checks and its own tests."""
 
 from .project import Project, write_project
 

@@ -1,9 +1,4 @@
-"""Names that a plugin can have: a distribution's name whose module hides no other.
-
-What a plugin's project consists of: its kinds of components, and its files as text.
-
-A project put into a folder whole, or not at all.
-"""
+"""The project of a new plugin: a valid name, its files rendered from templates, and writing them all or none."""
 
 from __future__ import annotations
 
@@ -24,36 +19,43 @@ from ..contract.hooks import HOOKS
 from ..registry.registry import Registry
 
 PREFIX = "ganbench-"
-LONGEST = 36  # characters of a component's name, which stands in the tables of a report
-_PATTERN = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+MAX_NAME_CHARS = 36  # of a component's name, which is shown in the tables of a report
+NAME_PATTERN = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+
+TEMPLATES = Path(__file__).parent / "templates"
+COMMON_FILES = ("pyproject.toml", "README.md", "package/__init__.py", "tests/test_contract.py")
+EXTRA_FILES = {"suite": ("package/suite.toml",)}  # of a kind, beside its module and its test
 
 
-def package_of(name: str) -> str:
-    """The module that a distribution's code is imported from."""
+# --- names -------------------------------------------------------------------------------------------
+
+
+def package_name(name: str) -> str:
+    """Return the module that a distribution's code is imported from."""
     return name.replace("-", "_")
 
 
-def component_of(name: str) -> str:
-    """What a suite calls the plugin's components."""
+def component_name(name: str) -> str:
+    """Return the name of the plugin's components in suites."""
     return name.removeprefix(PREFIX)
 
 
 def check_name(name: str) -> None:
-    """Raises RequestError, with a name that would do, where `name` can be no distribution's or its module no plugin."""
-    if why := _fault(name):
-        raise RequestError(f"{name!r} cannot be a plugin's name: {why}; try {_corrected(name)!r}")
+    """Raise RequestError, which suggests a valid name, if `name` cannot be a distribution's or its module's."""
+    if why := _why_invalid(name):
+        raise RequestError(f"{name!r} cannot be a plugin's name: {why}; try {_suggest_name(name)!r}")
 
 
-def _fault(name: str) -> str | None:
-    if not _PATTERN.fullmatch(name):
+def _why_invalid(name: str) -> str | None:
+    if not NAME_PATTERN.fullmatch(name):
         return "use lower-case letters, digits and single dashes, a letter first"
-    if len(component_of(name)) > LONGEST:
-        return f"{len(component_of(name))} characters, and tables have room for {LONGEST}"
-    package = package_of(name)
+    if len(component_name(name)) > MAX_NAME_CHARS:
+        return f"{len(component_name(name))} characters, and tables have room for {MAX_NAME_CHARS}"
+    package = package_name(name)
     if keyword.iskeyword(package) or keyword.issoftkeyword(package):
-        return f"{package!r} is a word of the Python language"
+        return f"{package!r} is a keyword of Python"
     if package == "tests":
-        return "the project's tests are in a folder of that name"
+        return "the project's own tests are in a folder of that name"
     spec = importlib.util.find_spec(package)
     if spec is not None:
         place = f" ({spec.origin})" if spec.origin else ""
@@ -61,28 +63,31 @@ def _fault(name: str) -> str | None:
     return None
 
 
-def _corrected(name: str) -> str:
-    """The name with what is wrong put right; of several ways the first that does."""
-    words = "-".join(re.findall(r"[a-z0-9]+", name.lower()))[:LONGEST].rstrip("-")
-    own = [words, f"{words}-plugin"] if words.startswith("ganbench") else [words, PREFIX + words]
-    return next((candidate for candidate in own if _fault(candidate) is None), f"{PREFIX}mine")
+def _suggest_name(name: str) -> str:
+    """Return a valid name that is close to an invalid one."""
+    words = "-".join(re.findall(r"[a-z0-9]+", name.lower()))[:MAX_NAME_CHARS].rstrip("-")
+    close = [words, f"{words}-plugin"] if words.startswith("ganbench") else [words, PREFIX + words]
+    return next((candidate for candidate in close if _why_invalid(candidate) is None), f"{PREFIX}mine")
 
 
-TEMPLATES = Path(__file__).parent / "templates"
-COMMON = ("pyproject.toml", "README.md", "package/__init__.py", "tests/test_contract.py")
-DATA_OF = {"suite": ("package/suite.toml",)}  # files of a kind beside its module and its test
+# --- files -------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Project:
-    """A plugin's project by name, with one component of each of `kinds`, in the order of the hooks."""
+    """A plugin's project.
+
+    Attributes:
+        name: Of the distribution.
+        kinds: Kinds of components, in the order of the hooks; the project has one component of each.
+    """
 
     name: str
     kinds: tuple[str, ...]
 
     @classmethod
-    def asked_for(cls, name: str, kinds: Sequence[str]) -> Project:
-        """Raises RequestError for a name that cannot be a plugin's, and for a kind that is none."""
+    def create(cls, name: str, kinds: Sequence[str]) -> Project:
+        """Return the project; raise RequestError if the name is invalid or a kind is unknown."""
         check_name(name)
         for kind in kinds:
             if kind not in HOOKS:
@@ -91,34 +96,34 @@ class Project:
 
     @property
     def component(self) -> str:
-        return component_of(self.name)
+        return component_name(self.name)
 
     @property
     def package(self) -> str:
-        return package_of(self.name)
+        return package_name(self.name)
 
     @cached_property
-    def offer(self) -> str:
-        """What it brings along, in words: "a loss and a dataset"."""
+    def contents(self) -> str:
+        """Its components in words: "a loss and a dataset"."""
         if len(self.kinds) > 4:
             return f"components of {len(self.kinds)} kinds"
         *most, last = [f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}" for kind in self.kinds]
         return f"{', '.join(most)} and {last}" if most else last
 
     def files(self) -> dict[str, str]:
-        """The text of every file by its path in the project; the same bytes for the same name and kinds."""
-        templates = list(COMMON)
+        """Return the text of every file by its path in the project; the same for the same name and kinds."""
+        templates = list(COMMON_FILES)
         for kind in self.kinds:
-            templates += [f"package/{kind}.py", *DATA_OF.get(kind, ()), f"tests/test_{kind}.py"]
+            templates += [f"package/{kind}.py", *EXTRA_FILES.get(kind, ()), f"tests/test_{kind}.py"]
         return {self._path_of(template): self._render(template) for template in templates}
 
     def _path_of(self, template: str) -> str:
-        """Templates lie as the files will, under names that hold for every project."""
+        """Return the path in the project of the file that a template is for."""
         folder, _, file = template.rpartition("/")
         if folder == "package":
             return f"{self.package}/{file}"
-        if folder == "tests":  # a name of its own: tests of several plugins may run together
-            return f"tests/test_{package_of(self.component)}_{file.removeprefix('test_')}"
+        if folder == "tests":  # named after the plugin: tests of several plugins may run together
+            return f"tests/test_{package_name(self.component)}_{file.removeprefix('test_')}"
         return file
 
     def _render(self, template: str) -> str:
@@ -132,11 +137,22 @@ class Project:
         return environment.get_template(f"{template}.jinja").render(project=self, hooks=HOOKS)
 
 
-def write_project(project: Project, folder: Path, registry: Registry) -> list[Path]:
-    """Write the files of `project` into `folder`, which is made where it is not there; returns their paths.
+# --- writing -----------------------------------------------------------------------------------------
 
-    Raises RequestError, and writes nothing, where the folder holds something or cannot be written, and where `registry`
-    knows a plugin or a component by one of the project's names.
+
+def write_project(project: Project, folder: Path, registry: Registry) -> list[Path]:
+    """Write the files of a project, all or none.
+
+    Args:
+        project: What to write.
+        folder: Created if it does not exist; otherwise it has to be empty.
+        registry: Its plugins and components must not have the project's names.
+
+    Returns:
+        The paths of the files.
+
+    Raises:
+        RequestError: If the folder is not empty or cannot be written, or if a name is taken.
     """
     _check_clashes(project, registry)
     try:
@@ -145,13 +161,14 @@ def write_project(project: Project, folder: Path, registry: Registry) -> list[Pa
             raise RequestError(f"{folder} is a file; give another folder with --output")
         if target.exists() and any(target.iterdir()):
             raise RequestError(f"folder {folder} is not empty; give another with --output")
-        _write_whole(project.files(), target)
+        _write_files(project.files(), target)
     except OSError as error:
         raise RequestError(f"folder {folder} cannot be written: {error.strerror}") from error
     return [folder / path for path in project.files()]
 
 
 def _check_clashes(project: Project, registry: Registry) -> None:
+    """Raise RequestError if a plugin or a component has one of the project's names."""
     for kind in project.kinds:
         for entry in registry.entries(kind):
             if entry.name == project.component:
@@ -162,8 +179,8 @@ def _check_clashes(project: Project, registry: Registry) -> None:
         raise RequestError(f"there is a plugin called {project.component!r} already, of {taken}; give another name")
 
 
-def _write_whole(files: dict[str, str], target: Path) -> None:
-    """Everything goes into a hidden draft first, so that nothing half-written is ever seen in `target`."""
+def _write_files(files: dict[str, str], target: Path) -> None:
+    """Write into a hidden draft folder and move it, so that `target` never holds a part of the files."""
     target.parent.mkdir(parents=True, exist_ok=True)
     name = f".{target.name}.{os.getpid()}.part"
     draft = target / name if target.exists() else target.with_name(name)
@@ -172,7 +189,7 @@ def _write_whole(files: dict[str, str], target: Path) -> None:
             place = draft / path
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(text.encode("utf-8"))
-        if target.exists():  # empty, and perhaps somebody's working directory: it stays the folder that it is
+        if target.exists():  # empty, and perhaps a working directory: keep the folder itself
             for part in draft.iterdir():
                 part.replace(target / part.name)
         else:

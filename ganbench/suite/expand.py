@@ -1,4 +1,4 @@
-"""Stage 2: a suite unfolded into trials. Pure: nothing is built, nothing is read."""
+"""Expands a suite into trials. Pure: nothing is built, nothing is read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .trial_id import trial_id
 TIMEOUT = 900.0  # seconds a trial may take unless the suite says otherwise
 _ADAM = ComponentRef("adam", {"lr": 2e-4, "betas": [0.5, 0.999], "eps": 1e-8, "weight_decay": 0.0})
 DEFAULTS: dict[str, Any] = {"steps": 2000, "batch_size": 128, "optimizer_g": _ADAM, "optimizer_d": _ADAM}
-UNKNOWN = DataSpec("unknown", ())  # of a data set whose own code fails: its trials say so when they are carried out
+UNKNOWN = DataSpec("unknown", ())  # of a data set whose own code fails: its trials end in an error that says so
 NETWORKS = ("generator", "discriminator", "loss")
 
 
@@ -27,10 +27,17 @@ def expand(
     device: str = "cpu",
     plugin_files: Sequence[str] = (),
 ) -> list[Trial]:
-    """Every trial of a suite: data sets × methods × seeds, in the suite's order.
+    """Return every trial of a suite: data sets × methods × seeds, in the suite's order.
 
-    `specs` describes each data set by its label; one that is not described is left out. Raises RequestError for a
-    component, option or missing part that no trial could be made from.
+    Args:
+        suite: What to compare.
+        registry: The components.
+        specs: What each data set looks like, by its label in the suite; one without a spec is left out.
+        device: Where to train.
+        plugin_files: Local plugin files that workers must load.
+
+    Raises:
+        RequestError: A component, an option or a required part is wrong or missing.
     """
     metrics = tuple(registry.check("metric", ref, f"{suite.source}: metrics") for ref in suite.metrics)
     _refuse_duplicates(metrics, f"{suite.source}: metrics")
@@ -72,9 +79,9 @@ def expand(
 
 
 def with_overrides(trial: Trial, method: str, entry: MethodEntry, registry: Registry, where: str) -> Trial:
-    """The trial of another method: its own, under the label `method`, with the settings of `entry` in their place.
+    """Return a trial under the label `method`, with the settings of `entry` in place of its own.
 
-    Raises RequestError, its line beginning with `where`, for a component, option or target that there is not.
+    Raises RequestError, its line beginning with `where`, for an unknown component, option or target.
     """
     parts, training = trial.components, trial.training
     settings = {name: getattr(parts, name) for name in (*NETWORKS, "regularizers")}
@@ -88,9 +95,9 @@ def with_overrides(trial: Trial, method: str, entry: MethodEntry, registry: Regi
 
 
 def select_trials(trials: Iterable[Trial], only: Sequence[str]) -> list[Trial]:
-    """The trials that match every KEY=GLOB; globs of the same key are alternatives.
+    """Return the trials that match every KEY=GLOB; globs of the same key are alternatives.
 
-    Raises RequestError for a key that is none, and where nothing matches.
+    Raises RequestError for an unknown key, and if nothing matches.
     """
     keys = []
     for condition in only:
@@ -107,13 +114,13 @@ def select_trials(trials: Iterable[Trial], only: Sequence[str]) -> list[Trial]:
 
 
 def is_selected(only: Sequence[str], key: str, value: str) -> bool:
-    """Whether conditions KEY=GLOB leave in what has this value of `key`."""
+    """Return whether conditions KEY=GLOB select something with this value of `key`."""
     globs = [glob for name, _, glob in (condition.partition("=") for condition in only) if name == key]
     return not globs or any(fnmatchcase(value, glob) for glob in globs)
 
 
 def regularizer_names(trial: Trial) -> str:
-    """The regularizers of a trial as one cell of a table."""
+    """Return the names of a trial's regularizers as one cell of a table."""
     return ";".join(ref.name for ref in trial.components.regularizers)
 
 
@@ -130,13 +137,13 @@ _KEYS: dict[str, Callable[[Trial], str]] = {
 
 
 def _settings_for(spec: DataSpec, entry: MethodEntry) -> dict[str, Any]:
-    """The settings of a method on data of a kind."""
+    """The settings of a method for data of a kind."""
     own = {"points": entry.points, "images": entry.images, UNKNOWN.kind: {**entry.images, **entry.points}}[spec.kind]
     return {**entry.settings, **own}
 
 
 def _components(settings: dict[str, Any], dataset: ComponentRef, registry: Registry, where: str) -> Components:
-    """Takes the networks out of `settings` and checks them."""
+    """Take the networks out of `settings` and check them."""
     for part in NETWORKS:
         if part not in settings:
             raise RequestError(f"{where}: {part!r} is missing")
@@ -164,22 +171,22 @@ def _diagnoses(suite: Suite, registry: Registry) -> tuple[ComponentRef, ...]:
 
 
 def _refuse_duplicates(refs: Sequence[ComponentRef], where: str) -> None:
-    """Results go by the name of what made them: one name, one component."""
+    """Raise RequestError for a name that is listed twice: results are stored by name."""
     names = [ref.name for ref in refs]
     for name in names:
         if names.count(name) > 1:
-            raise RequestError(f"{where}: {name!r} stands twice")
+            raise RequestError(f"{where}: {name!r} is listed twice")
 
 
 def _check_stops(
     training: Training, metrics: Sequence[ComponentRef], diagnoses: Sequence[ComponentRef], where: str
 ) -> None:
-    """What ends a trial early must be measured at all."""
-    made = [ref.name for ref in diagnoses]
+    """Raise RequestError for a stop condition on something that is not measured."""
+    diagnosed = [ref.name for ref in diagnoses]
     for name in training.stop_on:
-        if name not in made:
+        if name not in diagnosed:
             raise RequestError(
-                f"{where}: stop_on: {name!r} is not among the suite's diagnoses; {did_you_mean(name, made)}"
+                f"{where}: stop_on: {name!r} is not among the suite's diagnoses; {did_you_mean(name, diagnosed)}"
             )
     scored = [ref.name for ref in metrics]
     if training.stop_when and (name := training.stop_when.metric.partition(".")[0]) not in scored:

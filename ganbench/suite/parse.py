@@ -1,7 +1,4 @@
-"""What a suite's tables name, as the records that trials carry: components, optimizers, targets.
-
-TOML to Suite: every table checked, methods of the grid spelled out, references to components made records.
-"""
+"""Reads a suite from TOML: checks every table, expands the grid into methods, makes references to components records."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ from . import schema
 
 
 def to_record(key: str, value: Any, where: str) -> Any:
-    """The value of a setting as the record that trials carry. Raises RequestError, its line beginning with `where`."""
+    """Return a setting's value as the record that trials carry. Raises RequestError, its line beginning with `where`."""
     place = f"{where}: {key}"
     if key in ("generator", "discriminator", "loss"):
         return as_ref(value, place)
@@ -35,7 +32,7 @@ def to_record(key: str, value: Any, where: str) -> Any:
 
 
 def _optimizer(value: schema.Ref, where: str) -> ComponentRef:
-    """The optimizer with all its options spelled out, so that a stored trial states them."""
+    """The optimizer with all its options, so that a stored trial states them."""
     ref = as_ref(value, where)
     if ref.name not in schema.OPTIMIZERS:
         raise RequestError(f"{where}: no optimizer is called {ref.name!r}; {did_you_mean(ref.name, schema.OPTIMIZERS)}")
@@ -75,7 +72,7 @@ class MethodEntry:
 
 @dataclass(frozen=True)
 class Suite:
-    """What to compare. `diagnoses` and `reports` are None where the suite asks for all there are."""
+    """What to compare. `diagnoses` and `reports` are None for all that are installed."""
 
     name: str
     summary: str
@@ -95,8 +92,8 @@ class Suite:
 def read_suite(path: Path) -> Suite:
     """Read a suite file.
 
-    Raises RequestError, one line with the place and the nearest valid thing, if it is not there, is no TOML, has
-    an unknown key or a value of the wrong type or out of bounds.
+    Raises RequestError if it does not exist, is not TOML, or has an unknown key or a value of the wrong type or out of
+    bounds: one line with the place and the nearest valid thing.
     """
     try:
         text = path.read_bytes().decode("utf-8")
@@ -106,14 +103,14 @@ def read_suite(path: Path) -> Suite:
     except OSError as error:
         raise RequestError(f"suite file {path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
-        raise RequestError(f"{path} is no TOML: it is not UTF-8 (byte {error.start})") from None
+        raise RequestError(f"{path} is not valid TOML: it is not UTF-8 (byte {error.start})") from None
     except tomllib.TOMLDecodeError as error:
-        raise RequestError(f"{path} is no TOML: {error}") from None
+        raise RequestError(f"{path} is not valid TOML: {error}") from None
     return parse_suite(table, path)
 
 
 def parse_suite(table: Mapping[str, Any], path: Path) -> Suite:
-    """A Suite from a decoded TOML table."""
+    """Return a suite from a decoded TOML table."""
     where = str(path)
     top = schema.SuiteTable(**check_options(table, fields_of(schema.SuiteTable), where))
     evaluation = schema.EvaluationTable(**_check(schema.EvaluationTable, top.evaluation, f"{where}: [evaluation]"))
@@ -140,7 +137,7 @@ def parse_suite(table: Mapping[str, Any], path: Path) -> Suite:
 
 
 def parse_method(table: Mapping[str, Any], where: str) -> MethodEntry:
-    """A method's table, checked. Raises RequestError, its line beginning with `where`."""
+    """Return a method from its table. Raises RequestError, its line beginning with `where`."""
     settings = dict(_settings(schema.MethodTable, table, where))
     by_kind = {
         kind: _settings(schema.NetworksTable, settings.pop(kind, {}), f"{where.removesuffix(']')}.{kind}]")
@@ -150,7 +147,7 @@ def parse_method(table: Mapping[str, Any], where: str) -> MethodEntry:
 
 
 def override_suite(suite: Suite, *, seeds: int | None = None, steps: int | None = None) -> Suite:
-    """The suite with the first `seeds` seeds (counted on past its own) and a budget of `steps` for everything."""
+    """Return the suite with its first `seeds` seeds, further ones counted up, and a budget of `steps` for every trial."""
     if seeds is not None:
         more = itertools.count(max(suite.seeds) + 1)
         known = suite.seeds[:seeds]
@@ -176,16 +173,16 @@ def _seeds(seeds: int | list[int], where: str) -> tuple[int, ...]:
     if isinstance(seeds, int):
         return tuple(range(seeds))
     if len(set(seeds)) < len(seeds):
-        raise RequestError(f"{where}: seeds = {seeds}: a seed stands twice")
+        raise RequestError(f"{where}: seeds = {seeds}: a seed is listed twice")
     return tuple(seeds)
 
 
 def _datasets(given: list[str] | dict[str, dict[str, Any]], where: str) -> dict[str, DatasetEntry]:
     named = given if isinstance(given, dict) else {name: {} for name in given}
     if not named:
-        raise RequestError(f"{where}: [datasets] names none")
+        raise RequestError(f"{where}: [datasets] lists none")
     if len(named) < len(given):
-        raise RequestError(f"{where}: datasets = {given}: one stands twice")
+        raise RequestError(f"{where}: datasets = {given}: one is listed twice")
     entries = {}
     for label, table in named.items():
         place = f"{where}: [datasets.{label}]"
@@ -201,7 +198,7 @@ def _check_patterns(datasets: Mapping[str, DatasetEntry], methods: Iterable[str]
         for pattern in entry.methods:
             if not fnmatch.filter(methods, pattern):
                 raise RequestError(
-                    f"{where}: [datasets.{label}]: methods: {pattern!r} matches none; {did_you_mean(pattern, methods)}"
+                    f"{where}: [datasets.{label}]: methods: {pattern!r} matches no method; {did_you_mean(pattern, methods)}"
                 )
 
 
@@ -215,7 +212,7 @@ def _methods(top: schema.SuiteTable, where: str) -> dict[str, MethodEntry]:
 
 
 def _grid_methods(grid: schema.GridTable, where: str) -> dict[str, MethodEntry]:
-    """The product, each method named after what it is made of."""
+    """The product of components, each method named after its parts."""
     place = f"{where}: [grid]"
     methods = {}
     for g, d, loss, regularizers in itertools.product(
@@ -236,7 +233,7 @@ def _grid_methods(grid: schema.GridTable, where: str) -> dict[str, MethodEntry]:
         ]
         label = "+".join(_label(part) for part in parts)
         if label in methods:
-            raise RequestError(f"{place}: {label} stands twice")
+            raise RequestError(f"{place}: {label} is listed twice")
         methods[label] = MethodEntry(settings, {}, {})
     return methods
 
@@ -247,7 +244,7 @@ def _label(ref: ComponentRef) -> str:
 
 
 def _settings(table_type: type, table: Mapping[str, Any], where: str) -> Settings:
-    """The keys that were set, checked, with references as records and `optimizer` spread over both players."""
+    """The settings of a table, checked: references as records, `optimizer` as that of both players."""
     checked = _check(table_type, table, where)
     settings = {key: to_record(key, value, where) for key, value in checked.items() if value is not None}
     if both := settings.pop("optimizer", None):

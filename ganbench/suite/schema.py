@@ -40,7 +40,7 @@ class TrainingTable:
 
 @dataclass(frozen=True)
 class NetworksTable(TrainingTable):
-    """What to train, and how where that differs: what `points` and `images` of a method may set."""
+    """Networks, loss and training settings: what `points` and `images` of a method may set."""
 
     generator: Ref | None = None
     discriminator: Ref | None = None
@@ -50,7 +50,7 @@ class NetworksTable(TrainingTable):
 
 @dataclass(frozen=True)
 class MethodTable(NetworksTable):
-    """A method: networks, loss, regularizers, optimizers, and what differs on points or on images."""
+    """A method: networks, loss, regularizers, training settings, and what differs on points or on images."""
 
     points: dict[str, Any] = field(default_factory=dict)
     images: dict[str, Any] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 `ganbench check` runs them from the command line; `cases` turns them into pytest cases in a plugin's own tests.
 """
 
-from .candidate import Candidate
+from .candidate import Candidate, select_candidates
 from .check import CHECKS, Check, ContractError, NotApplicable, checks_of
 from .kinds import (
     any_component,
@@ -13,13 +13,14 @@ from .kinds import (
     executors,
     generators,
     losses,
+    members,
     metrics,
     regularizers,
     reports,
     suites,
 )
 from .pytest import cases
-from .run_checks import CheckOutcome, run_checks, select_candidates
+from .run_checks import CheckOutcome, run_checks
 
 __all__ = [
     "CHECKS",
@@ -37,6 +38,7 @@ __all__ = [
     "executors",
     "generators",
     "losses",
+    "members",
     "metrics",
     "regularizers",
     "reports",

@@ -1,18 +1,27 @@
-"""One component under check: how it is built, for which data, with which options."""
+"""The components under check: which ones are meant, and how each is built and for which data."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
 
+from ..contract.errors import RequestError, did_you_mean
+from ..contract.hooks import HOOKS
 from ..contract.records import Batch, ComponentRef, Components, DataSpec, Evaluation, Training, Trial
-from ..registry.registry import Registration, Registry
-from .check import ContractError, NotApplicable
+from ..registry.plugins import local_files
+from ..registry.registry import Registration, Registry, load_registry
+from .check import RENAMED, ContractError, NotApplicable
 
-# What components are tried on: the first two that they serve.
+BUILT_INS = "ganbench"  # their distribution
+NETWORKS = ("generator", "discriminator")
+
+# Data that components are tried on: the first `MAX_SPECS` that they do not skip.
 SPECS = (
     DataSpec("points", (2,), modes=8),
     DataSpec("images", (1, 8, 8), value_range=(-1.0, 1.0), classes=10),
@@ -21,14 +30,19 @@ SPECS = (
     DataSpec("images", (3, 48, 48), value_range=(-1.0, 1.0)),
     DataSpec("images", (3, 64, 64), value_range=(-1.0, 1.0)),
 )
-MAX_SPECS = 2  # for each component
+MAX_SPECS = 2
+BATCH_SIZE = 60  # of the trials that `skip` is asked about: divides into packs of 2 to 6
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A component of `registry`; `options` replace its defaults where those do not suffice for checking.
+    """A component under check.
 
-    `seed` is what torch's global stream is seeded with before it is built, where no other is asked for.
+    Attributes:
+        entry: The component, as its plugin registered it.
+        registry: Where it, and whatever it is tried with, is built from.
+        options: Replace its defaults, and those that it declares in `check_options`.
+        seed: Seeds torch's global stream before it is built.
     """
 
     entry: Registration
@@ -42,69 +56,177 @@ class Candidate:
 
     @property
     def check_options(self) -> dict[str, Any]:
-        """What it is built with: the options declared for checking, and over them those given."""
+        """The options that it is built with: those declared for checking, then those given."""
         return {**getattr(self.entry.build, "check_options", {}), **self.options}
 
     @property
     def expected_failures(self) -> Mapping[str, str]:
         """The checks that the component declares to fail, each with its reason."""
         declared: Mapping[str, str] = getattr(self.entry.build, "expected_failures", {})
-        return declared
+        for name in RENAMED.keys() & declared.keys():
+            line = f"{self.id}: the check {name!r} is now {RENAMED[name]!r}; the old name goes with the next release"
+            warnings.warn(line, FutureWarning, stacklevel=2)
+        return {RENAMED.get(name, name): reason for name, reason in declared.items()}
 
     def ref(self, **options: Any) -> ComponentRef:
-        """The component as a suite would name it, options checked."""
-        asked = ComponentRef(self.entry.name, {**self.check_options, **options})
-        return self.registry.check(self.entry.kind, asked, self.id)
+        """Return the component as a suite would name it, with checked options."""
+        return self.registry.check(
+            self.entry.kind, ComponentRef(self.entry.name, {**self.check_options, **options}), self.id
+        )
 
     def build(self, *given: Any, seed: int | None = None, **options: Any) -> Any:
-        """The component, built under a random seed as a trial does. Raises NotApplicable where its data is not there."""
+        """Build the component under a random seed, as a trial does. Raise NotApplicable if its data files are missing."""
         torch.manual_seed(self.seed if seed is None else seed)
         try:
             return self.registry.build(self.entry.kind, self.ref(**options), *given)
         except FileNotFoundError as error:
             raise NotApplicable(f"its files are not here: {error}") from error
 
-    def specs(self) -> list[DataSpec]:
-        """Return what it is tried on: the first data specs that its `skip` does not refuse.
+    def build_for_data(self, seed: int | None = None, **options: Any) -> Any:
+        """Build the component; a network for the first data that it does not skip with these options."""
+        given = self.specs(**options)[:1] if self.entry.kind in NETWORKS else []
+        return self.build(*given, seed=seed, **options)
 
-        Raises ContractError where it refuses all.
-        """
-        kind, ref = self.entry.kind, self.ref()
-        wanted = [spec for spec in SPECS if self.registry.skip(kind, ref, trial_on(spec, kind, ref)) is None]
-        if not wanted:
+    def why_skipped(self, trial: Trial, **options: Any) -> str | None:
+        """Return why the component cannot serve a trial, in which it takes its place, or None."""
+        kind, ref = self.entry.kind, self.ref(**options)
+        parts: dict[str, Any] = {}
+        if kind in ("dataset", "loss", *NETWORKS):
+            parts = {kind: ref}
+        elif kind == "regularizer":
+            parts = {"regularizers": (ref,)}
+        evaluation = Evaluation(metrics=(ref,)) if kind == "metric" else trial.evaluation
+        trial = replace(
+            trial,
+            components=replace(trial.components, **parts),
+            evaluation=evaluation,
+            diagnoses=(ref,) if kind == "diagnosis" else (),
+        )
+        return self.registry.skip(kind, ref, trial)
+
+    def specs(self, **options: Any) -> list[DataSpec]:
+        """Return the first data specs that its `skip` accepts. Raise ContractError if it accepts none."""
+        accepted = [spec for spec in SPECS if self.why_skipped(trial_on(spec), **options) is None]
+        if not accepted:
             raise ContractError(
                 f"skips every data set it was offered: {', '.join(str(spec.shape) for spec in SPECS)}",
                 cause="its skip(trial) returns a reason for data that it could serve",
                 fix="return None from skip(trial) where trial.data suits",
             )
-        return wanted[:MAX_SPECS]
+        return accepted[:MAX_SPECS]
 
 
-def trial_on(spec: DataSpec, kind: str = "", ref: ComponentRef | None = None) -> Trial:
-    """Return a trial on such data, with the component `ref` in its place: what `skip(trial)` is asked about."""
+def trial_on(spec: DataSpec, dataset: str = "check") -> Trial:
+    """Return a trial on such data, as `skip(trial)` is asked about; its components are placeholders."""
     none = ComponentRef("none")
-    parts = {part: ref if ref and kind == part else none for part in ("generator", "discriminator", "loss")}
-    regularizers = (ref,) if ref and kind == "regularizer" else ()
     adam = ComponentRef("adam", {"lr": 2e-4, "betas": [0.5, 0.999], "eps": 1e-8, "weight_decay": 0.0})
     return Trial(
         id="check",
         suite="check",
-        dataset="check",
+        dataset=dataset,
         method="check",
         seed=0,
         data=spec,
-        components=Components(none, **parts, regularizers=regularizers),
-        training=Training(steps=100, batch_size=64, optimizer_g=adam, optimizer_d=adam),
+        components=Components(ComponentRef(dataset), none, none, none),
+        training=Training(steps=100, batch_size=BATCH_SIZE, optimizer_g=adam, optimizer_d=adam),
         evaluation=Evaluation(metrics=()),
         diagnoses=(),
     )
 
 
 def samples_of(spec: DataSpec, n: int, seed: int = 0) -> Batch:
-    """`n` random samples such as the spec describes, with labels where it has classes."""
+    """Return `n` random samples of the shape and range of a data spec, with labels if it has classes."""
     stream = torch.Generator().manual_seed(seed)
     x = torch.randn(n, *spec.shape, generator=stream)
     if spec.value_range is not None:
         low, high = spec.value_range
         x = low + (high - low) * torch.sigmoid(x)
     return Batch(x, torch.randint(spec.classes, (n,), generator=stream) if spec.classes else None)
+
+
+# --- selecting ---------------------------------------------------------------------------------------
+
+
+def select_candidates(
+    wanted: Sequence[str | ModuleType] = (), options: Mapping[str, Mapping[str, Any]] | None = None
+) -> list[Candidate]:
+    """Return the components to check.
+
+    Args:
+        wanted: Each a component ("name" or "kind/name"), a distribution, the path of a plugin file, or a plugin's
+            module; without any, the components of every plugin but the built-ins.
+        options: Options to build them with, by "kind/name", over their defaults.
+
+    Raises:
+        RequestError: For a name that is none of these, with the nearest one.
+    """
+    names = [_name_of(what) if isinstance(what, ModuleType) else what for what in wanted]
+    files = [str(Path(name).resolve()) for name in names if _is_plugin_file(name)]
+    registry = load_registry(tuple(dict.fromkeys([*local_files(Path.cwd()), *files])))
+    for file in files:
+        if why := registry.plugins.broken.get(file):
+            raise RequestError(f"{file} cannot be loaded: {why}")
+    every = [entry for kind in HOOKS for entry in registry.entries(kind)]
+    chosen: dict[str, Registration] = {}
+    for name in names:
+        chosen |= {f"{e.kind}/{e.name}": e for e in _find(name, every, registry)}
+    if not names:
+        chosen = {f"{e.kind}/{e.name}": e for e in every if e.origin.distribution != BUILT_INS}
+    given = options or {}
+    for name in given:
+        if name not in chosen:
+            raise RequestError(
+                f"options are given for {name!r}, which is not among the components; {did_you_mean(name, chosen)}"
+            )
+    return [Candidate(entry, registry, given.get(name, {})) for name, entry in chosen.items()]
+
+
+def _find(name: str, every: Sequence[Registration], registry: Registry) -> list[Registration]:
+    if _is_plugin_file(name):
+        found = [entry for entry in every if entry.plugin == str(Path(name).resolve())]
+        if not found:
+            raise RequestError(
+                f"{name} offers no component; write a hook such as ganbench_losses under @ganbench.hookimpl"
+            )
+        return found
+    kind, _, bare = name.rpartition("/")
+    found = [e for e in every if e.name == bare and (not kind or e.kind == kind)]
+    found = found or [e for e in every if name in (e.origin.distribution, e.plugin)]
+    listeners = {n for plugin, origin in registry.plugins.origins.items() for n in (plugin, origin.distribution)}
+    if not found and name not in listeners:  # a plugin that only listens to events has nothing to check
+        _refuse_other_paths(name)
+        known = {e.name for e in every} | {e.origin.distribution for e in every}
+        broken = "".join(f"; plugin {p!r} failed to load: {why}" for p, why in registry.plugins.broken.items())
+        raise RequestError(
+            f"no component, distribution or file is called {name!r}; {did_you_mean(name, known)}{broken}"
+        )
+    return found
+
+
+def _is_plugin_file(name: str) -> bool:
+    path = Path(name)
+    if path.name == "__init__.py":
+        raise RequestError(f"{name} is part of a package, which has to be installed; give its distribution's name then")
+    if path.suffix == ".py" and not path.is_file():
+        raise RequestError(f"there is no file {name}")
+    return path.suffix == ".py"
+
+
+def _refuse_other_paths(name: str) -> None:
+    """Raise RequestError if `name`, which no component has, is a folder or another file."""
+    if name and Path(name).is_dir():
+        raise RequestError(f"{name} is a folder; give a plugin's .py file, or install the project and give its name")
+    if Path(name).exists():
+        raise RequestError(f"{name} is no Python file; give a plugin's .py file, or a name")
+
+
+def _name_of(module: ModuleType) -> str:
+    """Return the plugin's name if the module is an entry point; else the file it was loaded from."""
+    from importlib.metadata import entry_points
+
+    for point in entry_points(group="ganbench"):
+        if point.value == module.__name__:
+            return point.name
+    if module.__file__ is None:
+        raise RequestError(f"module {module.__name__!r} has no file")
+    return module.__file__

@@ -1,7 +1,4 @@
-"""Two players learning from each other: one step of the game, as the textbook has it.
-
-A run in the middle of its training, to be looked at and played on under other rules. The run itself stays.
-"""
+"""A generator and a discriminator in training: one step, as the textbook describes it, and all state behind the next."""
 
 from __future__ import annotations
 
@@ -28,8 +25,20 @@ from .view import RunView
 class GAN(Game):
     """A generator and a discriminator in training, with everything that their next step depends on.
 
-    `training` lies on the device that the networks are on. The networks are as built; `seed` gives the order of
-    the data and the latents.
+    Args:
+        generator: G, as built, on the device of `training`.
+        discriminator: D, as built, on the device of `training`.
+        loss: What both minimize.
+        regularizers: Regularizers by name.
+        training: The training data.
+        settings: How to train.
+        seed: Seeds the order of the data and the noise.
+
+    Attributes:
+        steps_done: Steps done so far.
+        d_updates: Updates of D so far.
+        average: The running average of G's weights, in evaluation mode; None without one.
+        view: The run as observers see it; set by whoever observes.
     """
 
     view: RunView
@@ -53,13 +62,13 @@ class GAN(Game):
         self.d_updates = 0
         self._data = training
         self._order = torch.Generator(self.device).manual_seed(seed_for(seed, "data order"))
-        self._latents = torch.Generator(self.device).manual_seed(seed_for(seed, "latents"))
+        self._noise = torch.Generator(self.device).manual_seed(seed_for(seed, "latents"))
         self._loss_d, self._loss_g = loss.discriminator, loss.generator
         self._d_weights, self._g_weights = _trainable(discriminator), _trainable(generator)
         self.optimizer_d = build_optimizer(settings.optimizer_d, self._d_weights)
         self.optimizer_g = build_optimizer(settings.optimizer_g, self._g_weights)
-        self._penalties_d, self._acts_d = _regularizers_of(self.regularizers, "discriminator")
-        self._penalties_g, self._acts_g = _regularizers_of(self.regularizers, "generator")
+        self._penalties_d, self._after_step_d = _regularizers_of(self.regularizers, "discriminator")
+        self._penalties_g, self._after_step_g = _regularizers_of(self.regularizers, "generator")
         self.average = copy.deepcopy(generator).requires_grad_(False).eval() if settings.ema else None
         self._average_weights = [] if self.average is None else list(self.average.parameters())
         self._averaged_weights = list(generator.parameters())
@@ -71,12 +80,12 @@ class GAN(Game):
         return self.settings.steps
 
     def warm_up(self) -> None:
-        """Let D learn alone, where the settings ask for it."""
+        """Train D alone for `d_warmup` updates."""
         for _ in range(self.settings.d_warmup):
             self.train_discriminator()
 
     def step(self) -> tuple[Tensor, Tensor]:
-        """D learns `d_steps` times, then G `g_steps` times. Returns their last losses, still on the device."""
+        """Update D `d_steps` times, then G `g_steps` times; return their last losses, scalars on the device."""
         if self.settings.lr_decay != "constant":
             self._set_learning_rates()
         for _ in range(self.settings.d_steps):
@@ -87,25 +96,25 @@ class GAN(Game):
         return loss_d, loss_g
 
     def train_discriminator(self) -> Tensor:
-        """Steps 3 and 4 of the textbook: D learns from real data and from generated data; G is frozen."""
+        """Update D on real and on generated data, steps 3 and 4 of the textbook; G is frozen. Return the loss."""
         real = self._real = self.real_batch()
-        with torch.no_grad():  # G is frozen: nothing of it is kept for a gradient
+        with torch.no_grad():  # G is frozen: no graph is built
             fake = self.fake_batch(real.labels)
         self.optimizer_d.zero_grad()
         loss: Tensor = self._loss_d(self.logits, real, fake)
         total = loss
         for penalty, every in self._penalties_d:
             if self.d_updates % every == 0:
-                total = total + penalty(self.logits, real, fake) * every  # lazy, but as strong on average
+                total = total + penalty(self.logits, real, fake) * every  # lazy regularization: as strong on average
         total.backward()
         self.optimizer_d.step()
-        for act in self._acts_d:
-            act(self.discriminator)
+        for after_step in self._after_step_d:
+            after_step(self.discriminator)
         self.d_updates += 1
         return loss.detach()
 
     def train_generator(self) -> Tensor:
-        """Step 5 of the textbook: G learns from D's judgement; D is frozen."""
+        """Update G on D's judgement, step 5 of the textbook; D is frozen. Return the loss."""
         with frozen(self._d_weights):
             fake = self.fake_batch(self._real.labels)
             self.optimizer_g.zero_grad()
@@ -116,65 +125,65 @@ class GAN(Game):
                     total = total + penalty(self.logits, self._real, fake) * every
             total.backward()
         self.optimizer_g.step()
-        for act in self._acts_g:
-            act(self.generator)
+        for after_step in self._after_step_g:
+            after_step(self.generator)
         if self.average is not None:
-            # Weights of the first steps are worth forgetting sooner than the decay would.
+            # The weights of the first steps are forgotten sooner than the decay alone would have it.
             decay = min(self.settings.ema, (self.steps_done + 1) / (self.steps_done + 10))
             with torch.no_grad():
                 torch._foreach_lerp_(self._average_weights, self._averaged_weights, 1 - decay)
         return loss.detach()
 
     def logits(self, batch: Batch) -> Tensor:
-        """The discriminator as losses see it."""
+        """Return D's logits for a batch: D as losses see it."""
         logits: Tensor = self.discriminator(batch.x, batch.labels)
         return logits
 
     def real_batch(self) -> Batch:
-        """A batch of training data, drawn with replacement."""
+        """Draw a batch of training data, with replacement."""
         size = (self.settings.batch_size,)
         return self._data.take(torch.randint(len(self._data), size, generator=self._order, device=self.device))
 
     def fake_batch(self, labels: Tensor | None) -> Batch:
-        """A batch of generated samples from fresh latents, with the labels of the real batch beside it."""
-        z = sample_noise(self.generator, self.settings.batch_size, self._latents)
+        """Generate a batch from fresh noise, with the labels of the real batch."""
+        z = sample_noise(self.generator, self.settings.batch_size, self._noise)
         return Batch(self.generator(z, labels), labels)
 
     def evaluated_generator(self) -> nn.Module:
-        """G as it is judged: a copy in evaluation mode, of the running average where there is one."""
-        judged: nn.Module = copy.deepcopy(self.generator if self.average is None else self.average)
+        """Return G as it is evaluated: a copy in evaluation mode, of the running average if there is one."""
+        evaluated: nn.Module = copy.deepcopy(self.generator if self.average is None else self.average)
         if self.average is not None:
-            for mine, trained in zip(judged.buffers(), self.generator.buffers(), strict=True):
-                mine.copy_(trained)  # batch statistics have no average of their own
-        return judged.eval()
+            for mine, trained in zip(evaluated.buffers(), self.generator.buffers(), strict=True):
+                mine.copy_(trained)  # batch statistics are not averaged
+        return evaluated.eval()
 
     def weights(self) -> dict[str, Tensor]:
-        """All weights and buffers by name, on the CPU; under "average" those of G as it is judged, where it is one."""
+        """Return all weights and buffers by name, on the CPU; under "average" those of G as it is evaluated, if averaged."""
         parts = {"generator": self.generator, "discriminator": self.discriminator}
         if self.average is not None:
             parts["average"] = self.evaluated_generator()
         return {f"{p}.{name}": t.detach().cpu() for p, m in parts.items() for name, t in m.state_dict().items()}
 
-    def wait(self) -> None:
-        """Let an accelerator finish what it was given."""
+    def synchronize(self) -> None:
+        """Wait until the device has finished its work."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
 
-    def capture(self) -> dict[str, Any]:
-        """A copy of everything that the next step depends on."""
+    def state_dict(self) -> dict[str, Any]:
+        """Return a copy of everything that the next step depends on."""
         parts = {name: getattr(self, name).state_dict() for name in self._stateful}
-        streams = {name: getattr(self, name).get_state() for name in ("_order", "_latents")}
+        generators = {name: getattr(self, name).get_state() for name in ("_order", "_noise")}
         counters = {name: getattr(self, name) for name in ("steps_done", "d_updates", "_real")}
-        randomness = rng_state(self.device)
-        return copy.deepcopy({"parts": parts, "streams": streams, "counters": counters, "random": randomness})
+        random = rng_state(self.device)
+        return copy.deepcopy({"parts": parts, "generators": generators, "counters": counters, "random": random})
 
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go back to a captured state; the next steps are then the same again."""
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go back to an earlier state; the next steps are then the same again, bit for bit."""
         state = copy.deepcopy(dict(state))
         for name, part in state["parts"].items():
             getattr(self, name).load_state_dict(part)
-        for name, stream in state["streams"].items():
-            getattr(self, name).set_state(stream)
+        for name, generator_state in state["generators"].items():
+            getattr(self, name).set_state(generator_state)
         for name, counter in state["counters"].items():
             setattr(self, name, counter)
         restore_rng_state(state["random"], self.device)
@@ -204,12 +213,12 @@ class GAN(Game):
         return other
 
     def _copy(self, settings: Training, regularizers: Mapping[str, Regularizer]) -> GAN:
-        """A copy of the game as it stands, to go on under other rules. It shares the data and nothing that learns."""
-        # A loss may keep count of its calls: the copy's are its own. One copy call, for what they share.
+        """A copy of the game under other rules. It shares the data, and nothing that learns."""
+        # One copy call, for what the parts share; a loss may have state, too.
         parts = (self.generator, self.discriminator, self.loss, dict(regularizers))
         other = GAN(*copy.deepcopy(parts), self._data, settings, self.seed)
-        other.restore(self.capture())
-        other._set_learning_rates()  # those restored are the old ones
+        other.load_state_dict(self.state_dict())
+        other._set_learning_rates()  # those loaded are of the old rules
         return other
 
     @property
@@ -229,7 +238,7 @@ class GAN(Game):
 
 @contextmanager
 def frozen(weights: list[nn.Parameter]) -> Iterator[None]:
-    """No gradient is computed for `weights` inside."""
+    """Compute no gradient for `weights` inside the block."""
     for weight in weights:
         weight.requires_grad_(False)
     try:
@@ -240,7 +249,7 @@ def frozen(weights: list[nn.Parameter]) -> Iterator[None]:
 
 
 def _trainable(network: nn.Module) -> list[nn.Parameter]:
-    """The weights that learn: those that an author has frozen stay so."""
+    """The weights that are trained: those that a network's author has frozen stay frozen."""
     return [weight for weight in network.parameters() if weight.requires_grad]
 
 

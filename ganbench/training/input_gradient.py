@@ -9,9 +9,9 @@ from ..contract.records import Batch
 
 
 def input_gradient(d: DiscriminatorFn, batch: Batch) -> torch.Tensor:
-    """Gradient of each sample's logit with respect to the sample, of the shape of `batch.x`.
+    """Return the gradient of each sample's logit with respect to the sample, of the shape of `batch.x`.
 
-    It can be differentiated again, so that a penalty made of it trains D.
+    It can be differentiated again, so that a penalty on it trains D.
     """
     x = batch.x.detach().requires_grad_()
     logits = d(Batch(x, batch.labels))

@@ -1,8 +1,8 @@
-"""The textbook's loop, in the open.
+"""The training loop of the textbook, in the open.
 
-1 define the problem and gather data, 2 choose the networks: the GAN that comes in. 3 train D on real data and
-4 on generated data, 5 train G on D's judgement: `GAN.step`. 6 repeat, 7 evaluate, and stop if the result is good
-or surely bad: here.
+Steps 1 and 2, gather data and choose the networks, are done when a GAN comes in. Steps 3 to 5, train D on real data, train
+D on generated data, and train G on D's judgement, are `GAN.step`. Steps 6 and 7, repeat and evaluate, and stop if the
+result is good or surely bad, are here.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from .replay import replay_to_first_nonfinite
 from .schedule import Schedule
 
 STOP_CONFIDENCE = 0.9  # confidence from which a finding may end a run
-CAPTURES = 10  # states kept over a run, one at a time, to go back to when it breaks down
+CHECKPOINTS = 10  # states kept over a run, one at a time, to replay from when the numbers stop being finite
 
 
 class RunObserver(Protocol):
-    """What the loop needs of an observer (`observation.Observer`): rows, and whether the newest one is finite."""
+    """What the loop needs of an observer (see `observation.observer`): rows, and whether the newest one is finite."""
 
     nonfinite: NonFinite | None
 
@@ -53,53 +53,62 @@ def train(
     diagnose: Callable[[], Sequence[Finding]],
     progress: Callable[[int, Mapping[str, float]], None],
 ) -> Ending:
-    """Train to the end of the budget, or until a target is met, a diagnosis is sure, or the numbers break."""
-    began, elsewhere = time.perf_counter(), 0.0
+    """Train to the end of the budget, or until a target is met, a diagnosis is sure, or the numbers are not finite.
+
+    Args:
+        gan: What to train.
+        schedule: After which steps to observe, to probe and to evaluate.
+        observer: Writes the history.
+        evaluate: Scores the run after that many steps.
+        diagnose: Finds failures in the history so far.
+        progress: Is told the steps done and the new row of the history.
+    """
+    began, evaluating = time.perf_counter(), 0.0
     settings = gan.settings
-    capture_every = max(1, len(schedule.observe) // CAPTURES)
+    checkpoint_every = max(1, len(schedule.observe) // CHECKPOINTS)
     gan.warm_up()
-    healthy = gan.capture()
+    checkpoint = gan.state_dict()
     losses: list[tuple[Tensor, Tensor]] = []  # of D and G, at each step since the last observation
 
     def ending(status: Status, reason: str = "") -> Ending:
-        return Ending(status, reason, gan.steps_done, time.perf_counter() - began - elsewhere)
+        return Ending(status, reason, gan.steps_done, time.perf_counter() - began - evaluating)
 
-    for looks, stop in enumerate(schedule.stops, start=1):
+    for pauses, stop in enumerate(schedule.stops, start=1):
         while gan.steps_done < stop:
-            losses.append(gan.step())  # not looked at here: on an accelerator that would wait for each step
+            losses.append(gan.step())  # not read here: that would wait for the device at each step
 
         early = None  # why the trial ends before its budget
         if stop in schedule.observe:
             row = observer.observe(stop, *losses[-1], probe=stop in schedule.probe)
             progress(stop, row)
             if not observer.is_finite():
-                observer.nonfinite = replay_to_first_nonfinite(gan, healthy, stop, losses)
+                observer.nonfinite = replay_to_first_nonfinite(gan, checkpoint, stop, losses)
                 return ending(Status.DIVERGED, _describe(observer.nonfinite))
             losses.clear()
-            if looks % capture_every == 0:
-                healthy = gan.capture()
+            if pauses % checkpoint_every == 0:
+                checkpoint = gan.state_dict()
             if settings.stop_on and stop in schedule.probe:
-                early = _surely_bad(diagnose(), settings.stop_on)
+                early = _certain_failure(diagnose(), settings.stop_on)
 
         if stop in schedule.evaluate or early:
-            gan.wait()
+            gan.synchronize()
             paused = time.perf_counter()
             scores = evaluate(stop)
-            elsewhere += time.perf_counter() - paused
-            early = early or (_reached(scores, settings.stop_when) if settings.stop_when else None)
+            evaluating += time.perf_counter() - paused
+            early = early or (_met_target(scores, settings.stop_when) if settings.stop_when else None)
         if early and stop < settings.steps:
             return ending(Status.STOPPED, f"{early}; {settings.steps - stop} of {settings.steps} steps saved")
     return ending(Status.DONE)
 
 
-def _surely_bad(findings: Sequence[Finding], stop_on: Sequence[str]) -> str | None:
+def _certain_failure(findings: Sequence[Finding], stop_on: Sequence[str]) -> str | None:
     for finding in findings:
         if finding.diagnosis in stop_on and finding.severity == "failure" and finding.confidence >= STOP_CONFIDENCE:
             return f"{finding.diagnosis} is certain since step {finding.onset_step}"
     return None
 
 
-def _reached(scores: Sequence[Score], target: StopWhen) -> str | None:
+def _met_target(scores: Sequence[Score], target: StopWhen) -> str | None:
     for score in scores:
         if score.metric != target.metric:
             continue

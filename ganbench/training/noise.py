@@ -1,4 +1,4 @@
-"""What a generator makes samples of."""
+"""The noise that a generator maps to samples."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ import torch
 from torch import Tensor
 
 
-def sample_noise(generator: Any, n: int, stream: torch.Generator) -> Tensor:
-    """`n` latents of the generator's prior, (n, latent_dim), on the stream's device.
+def sample_noise(generator: Any, n: int, random: torch.Generator) -> Tensor:
+    """Draw `n` noise vectors of the generator's prior, of shape (n, latent_dim), on the device of `random`.
 
-    The prior is standard normal, or uniform on [-1, 1) where the generator declares `prior = "uniform"`.
+    The prior is standard normal, or uniform on [-1, 1) if the generator declares `prior = "uniform"`. Raises ValueError
+    for any other.
     """
     size, prior = (n, generator.latent_dim), getattr(generator, "prior", "normal")
     if prior == "uniform":
-        return torch.rand(size, generator=stream, device=stream.device).mul_(2).sub_(1)
+        return torch.rand(size, generator=random, device=random.device).mul_(2).sub_(1)
     if prior != "normal":
         raise ValueError(f"a generator's prior is 'normal' or 'uniform', not {prior!r}")
-    return torch.randn(size, generator=stream, device=stream.device)
+    return torch.randn(size, generator=random, device=random.device)

@@ -1,4 +1,4 @@
-"""The optimizers that a suite may name, and how their learning rate falls."""
+"""The optimizers that a suite may name, and the decay of their learning rates."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FUSED = {"adam", "adamw", "sgd"}  # one kernel for all weights: most of a small
 
 
 def build_optimizer(ref: ComponentRef, weights: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-    """The optimizer over `weights`."""
+    """Build an optimizer over `weights`."""
     options = dict(ref.options) | ({"fused": True} if ref.name in _FUSED else {})
     if "betas" in options:
         options["betas"] = tuple(options["betas"])
@@ -30,7 +30,7 @@ def build_optimizer(ref: ComponentRef, weights: Iterable[nn.Parameter]) -> torch
 
 
 def decay_factor(decay: str, progress: float) -> float:
-    """What the learning rate is multiplied by at `progress` (0 to 1) of the budget."""
+    """Return the factor on the learning rate at `progress` (0 to 1) of the budget."""
     if decay == "linear":
         return 1 - progress
     if decay == "cosine":

@@ -1,4 +1,4 @@
-"""Finds the step and the layer at which a run's numbers stopped being finite, by living its last steps again."""
+"""Finds the step and the layer at which a run's numbers stopped being finite, by replaying its last steps."""
 
 from __future__ import annotations
 
@@ -22,29 +22,34 @@ class _NonFiniteFound(Exception):
 
 
 def replay_to_first_nonfinite(
-    gan: GAN, healthy: Mapping[str, Any], seen_at: int, losses: Sequence[tuple[Tensor, Tensor]]
+    gan: GAN, checkpoint: Mapping[str, Any], seen_at: int, losses: Sequence[tuple[Tensor, Tensor]]
 ) -> NonFinite:
-    """Where the run broke down between the captured `healthy` state and step `seen_at`.
+    """Return where the numbers stopped being finite.
 
-    The steps in between are lived again, this time with every layer watched: a healthy run pays nothing for it.
-    `losses` of D and G at the steps up to `seen_at` say when it showed; a component that does not do the same
-    twice leads nowhere else, and then they alone speak. The GAN is left as it is when the fault is met.
+    The steps are replayed with hooks on every layer, so that a checkpoint run pays nothing for them. If a component does not
+    behave the same again, the losses alone decide. The GAN is left as it is when the place is found.
+
+    Args:
+        gan: The run.
+        checkpoint: Its state when the numbers were last known to be finite (`GAN.state_dict`).
+        seen_at: The step at which they were found not to be.
+        losses: Losses of D and G at the steps up to `seen_at`, scalars.
     """
-    shown = _first_nonfinite_loss(seen_at, losses)
-    gan.restore(healthy)
+    first_loss = _first_nonfinite_loss(seen_at, losses)
+    gan.load_state_dict(checkpoint)
     with _finiteness_hooks(gan):
-        while gan.steps_done < shown.step:
+        while gan.steps_done < first_loss.step:
             try:
                 gan.step()
-            except _NonFiniteFound as broken:
+            except _NonFiniteFound as found:
                 step = gan.steps_done + 1
-                # Weights that break show in the losses of the same step or of the next.
-                return NonFinite(step, *broken.place) if shown.step - step <= 1 else shown
-    return shown
+                # Weights that are not finite show in the losses of the same step or of the next.
+                return NonFinite(step, *found.place) if first_loss.step - step <= 1 else first_loss
+    return first_loss
 
 
 def _first_nonfinite_loss(seen_at: int, losses: Sequence[tuple[Tensor, Tensor]]) -> NonFinite:
-    """The first loss that was not finite; where there is none, what the observation itself met."""
+    """The first loss that was not finite; if there is none, D's output, which the observation has seen."""
     for step, (loss_d, loss_g) in enumerate(losses, start=seen_at - len(losses) + 1):
         if not torch.isfinite(loss_d):
             return NonFinite(step, "discriminator", "", "loss")
@@ -63,8 +68,8 @@ def _finiteness_hooks(gan: GAN) -> Iterator[None]:
     for player, (network, optimizer) in players.items():
         for name, module in network.named_modules():
             if not list(module.children()):
-                handles.append(module.register_forward_hook(_output_watch(player, name)))
-        before, after = _weight_watch(player, network, "gradient"), _weight_watch(player, network, "weight")
+                handles.append(module.register_forward_hook(_output_hook(player, name)))
+        before, after = _weight_hook(player, network, "gradient"), _weight_hook(player, network, "weight")
         handles += [optimizer.register_step_pre_hook(before), optimizer.register_step_post_hook(after)]
     try:
         yield
@@ -73,19 +78,19 @@ def _finiteness_hooks(gan: GAN) -> Iterator[None]:
             handle.remove()
 
 
-def _output_watch(player: Player, layer: str) -> Any:
-    def watch(module: nn.Module, inputs: Any, output: Any) -> None:
+def _output_hook(player: Player, layer: str) -> Any:
+    def hook(module: nn.Module, inputs: Any, output: Any) -> None:
         if isinstance(output, Tensor) and not torch.isfinite(output).all():
             raise _NonFiniteFound(player, layer, "output")
 
-    return watch
+    return hook
 
 
-def _weight_watch(player: Player, network: nn.Module, what: str) -> Any:
-    def watch(*_: Any) -> None:
+def _weight_hook(player: Player, network: nn.Module, what: str) -> Any:
+    def hook(*_: Any) -> None:
         for name, weight in network.named_parameters():
             value = weight.grad if what == "gradient" else weight
             if value is not None and not torch.isfinite(value).all():
                 raise _NonFiniteFound(player, name, what)
 
-    return watch
+    return hook

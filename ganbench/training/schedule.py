@@ -1,4 +1,4 @@
-"""At which steps a run is looked at. In between there is nothing but training."""
+"""After which steps a run is observed, probed and evaluated. In between there is nothing but training."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from ..contract.records import Evaluation, Training
 
 PROBE_FRACTIONS = (0.05, 0.1, 0.25, 0.5, 0.75, 1.0)  # fractions of the budget
-MAX_SIGNAL_SAMPLES, MIN_SIGNAL_SAMPLES = 128, 32  # samples behind each signal, of networks that are costly to run fewer
-OBSERVED_SHARE = 0.04  # of the samples that are trained on, how many may be looked at
+MAX_SIGNAL_SAMPLES, MIN_SIGNAL_SAMPLES = 128, 32  # behind each signal; fewer of expensive networks
+OBSERVED_SHARE = 0.04  # of the training samples seen in a run, how many observations may use
 MIN_OBSERVATIONS = 20  # observations that a short run gets in spite of that
 MIN_INTERVAL_STEPS = 10  # steps between two observations, at least
 
@@ -23,9 +23,9 @@ class Schedule:
 
     @classmethod
     def of(cls, training: Training, evaluation: Evaluation) -> Schedule:
-        """Observations evenly over the budget, the last at its end; probes fall on observations.
+        """Spread observations evenly over the budget, the last at its end; probes are made at observations.
 
-        As many as the training asks for, unless they would look at more than their share of samples.
+        There are as many as the training asks for, unless they would use more than their share of samples.
         """
         steps = training.steps
         affordable = min(round(MAX_SIGNAL_SAMPLES / (OBSERVED_SHARE * training.batch_size)), steps // MIN_OBSERVATIONS)
@@ -37,5 +37,5 @@ class Schedule:
 
     @property
     def stops(self) -> list[int]:
-        """Every step at which training pauses, in order."""
+        """Every step after which training pauses, in order."""
         return sorted(self.observe | self.evaluate)

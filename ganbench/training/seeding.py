@@ -1,4 +1,4 @@
-"""One base seed, named sub-seeds; and the global state that a trial may use and must leave as it was."""
+"""One base seed with named sub-seeds, and the global state of torch that a trial finds and leaves as it was."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ import torch
 
 
 def seed_for(base: int, purpose: str) -> int:
-    """The seed for one purpose ("generator", "data order", ...): unrelated between purposes, the same every time."""
+    """Return the seed for one purpose ("generator", "data order", ...): unrelated between purposes, always the same."""
     digest = hashlib.sha256(f"{base}/{purpose}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1  # torch takes 63 bits everywhere
 
 
 def seed_everything(seed: int) -> None:
-    """Seed every global random stream: torch's, and those of Python and numpy, which a component might draw from."""
+    """Seed the global random number generators of torch, Python and numpy."""
     torch.manual_seed(seed)
     random.seed(seed)
     np.random.seed(seed % 2**32)
 
 
-# What a trial finds, whatever a plugin or an earlier trial has set: how it is read, how it is set, what it is.
+# Settings of torch that a trial finds whatever a plugin or an earlier trial has set: (get, set, value).
 SETTINGS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any], Any]] = {
     "torch's default dtype": (torch.get_default_dtype, torch.set_default_dtype, torch.float32),
     "torch's default device": (torch.get_default_device, lambda device: _set_device(device), torch.device("cpu")),
@@ -35,12 +35,12 @@ SETTINGS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any], Any]] = {
     "torch's matmul precision": (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision, "highest"),
     "torch's deterministic mode": (torch.get_deterministic_debug_mode, torch.set_deterministic_debug_mode, 0),
 }
-_WARN = 1  # deterministic algorithms where there are any, and a warning where there are none
+_WARN = 1  # deterministic algorithms, with a warning where there is none
 
 
 @contextmanager
 def deterministic(device: torch.device, threads: int | None = None) -> Iterator[None]:
-    """Known settings, deterministic algorithms and a thread count for a trial; all as before when it is over."""
+    """Set known settings, deterministic algorithms and a thread count for a trial; restore all of them afterwards."""
     before = [read() for read, _, _ in SETTINGS.values()]
     threads_before = torch.get_num_threads()
     _set([standard for _, _, standard in SETTINGS.values()])
@@ -59,7 +59,7 @@ def deterministic(device: torch.device, threads: int | None = None) -> Iterator[
 
 def _set(values: Sequence[Any]) -> None:
     for (read, put, _), value in zip(SETTINGS.values(), values, strict=True):
-        if read() != value:  # some cost seconds to set, others every later call, even to what they are
+        if read() != value:  # setting some costs seconds or slows later calls, even to the value they have
             put(value)
 
 
@@ -69,22 +69,22 @@ def _set_device(device: torch.device) -> None:
 
 @contextmanager
 def preserve_rng_state(device: torch.device) -> Iterator[None]:
-    """Whatever is drawn inside, the global random streams go on as if nothing had been."""
-    streams = rng_state(device)
+    """Restore the global random number generators afterwards, whatever is drawn inside."""
+    state = rng_state(device)
     try:
         yield
     finally:
-        restore_rng_state(streams, device)
+        restore_rng_state(state, device)
 
 
 def rng_state(device: torch.device) -> list[Any]:
-    """The states of the global random streams of torch, here and on `device`, of Python and of numpy."""
+    """Return the states of the global random number generators of Python, numpy and torch, on the CPU and on `device`."""
     states = [random.getstate(), np.random.get_state(), torch.get_rng_state()]
     return [*states, torch.cuda.get_rng_state(device)] if device.type == "cuda" else states
 
 
 def restore_rng_state(states: Sequence[Any], device: torch.device) -> None:
-    """Let the global random streams go on from `states`."""
+    """Set the global random number generators to `states`, as `rng_state` returned them."""
     random.setstate(states[0])
     np.random.set_state(states[1])
     torch.set_rng_state(states[2])

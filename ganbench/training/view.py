@@ -1,9 +1,4 @@
-"""How many samples a look may take, so that looking stays a small share of training. Counted, never timed.
-
-A time would differ from run to run, and with it the history.
-
-A run seen from outside: forward passes that leave weights, buffers, gradients, modes and random streams alone.
-"""
+"""A trial in training as observers see it, and how many samples they may look at."""
 
 from __future__ import annotations
 
@@ -24,34 +19,41 @@ from .noise import sample_noise
 from .seeding import preserve_rng_state
 
 PROBE_SHARE = 0.003  # of the samples that are trained on, for each probe
-FREE_FLOPS = 3e7  # operations that no step notices: small networks spend their time on being called
-MIN_PROBE_SAMPLES = 128  # samples under which probes say little
+FREE_FLOPS = 3e7  # operations that cost nothing beside a step: small networks are bound by call overhead
+MIN_PROBE_SAMPLES = 128  # with fewer samples probes say little
 
 
 def affordable_samples(trained_on: int, flops_per_sample: float) -> int:
-    """Samples for a probe of a run that trains on `trained_on`, each at `operations` in G and D together."""
+    """Return how many samples a probe may take, so that probing stays a small share of training.
+
+    Operations are counted, never timed: a time would differ from run to run, and the history with it.
+
+    Args:
+        trained_on: Samples that the run trains on.
+        flops_per_sample: Floating-point operations of G and D together for a sample.
+    """
     return max(MIN_PROBE_SAMPLES, round(PROBE_SHARE * trained_on + FREE_FLOPS / max(flops_per_sample, 1.0)))
 
 
 def flops_per_sample(forward: Callable[[], Any], samples: int) -> float:
-    """Floating-point operations of `forward` for each of its `samples`, counted by torch; infinite where it cannot."""
+    """Return floating-point operations of `forward` per sample, counted by torch; infinity where it cannot count."""
     from torch.utils.flop_counter import FlopCounterMode
 
     counter = FlopCounterMode(display=False)
     try:
         with counter, torch.no_grad():
             forward()
-    except Exception:  # a network that the counter does not stand: it is taken for a heavy one
+    except Exception:  # a network that the counter fails on is taken for an expensive one
         return float("inf")
     return counter.get_total_flops() / samples
 
 
 class RunView(View):
-    """What observers see of a run. Valid inside `with view.at(step)`.
+    """What observers see of a trial.
 
-    The networks are called as functions of detached weights and of copies of their buffers, in the mode they
-    train in (`average`, a running average of G, in evaluation mode); samples and latents come from a random stream
-    of the view's own.
+    The networks are called as functions of detached weights and of copies of their buffers, in the mode they train in
+    (`average`, a running average of G, in evaluation mode); samples and noise come from a random number generator of the
+    view's own. So weights, buffers, gradients, modes and random numbers of the run stay as they are.
     """
 
     def __init__(
@@ -73,9 +75,9 @@ class RunView(View):
         self.steps = steps
         self.affordable = MIN_PROBE_SAMPLES  # samples that a probe may take
         self._generator, self._discriminator, self._loss = generator, discriminator, loss
-        # A copy to run in evaluation mode: its own weights if it is the average, else those of the live generator.
+        # A copy to run in evaluation mode: with its own weights if it is the average, else with those of the live generator.
         self._average = average
-        self._judged = average if average is not None else copy.deepcopy(generator).eval()
+        self._evaluated = average if average is not None else copy.deepcopy(generator).eval()
         self._training, self._held_out = training, held_out
         self._device = training.device
         self._seed = seed
@@ -83,20 +85,20 @@ class RunView(View):
         self._states: dict[nn.Module, dict[str, Tensor]] = {}
 
     def of(self, generator: Any, discriminator: Any, average: nn.Module | None) -> RunView:
-        """A view like this one, of other networks."""
+        """Return a view like this one, of other networks."""
         other = copy.copy(self)
         other.game = None
         other._generator, other._discriminator, other._average = generator, discriminator, average
-        other._judged = average if average is not None else copy.deepcopy(generator).eval()
+        other._evaluated = average if average is not None else copy.deepcopy(generator).eval()
         other._random = torch.Generator(self._device)
         other._states = {}
         return other
 
     @contextmanager
     def at(self, step: int) -> Iterator[RunView]:
-        """Look at the run as it is now; the global random streams go on as if nothing had been."""
+        """Observe the run as it is now; the global random number generators are as before afterwards."""
         self.step = step
-        self._random.manual_seed((self._seed + step) % 2**63)  # what one look draws does not shift the next
+        self._random.manual_seed((self._seed + step) % 2**63)  # what one observation draws does not shift the next
         with preserve_rng_state(self._device):
             self._states = {module: _state(module) for module in (self._generator, self._discriminator)}
             try:
@@ -105,15 +107,15 @@ class RunView(View):
                 self._states = {}
 
     def real(self, n: int) -> Batch:
-        """`n` samples of the training data, drawn anew."""
+        """Return `n` samples of the training data, drawn anew."""
         return self._draw(self._training, n)
 
     def held_out(self, n: int) -> Batch:
-        """`n` samples that training never sees, drawn anew."""
+        """Return `n` samples that training never sees, drawn anew."""
         return self._draw(self._held_out, n)
 
     def set_budget(self, trained_on: int) -> None:
-        """Let probes take what is a small share of training on `trained_on` samples."""
+        """Set how many samples a probe may take of a run that trains on `trained_on` samples."""
         n = self.round_to_pack(8)
         with self.at(0):
             self.affordable = affordable_samples(trained_on, flops_per_sample(lambda: self.logits(self.fake(n)), n))
@@ -124,20 +126,20 @@ class RunView(View):
         return len(self._held_out)
 
     def fake(self, n: int) -> Batch:
-        """`n` samples of the generator from fresh latents, without a graph."""
+        """Return `n` samples of the generator from fresh noise, without a graph."""
         return self._generate(self._generator, self._states[self._generator], n)
 
     def evaluated(self, n: int) -> Batch:
-        """`n` samples of the generator as it is judged: in evaluation mode, of the average where there is one."""
+        """Return `n` samples of the generator as it is evaluated: in evaluation mode, of the average if there is one."""
         state = self._states[self._generator]
-        if self._average is not None:  # batch statistics have no average of their own: they are the generator's
+        if self._average is not None:  # batch statistics are not averaged: they are the generator's
             state = state | {name: weight.detach() for name, weight in self._average.named_parameters()}
-        return self._generate(self._judged, state, n)
+        return self._generate(self._evaluated, state, n)
 
     def fixed(self, n: int) -> Tensor:
-        """What G makes now of `n` latents that are the same at every look."""
-        stream = torch.Generator(self._device).manual_seed(self._seed)
-        z = sample_noise(self._generator, n, stream)
+        """Return what the generator makes now of `n` noise vectors that are the same at every observation."""
+        random = torch.Generator(self._device).manual_seed(self._seed)
+        z = sample_noise(self._generator, n, random)
         labels = None if self._training.labels is None else self._training.labels[:n]
         if labels is not None:
             z = z[: len(labels)]
@@ -146,7 +148,7 @@ class RunView(View):
         return samples
 
     def norms(self) -> dict[str, Tensor]:
-        """Norms of each player's weights, and of the gradients of its last step where they are still there."""
+        """Return norms of each player's weights, and of the gradients of its last update where they are kept."""
         norms = {}
         for player, network in (("d", self._discriminator), ("g", self._generator)):
             weights = [weight.detach() for weight in network.parameters()]
@@ -157,22 +159,22 @@ class RunView(View):
         return norms
 
     def logits(self, batch: Batch) -> Tensor:
-        """The discriminator's logits; differentiable in `batch.x` alone."""
+        """Return the discriminator's logits; differentiable with respect to `batch.x` alone."""
         state = self._states[self._discriminator]
         logits: Tensor = functional_call(self._discriminator, state, (batch.x, batch.labels))
         return logits
 
     def generator_loss(self, d: DiscriminatorFn, real: Batch, fake: Batch) -> Tensor:
-        """What G minimizes, by the loss in use."""
+        """Return what the generator minimizes, by the loss in use."""
         loss: Tensor = self._loss.generator(d, real, fake)
         return loss
 
     def probabilities(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-        """D(x) and D(G(z)) from logits: the loss's own reading of them where it has one, else their sigmoid."""
+        """Return D(x) and D(G(z)) from logits, as the loss in use reads them."""
         return self._loss.probabilities(real, fake)
 
     def round_to_pack(self, n: int) -> int:
-        """The largest number of samples up to `n` that the discriminator can take."""
+        """Return the largest number of samples up to `n` that the discriminator can take; at least one pack."""
         pack = getattr(self._discriminator, "pack", 1)
         return max(n // pack, 1) * pack
 
@@ -182,13 +184,13 @@ class RunView(View):
         labels = self._draw(self._training, n).labels if self._training.labels is not None else None
         return Batch(functional_call(generator, state, (z, labels)), labels)
 
-    def _draw(self, pool: DeviceDataset, n: int) -> Batch:
-        size = len(pool)
-        if n <= size <= 4 * n:  # few samples: each at most once, or repeats would look like structure
+    def _draw(self, data: DeviceDataset, n: int) -> Batch:
+        size = len(data)
+        if n <= size <= 4 * n:  # few samples: each at most once, since repeats would look like structure
             rows = torch.randperm(size, generator=self._random, device=self._device)[:n]
         else:
             rows = torch.randint(size, (n,), generator=self._random, device=self._device)
-        return pool.take(rows)
+        return data.take(rows)
 
 
 def _state(module: nn.Module) -> dict[str, Tensor]:

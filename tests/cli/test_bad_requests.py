@@ -59,7 +59,7 @@ def test_what_is_wrong_with_a_run_is_said_before_anything_happens(
         ({'"hinge"': '"hindge"'}, "no loss is called 'hindge'; did you mean 'hinge'?"),
         ({"sigma = 0.05": "sgma = 0.05"}, "unknown key 'sgma'; did you mean 'sigma'?"),
         ({"sigma = 0.05": "sigma = -1.0"}, "sigma = -1.0"),
-        ({"metrics = [": "metrics = ["[:-1]}, "is no TOML"),
+        ({"metrics = [": "metrics = ["[:-1]}, "is not valid TOML"),
     ],
 )
 def test_what_is_wrong_with_a_suite_is_said_before_anything_happens(ganbench, write_suite, tmp_path, replaced, line):

@@ -23,7 +23,7 @@ def stored(make_trial, tmp_path):
     def store(*statuses, **changes) -> list[Path]:
         folder = Store(tmp_path / "out")
         trials = [replace(make_trial(seed=seed), **changes) for seed in range(len(statuses))]
-        with folder.claimed({"suite": "s", "trials": [trial.id for trial in trials]}, {}):
+        with folder.begin_run({"suite": "s", "trials": [trial.id for trial in trials]}, {}):
             for trial, status in zip(trials, statuses, strict=True):
                 nothing = Artifacts(History({}, 60)) if status == "error" else None
                 folder.write(TrialResult(trial, status, artifacts=nothing))
@@ -75,7 +75,7 @@ def test_a_suite_json_whose_trials_are_no_list_is_named(say_here, tmp_path, comm
     (tmp_path / "out" / "environment.json").write_text("{}")
     said = say_here(command, "out")
     assert (said.code, said.out, said.err.count("\n")) == (2, "", 1)
-    assert "out/suite.json: 'trials' is no list of trial ids: Expected `array`, got `int`" in said.first_line
+    assert "out/suite.json: 'trials' is not a list of trial ids: Expected `array`, got `int`" in said.first_line
 
 
 @pytest.mark.parametrize("command", ["diagnose", "report", "score"])

@@ -9,7 +9,7 @@ import pytest
 
 import ganbench
 from ganbench.contract.records import ComponentRef, History
-from ganbench.diagnosis.findings import diagnose, verdicts
+from ganbench.diagnosis.findings import apply_diagnoses, verdicts
 from ganbench.registry.registry import load_registry
 from ganbench.suite.parse import parse_method
 from ganbench.testing.helpers.recordings import recording

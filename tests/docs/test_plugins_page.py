@@ -12,7 +12,8 @@ import pytest
 import ganbench
 from ganbench.contract import components, hooks
 from ganbench.registry.registry import load_registry
-from ganbench.testing.run_checks import run_checks, select_candidates
+from ganbench.testing.candidate import select_candidates
+from ganbench.testing.run_checks import run_checks
 
 PAGE = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))

@@ -11,11 +11,16 @@ import pandas as pd
 import pytest
 from small_suites import trials_of
 
+import ganbench
 from ganbench.cli import COMMANDS, main
+from ganbench.contract.renamed import EVIDENCE
 from ganbench.registry.registry import load_registry
+from ganbench.testing.candidate import select_candidates
+from ganbench.testing.run_checks import run_checks
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+GLOSSARY = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
 
 
 def blocks(text: str, language: str) -> list[str]:
@@ -56,6 +61,24 @@ def test_every_command_and_verdict_is_in_the_readme():
 
 
 def test_what_docs_point_to_is_there():
-    for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
-        for target in re.findall(r"\]\(([^)#]+)\)", path.read_text(encoding="utf-8")):
-            assert (path.parent / target).exists(), f"{path.name} points to {target}"
+    for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text(encoding="utf-8")):
+            if not target.startswith("https:"):
+                assert (path.parent / target).exists(), f"{path.name} points to {target}"
+
+
+def test_the_component_of_contributing_keeps_the_contract(tmp_path, monkeypatch):
+    (plugin,) = blocks((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), "python")
+    (tmp_path / "ganbench_plugins.py").write_text(plugin)
+    monkeypatch.chdir(tmp_path)
+    outcomes = list(run_checks(select_candidates(["ganbench_plugins.py"])))
+    assert outcomes and not [outcome for outcome in outcomes if outcome.status == "failed"]
+
+
+def test_the_glossary_has_every_old_name_of_evidence():
+    assert dict(re.findall(r"^\| `(\w+)` \| `(\w+)` \|", GLOSSARY, re.MULTILINE)) == EVIDENCE
+
+
+def test_the_citation_is_of_this_version():
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {ganbench.__version__}\n" in citation and "\nlicense: MIT\n" in citation

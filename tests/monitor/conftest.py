@@ -1,4 +1,4 @@
-"""A ring, small networks and the usual loop, for monitors to watch."""
+"""A ring of eight Gaussians, small networks and the usual training loop, for monitors to observe."""
 
 from __future__ import annotations
 
@@ -24,19 +24,23 @@ def mlp(inputs, outputs, *last, width=16):
 
 @pytest.fixture
 def gan():
-    """A generator, a discriminator, and real samples; and `step`, one step of the loop that most people write."""
+    """A generator, a discriminator and real samples.
+
+    `gan.step()` is one step of the usual loop and returns both losses; `gan.train(monitor, steps)` calls it and the
+    monitor.
+    """
     torch.manual_seed(0)
-    made = SimpleNamespace(g=mlp(LATENT, 2), d=mlp(2, 1), real=ring(), batch=BATCH)
+    gan = SimpleNamespace(g=mlp(LATENT, 2), d=mlp(2, 1), real=ring(), batch=BATCH)
     optimizers: dict = {}
 
     def step(*, g=None, d=None, real=lambda x: x, fake=lambda x: x, sign=1.0, lr_g=1e-3, lr_d=1e-3):
-        net_g, net_d = g or made.g, d or made.d
+        net_g, net_d = g or gan.g, d or gan.d
         if not optimizers:
             optimizers.update(
                 g=torch.optim.Adam(net_g.parameters(), lr_g), d=torch.optim.Adam(net_d.parameters(), lr_d)
             )
-        x = real(made.real[torch.randint(len(made.real), (made.batch,))])
-        samples = fake(net_g(torch.randn(made.batch, LATENT)))
+        x = real(gan.real[torch.randint(len(gan.real), (gan.batch,))])
+        samples = fake(net_g(torch.randn(gan.batch, LATENT)))
         losses = []
         for name in ("d", "g"):
             if name == "d":
@@ -49,13 +53,17 @@ def gan():
             losses.append(float(loss.detach()))
         return losses
 
-    made.step = step
-    return made
+    def train(monitor, steps=40, **options):
+        for _ in range(steps):
+            monitor.step(*step(**options))
+
+    gan.step, gan.train = step, train
+    return gan
 
 
 @pytest.fixture
-def heard():
-    """The warnings of a loop, as lines; they must not end it."""
+def issued_warnings():
+    """Returns the warnings of the monitor so far, as lines; they do not end the loop."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         yield lambda: [str(warning.message) for warning in caught if "ganbench" in str(warning.message)]

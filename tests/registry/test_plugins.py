@@ -55,7 +55,7 @@ def test_an_installed_plugin_is_found_with_its_origin(installed):
         ("import sys; sys.exit(3)", "SystemExit: 3"),
         ("syntax error", "SyntaxError"),
         (GOOD.replace("ganbench_losses", "ganbench_lossses"), "did you mean 'ganbench_losses'?"),
-        (GOOD.replace('ganbench.Component("mine", Mine)', '("mine", Mine)'), "which is no ganbench.Component"),
+        (GOOD.replace('ganbench.Component("mine", Mine)', '("mine", Mine)'), "which is not a ganbench.Component"),
         (GOOD + "\nganbench_contract = 99", "made for plugin contract 99"),
         (
             GOOD.replace('yield ganbench.Component("mine", Mine)', "raise ValueError('at registration')"),
@@ -136,7 +136,7 @@ def test_a_component_made_of_one_that_failed_to_load_costs_its_trials_alone(inst
 
 def test_a_built_in_keeps_its_name(installed):
     installed(gb_one=GOOD.replace('"mine"', '"hinge"'))
-    with pytest.warns(UserWarning, match=r"a loss called 'hinge': 'ganbench.builtin.losses' and 'gb_one'"):
+    with pytest.warns(UserWarning, match=r"a loss called 'hinge': 'ganbench.builtin' and 'gb_one'"):
         registry = load_registry()
     assert registry.find("loss", "hinge").origin.distribution == "ganbench"
 

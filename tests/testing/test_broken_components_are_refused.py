@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ganbench.testing.run_checks import run_checks, select_candidates
+from ganbench.testing.candidate import select_candidates
+from ganbench.testing.run_checks import run_checks
 
 BROKEN = Path(__file__).parent / "broken"
 
@@ -43,13 +44,13 @@ REFUSALS = [
     ("loss", "Vector", "gives-scalars", "the generator's loss is shape (1,)"),
     ("loss", "Number", "gives-scalars", "where a float32 scalar is expected"),
     ("loss", "Sums", "is-a-mean-over-the-batch", "for the same samples twice"),
-    ("loss", "FirstAlone", "sends-g-towards-real", "or from some of them none"),
+    ("loss", "FirstAlone", "trains-g-towards-real", "or from some of them none"),
     ("loss", "PartIsMissing", "options-are-declared", "no loss is called 'hinged'; did you mean 'hinge'?"),
     ("loss", "Overflows", "is-finite-at-extreme-logits", "the discriminator's loss or its gradient is not finite"),
-    ("loss", "SendsGAway", "sends-g-towards-real", "sends G away from the real samples"),
-    ("loss", "Exchanged", "teaches-d-to-tell-them-apart", "the wrong way round about real samples"),
-    ("loss", "Detached", "sends-g-towards-real", "G gets no gradient from generated samples"),
-    ("loss", "IgnoresReal", "teaches-d-to-tell-them-apart", "D learns nothing from real samples"),
+    ("loss", "SendsGAway", "trains-g-towards-real", "sends G away from the real samples"),
+    ("loss", "Exchanged", "trains-d-to-separate", "the wrong way round about real samples"),
+    ("loss", "Detached", "trains-g-towards-real", "G gets no gradient from generated samples"),
+    ("loss", "IgnoresReal", "trains-d-to-separate", "D learns nothing from real samples"),
     ("loss", "CallsBackward", "gradients-reach-the-player-alone", "leaves a gradient in the other player"),
     ("loss", "DropsLabels", "labels-travel-with-their-samples", "without their labels"),
     ("loss", "InPlace", "leaves-its-batches-alone", "changes the samples"),
@@ -67,11 +68,11 @@ REFUSALS = [
     ("regularizer", "FirstOrder", "its-gradient-reaches-its-player", "does not reach the weights of D"),
     ("regularizer", "DropsLabels", "labels-travel-with-their-samples", "without their labels"),
     ("regularizer", "InPlace", "leaves-its-batches-alone", "changes the samples"),
-    ("regularizer", "Referee", "penalizes-or-acts", "player = 'referee'"),
-    ("regularizer", "Sometimes", "penalizes-or-acts", "every = 0.5"),
-    ("regularizer", "Nothing", "penalizes-or-acts", "offers neither penalty"),
-    ("regularizer", "Replaces", "acts-on-weights-in-place", "replaces weight 'net.1.weight'"),
-    ("regularizer", "ActsOnCopies", "acts-on-weights-in-place", "changes no weight"),
+    ("regularizer", "Referee", "has-a-penalty-or-after-step", "player = 'referee'"),
+    ("regularizer", "Sometimes", "has-a-penalty-or-after-step", "every = 0.5"),
+    ("regularizer", "Nothing", "has-a-penalty-or-after-step", "offers neither penalty"),
+    ("regularizer", "Replaces", "changes-weights-in-place", "replaces weight 'net.1.weight'"),
+    ("regularizer", "ActsOnCopies", "changes-weights-in-place", "changes no weight"),
     ("dataset", "NoSpec", "states-its-spec", "spec is None"),
     (
         "dataset",

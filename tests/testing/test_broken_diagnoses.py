@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ganbench.testing.run_checks import run_checks, select_candidates
+from ganbench.testing.candidate import select_candidates
+from ganbench.testing.run_checks import run_checks
 
 FILE = Path(__file__).parent / "broken" / "diagnoses.py"
 
@@ -15,18 +16,18 @@ REFUSALS = [
         "Untold",
         {
             "is-loud-on-a-failed-run": "declare loud_on",
-            "says-nothing-of-nothing": "boredom",
-            "judges-a-history-alike-twice": "boredom",
+            "handles-missing-signals": "boredom",
+            "diagnoses-alike-twice": "boredom",
         },
     ),
     ("Sworn", {"findings-are-well-formed": "confidence = 90"}),
     ("NoRemedy", {"findings-are-well-formed": "give ganbench.Remedy(settings, advice)"}),
     ("Misnamed", {"findings-are-well-formed": "give the component's name, 'Misnamed'"}),
-    ("Trusting", {"says-nothing-of-nothing": "raises IndexError for a history without rows"}),
+    ("Trusting", {"handles-missing-signals": "raises IndexError for a history without rows"}),
     ("Overwrites", {"leaves-the-history-alone": "auc_d"}),
-    ("Remembers", {"judges-a-history-alike-twice": "other findings"}),
-    ("NoSuchProbe", {"probes-exist": "the probe 'coverag'", "looking-changes-nothing": "ends in error"}),
-    ("Meddles", {"looking-changes-nothing": "with other weights than the same run unwatched"}),
+    ("Remembers", {"diagnoses-alike-twice": "other findings"}),
+    ("NoSuchProbe", {"probes-exist": "the probe 'coverag'", "observing-changes-nothing": "ends in error"}),
+    ("Meddles", {"observing-changes-nothing": "with other weights than the same run unwatched"}),
     ("WithHistory", {}),
     ("Sound", {}),
 ]

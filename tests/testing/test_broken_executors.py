@@ -6,7 +6,8 @@ import pytest
 
 from ganbench.testing.helpers.executor_trace import TimeLimits
 from ganbench.testing.kinds import executors
-from ganbench.testing.run_checks import run_checks, select_candidates
+from ganbench.testing.candidate import select_candidates
+from ganbench.testing.run_checks import run_checks
 
 FILE = Path(__file__).parent / "broken" / "executors.py"
 DEADLY = "survives-a-trial-that-dies"

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ganbench.testing.run_checks import run_checks, select_candidates
+from ganbench.testing.candidate import select_candidates
+from ganbench.testing.run_checks import run_checks
 
 FILE = Path(__file__).parent / "broken" / "reports.py"
 

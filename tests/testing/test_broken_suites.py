@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 
 from ganbench.testing.kinds import suites
-from ganbench.testing.run_checks import run_checks, select_candidates
+from ganbench.testing.candidate import select_candidates
+from ganbench.testing.run_checks import run_checks
 
 FILE = Path(__file__).parent / "broken" / "suites.py"
 
-UNFOLDED = ("unfolds-into-trials", "every-part-is-of-use", "its-components-build")  # they need the trials
+UNFOLDED = ("expands-into-trials", "every-part-is-used", "its-components-build")  # they need the trials
 
 REFUSALS = [
     ("a-text", "is-a-toml-file", "which is no path of a TOML file", "*"),
@@ -18,10 +19,10 @@ REFUSALS = [
     ("renamed", "is-named-plainly", "calls itself 'sound' and is offered as 'renamed'", ()),
     ("shouts", "is-named-plainly", "'Hinge loss' is not made of small letters", ()),
     ("wordless", "says-what-it-is-for", "has no summary", ("describes-itself",)),
-    ("misspelt-loss", "unfolds-into-trials", "no loss is called 'hnige'", UNFOLDED),
-    ("broken-data", "unfolds-into-trials", "sigma = -1.0", UNFOLDED),
-    ("useless-metric", "every-part-is-of-use", "metric 'modes' serves none of its data sets", ()),
-    ("useless-method", "every-part-is-of-use", "method 'convolutional' is skipped in every trial", ()),
+    ("misspelt-loss", "expands-into-trials", "no loss is called 'hnige'", UNFOLDED),
+    ("broken-data", "expands-into-trials", "sigma = -1.0", UNFOLDED),
+    ("useless-metric", "every-part-is-used", "metric 'modes' serves none of its data sets", ()),
+    ("useless-method", "every-part-is-used", "method 'convolutional' is skipped in every trial", ()),
     ("out-of-bounds", "its-components-build", "generator 'mlp' of method 'hinge' on 'ring' does not build", ()),
 ]
 
@@ -48,5 +49,5 @@ def test_a_sound_suite_passes_every_check():
 def test_a_suite_of_a_distribution_that_is_not_installed_is_not_judged(monkeypatch):
     monkeypatch.setattr(suites.metadata, "requires", lambda name: ['ganbench-elsewhere; extra == "more"', "ganbench"])
     said = {outcome.check: outcome for outcome in run_checks(candidate("misspelt-loss"))}
-    assert said["unfolds-into-trials"].status == "skipped"
-    assert "ganbench-elsewhere, which it may need, is not installed" in said["unfolds-into-trials"].message
+    assert said["expands-into-trials"].status == "skipped"
+    assert "ganbench-elsewhere, which it may need, is not installed" in said["expands-into-trials"].message

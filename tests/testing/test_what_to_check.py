@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from ganbench import RequestError
-from ganbench.testing.run_checks import run_checks, select_candidates
+from ganbench.testing.candidate import select_candidates
+from ganbench.testing.run_checks import run_checks
 
 PLUGIN = """
 import ganbench

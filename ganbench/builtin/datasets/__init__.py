@@ -1,1 +1,1 @@
-"""builtin/datasets."""
+"""The data sets that ganbench ships; none is downloaded."""

@@ -9,22 +9,7 @@ import torch
 
 import ganbench
 
-TRAINING = 1200  # of 1,797; the digit classifier of the metrics is trained on the same part
-
-
-@functools.cache
-def _parts() -> tuple[ganbench.Batch, ganbench.Batch]:
-    """Training part and held-out part, (N, 1, 8, 8) with labels 0 to 9."""
-    from sklearn.datasets import load_digits  # here: it takes a second that other data sets need not wait for
-
-    digits = load_digits()
-    order = np.random.default_rng(0).permutation(len(digits.images))
-    images = torch.from_numpy(digits.images[order].astype(np.float32) / 8 - 1).unsqueeze(1)
-    labels = torch.from_numpy(digits.target[order].astype(np.int64))
-    return (
-        ganbench.Batch(images[:TRAINING], labels[:TRAINING]),
-        ganbench.Batch(images[TRAINING:], labels[TRAINING:]),
-    )
+N_TRAINING = 1200  # of 1,797; the digit classifier of the metrics is trained on the same images
 
 
 class Digits(ganbench.Dataset):
@@ -35,18 +20,21 @@ class Digits(ganbench.Dataset):
     def __init__(self) -> None: ...
 
     def training(self) -> ganbench.Batch:
-        """(1200, 1, 8, 8) and labels."""
-        return _parts()[0]
+        """Return images (1200, 1, 8, 8) and labels."""
+        return _split_digits()[0]
 
     def held_out(self) -> ganbench.Batch:
-        """(597, 1, 8, 8) and labels."""
-        return _parts()[1]
+        """Return images (597, 1, 8, 8) and labels."""
+        return _split_digits()[1]
 
 
 class StackedDigits(ganbench.Dataset):
     """Three random digits as colour channels: 1,000 modes (stacked MNIST's protocol, on 8x8 digits).
 
-    With fewer `classes`, of the digits below that number alone: 4 make 64 modes.
+    Args:
+        size: Training images.
+        held_out: Held-out images.
+        classes: Use only the digits below this number: 4 make 64 modes.
     """
 
     spec = ganbench.DataSpec("images", (3, 8, 8), value_range=(-1.0, 1.0))
@@ -60,15 +48,30 @@ class StackedDigits(ganbench.Dataset):
         self._classes = classes
 
     def training(self) -> ganbench.Batch:
-        """(size, 3, 8, 8), made of the training part of the digits."""
-        return self._stack(_parts()[0], self._sizes[0], seed=1)
+        """Return images (size, 3, 8, 8), made of the training digits."""
+        return self._stack(_split_digits()[0], self._sizes[0], seed=1)
 
     def held_out(self) -> ganbench.Batch:
-        """(held_out, 3, 8, 8), made of digits that training never sees."""
-        return self._stack(_parts()[1], self._sizes[1], seed=2)
+        """Return images (held_out, 3, 8, 8), made of digits that training never sees."""
+        return self._stack(_split_digits()[1], self._sizes[1], seed=2)
 
     def _stack(self, digits: ganbench.Batch, n: int, seed: int) -> ganbench.Batch:
         assert digits.labels is not None
         images = digits.x[digits.labels < self._classes]
-        which = torch.randint(len(images), (n, 3), generator=torch.Generator().manual_seed(seed))
-        return ganbench.Batch(images[which, 0])
+        chosen = torch.randint(len(images), (n, 3), generator=torch.Generator().manual_seed(seed))
+        return ganbench.Batch(images[chosen, 0])
+
+
+@functools.cache
+def _split_digits() -> tuple[ganbench.Batch, ganbench.Batch]:
+    """Return the training and the held-out digits, (N, 1, 8, 8) with labels 0 to 9."""
+    from sklearn.datasets import load_digits  # takes a second to import
+
+    digits = load_digits()
+    order = np.random.default_rng(0).permutation(len(digits.images))
+    images = torch.from_numpy(digits.images[order].astype(np.float32) / 8 - 1).unsqueeze(1)
+    labels = torch.from_numpy(digits.target[order].astype(np.int64))
+    return (
+        ganbench.Batch(images[:N_TRAINING], labels[:N_TRAINING]),
+        ganbench.Batch(images[N_TRAINING:], labels[N_TRAINING:]),
+    )

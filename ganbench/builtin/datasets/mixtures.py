@@ -8,10 +8,9 @@ import torch
 
 import ganbench
 
-_TRAINING_SEED, _HELD_OUT_SEED = (
-    1,
-    2,
-)  # the same points in every run: a data set is fixed, training seeds vary
+# The same points in every run: a data set is fixed, training seeds vary.
+TRAINING_SEED = 1
+HELD_OUT_SEED = 2
 
 
 class _Mixture(ganbench.Dataset):
@@ -27,22 +26,30 @@ class _Mixture(ganbench.Dataset):
         self._sizes = (size, held_out_size)
 
     def training(self) -> ganbench.Batch:
-        """The training points, (size, 2)."""
-        return self._draw(self._sizes[0], _TRAINING_SEED)
+        """Return the training points, (size, 2)."""
+        return self._draw(self._sizes[0], TRAINING_SEED)
 
     def held_out(self) -> ganbench.Batch:
-        """Points of the same distribution that training never sees, (held_out, 2)."""
-        return self._draw(self._sizes[1], _HELD_OUT_SEED)
+        """Return points of the same distribution that training never sees, (held_out, 2)."""
+        return self._draw(self._sizes[1], HELD_OUT_SEED)
 
     def _draw(self, n: int, seed: int) -> ganbench.Batch:
-        g = torch.Generator().manual_seed(seed)
-        mode = torch.randint(len(self.modes.centres), (n,), generator=g)
-        noise = torch.randn(n, 2, generator=g)
+        stream = torch.Generator().manual_seed(seed)
+        mode = torch.randint(len(self.modes.centres), (n,), generator=stream)
+        noise = torch.randn(n, 2, generator=stream)
         return ganbench.Batch(self.modes.centres[mode] + self.modes.sigma * noise)
 
 
 class Ring(_Mixture):
-    """Gaussians evenly spaced on a circle (PacGAN's 2D-ring by default)."""
+    """Gaussians evenly spaced on a circle (PacGAN's 2D-ring by default).
+
+    Args:
+        modes: How many.
+        radius: Of the circle.
+        sigma: Standard deviation of each.
+        size: Training points.
+        held_out: Held-out points.
+    """
 
     def __init__(
         self,
@@ -55,13 +62,21 @@ class Ring(_Mixture):
     ) -> None:
         if modes < 1 or radius <= 0:
             raise ValueError(f"modes = {modes} and radius = {radius} must be positive")
-        # The angle 2 pi is left out: with it, two of the modes would be one.
+        # Without the angle 2 pi, which is the angle 0 again.
         angles = torch.arange(modes) * (2 * math.pi / modes)
         super().__init__(radius * torch.stack([angles.cos(), angles.sin()], dim=1), sigma, size, held_out)
 
 
 class Grid(_Mixture):
-    """Gaussians on a square grid centred on the origin (PacGAN's 2D-grid by default)."""
+    """Gaussians on a square grid centred on the origin (PacGAN's 2D-grid by default).
+
+    Args:
+        modes: How many; a square number.
+        spacing: Distance of neighbours.
+        sigma: Standard deviation of each.
+        size: Training points.
+        held_out: Held-out points.
+    """
 
     def __init__(
         self,

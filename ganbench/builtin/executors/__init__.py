@@ -1,1 +1,1 @@
-"""builtin/executors."""
+"""The executors that ganbench ships; both run trials on this machine."""

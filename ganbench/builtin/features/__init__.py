@@ -1,1 +1,1 @@
-"""builtin/features."""
+"""The feature extractors that ganbench ships, for metrics of images."""

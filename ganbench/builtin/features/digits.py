@@ -1,7 +1,6 @@
-"""A small convolutional classifier of digits, 8 x 8 pixels.
+"""A small convolutional classifier of digits, 8 x 8 pixels, and what it makes of images, channel by channel."""
 
-Images as the digit classifier sees them: channel by channel, at 8 x 8 pixels.
-"""
+from __future__ import annotations
 
 import functools
 import math
@@ -16,10 +15,12 @@ import ganbench
 
 WEIGHTS = Path(__file__).with_name("digits.safetensors")
 FEATURE_DIM = 64
+SIDE = 8  # pixels
+MAX_CHUNK = 1024  # channels classified at once
 
 
 class DigitClassifier(nn.Module):
-    """Grey images of digits, (N, 1, 8, 8) in [-1, 1], to logits of ten digits."""
+    """Maps grey images of digits, (N, 1, 8, 8) in [-1, 1], to logits of ten digits."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,35 +31,31 @@ class DigitClassifier(nn.Module):
         self.digits = nn.Linear(FEATURE_DIM, 10)
 
     def features(self, x: Tensor) -> Tensor:
-        """What the last layer reads: (N, FEATURES), not negative."""
+        """Return the input of the last layer, of shape (N, FEATURE_DIM); not negative."""
         x = functional.relu(self.conv1(x))
         x = functional.max_pool2d(functional.relu(self.conv2(x)), 2)
         x = functional.max_pool2d(functional.relu(self.conv3(x)), 2)
         return functional.relu(self.hidden(x.flatten(1)))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits of shape (N, 10)."""
+        """Return logits of shape (N, 10)."""
         logits: Tensor = self.digits(self.features(x))
         return logits
 
 
 @functools.cache
 def load_classifier() -> DigitClassifier:
-    """The trained classifier, frozen, in evaluation mode, on the CPU; one for the whole process."""
-    with torch.device("meta"):  # no initial weights are drawn, so the global random state is left alone
+    """Return the trained classifier, frozen, in evaluation mode, on the CPU; the same one for the whole process."""
+    with torch.device("meta"):  # draws no initial weights, so that the global random state does not change
         classifier = DigitClassifier()
     classifier.load_state_dict(load_file(WEIGHTS), assign=True)
     return classifier.eval().requires_grad_(False)
 
 
-_CHUNK = 1024  # channels classified at once
-_SIDE = 8
+def why_unreadable(trial: ganbench.Trial) -> str | None:
+    """Return why the trial's samples cannot be images of digits, one to each channel, or None if they can.
 
-
-def refuse_undigital(trial: ganbench.Trial) -> str | None:
-    """Why the trial's samples cannot be images of digits, one to each channel; None where they can.
-
-    Whether images of fitting shape do show digits is for the suite's author to know.
+    That images of this shape do show digits is the responsibility of the suite's author.
     """
     data = trial.data
     if data.kind != "images":
@@ -66,32 +63,32 @@ def refuse_undigital(trial: ganbench.Trial) -> str | None:
     channels, height, width = data.shape
     if channels not in (1, 2, 3):
         return f"the digit classifier reads images of 1 to 3 channels, not {channels}"
-    if (height, width) != (_SIDE, _SIDE):  # it names only 38 % of MNIST's digits, scaled down to what it knows
-        return f"the digit classifier reads images of {_SIDE}x{_SIDE} pixels, not {height}x{width}"
+    if (height, width) != (SIDE, SIDE):  # of MNIST's digits, scaled down to 8 x 8, it recognizes only 38 %
+        return f"the digit classifier reads images of {SIDE}x{SIDE} pixels, not {height}x{width}"
     return None
 
 
 def digit_features(images: Tensor) -> Tensor:
-    """Features of images (N, C, H, W): (N, C x FEATURES), channel by channel; NaN for a non-finite image."""
-    channels, finite = _channels(images)
-    rows = torch.cat([load_classifier().features(block) for block in torch.split(channels, _CHUNK)])
+    """Return the features of images (N, C, H, W), channel by channel: (N, C * FEATURE_DIM); NaN if not finite."""
+    channels, finite = _split_channels(images)
+    rows = torch.cat([load_classifier().features(chunk) for chunk in torch.split(channels, MAX_CHUNK)])
     features = rows.reshape(len(images), images.shape[1] * FEATURE_DIM)
     return features.masked_fill(~finite[:, None], math.nan)
 
 
-def digits_of(images: Tensor) -> Tensor:
-    """The digit in each channel of images (N, C, H, W): (N, C), whole numbers; -1 for a non-finite image."""
-    channels, finite = _channels(images)
-    digits = torch.cat([load_classifier()(block).argmax(dim=1) for block in torch.split(channels, _CHUNK)])
+def classify_digits(images: Tensor) -> Tensor:
+    """Return the digit in each channel of images (N, C, H, W): integers (N, C), -1 for an image that is not finite."""
+    channels, finite = _split_channels(images)
+    digits = torch.cat([load_classifier()(chunk).argmax(dim=1) for chunk in torch.split(channels, MAX_CHUNK)])
     return digits.reshape(images.shape[:2]).masked_fill(~finite[:, None], -1)
 
 
-def _channels(images: Tensor) -> tuple[Tensor, Tensor]:
-    """Each channel as a picture of its own, (N x C, 1, 8, 8), and which of the N images are finite.
+def _split_channels(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Return each channel as an image of its own, (N * C, 1, 8, 8), and which of the N images are finite.
 
-    Values beyond [-1, 1] are clipped, as they would be in a picture file.
+    Values outside [-1, 1] are clipped, as they would be in an image file.
     """
     images = images.detach().float()
     finite = images.isfinite().flatten(1).all(dim=1)
     clipped = images.nan_to_num().clamp(-1, 1)
-    return clipped.reshape(-1, 1, _SIDE, _SIDE), finite
+    return clipped.reshape(-1, 1, SIDE, SIDE), finite

@@ -1,1 +1,1 @@
-"""builtin/metrics."""
+"""The metrics that ganbench ships."""

@@ -1,7 +1,4 @@
-"""Multilayer perceptron generator, for data of any shape.
-
-Multilayer perceptron discriminator, for data of any shape.
-"""
+"""Multilayer perceptrons, for data of any shape."""
 
 from __future__ import annotations
 
@@ -13,11 +10,19 @@ from torch import nn
 
 import ganbench
 
-from .normalization import Normalization, normalized
+from .layers import Normalization, normalize, to_range, without_batch_statistics
 
 
 class MLPGenerator(nn.Module):
-    """Multilayer perceptron with ReLU, for data of any shape; tanh where the data has a range."""
+    """Multilayer perceptron with ReLU, for data of any shape; its last activation is tanh if the data has a range.
+
+    Args:
+        data: What samples look like.
+        latent_dim: Length of a noise vector.
+        width: Units of a hidden layer.
+        depth: Hidden layers.
+        normalization: Of the hidden layers.
+    """
 
     def __init__(
         self,
@@ -33,21 +38,24 @@ class MLPGenerator(nn.Module):
         self.shape = data.shape
         layers: list[nn.Module] = []
         for fan_in, fan_out in itertools.pairwise([latent_dim] + [width] * depth):
-            layers += [*normalized(nn.Linear(fan_in, fan_out), fan_out, normalization), nn.ReLU()]
+            layers += [*normalize(nn.Linear(fan_in, fan_out), fan_out, normalization), nn.ReLU()]
         self.net = nn.Sequential(*layers, nn.Linear(width if depth else latent_dim, math.prod(data.shape)))
         self.value_range = data.value_range
 
     def forward(self, z: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
-        """(N, latent_dim) -> (N, *shape). Labels are not looked at."""
-        x = self.net(z).unflatten(1, self.shape)
-        if self.value_range is None:
-            return x
-        low, high = self.value_range
-        return low + (high - low) * (torch.tanh(x) + 1) / 2
+        """Map noise (N, latent_dim) to samples (N, *shape); labels are ignored."""
+        return to_range(self.net(z).unflatten(1, self.shape), self.value_range)
 
 
 class MLPDiscriminator(nn.Module):
-    """Multilayer perceptron with leaky ReLU, for data of any shape."""
+    """Multilayer perceptron with leaky ReLU, for data of any shape.
+
+    Args:
+        data: What samples look like.
+        width: Units of a hidden layer.
+        depth: Hidden layers.
+        normalization: Of the hidden layers; spectral normalization is of the last layer too.
+    """
 
     def __init__(
         self,
@@ -61,11 +69,10 @@ class MLPDiscriminator(nn.Module):
         layers: list[nn.Module] = []
         sizes = [math.prod(data.shape)] + [width] * depth
         for fan_in, fan_out in itertools.pairwise(sizes):
-            layers += [*normalized(nn.Linear(fan_in, fan_out), fan_out, normalization), nn.LeakyReLU(0.2)]
-        # The last layer is bounded too where the bound is the point, and free of batch statistics always.
-        last = nn.Linear(sizes[-1], 1)
-        self.net = nn.Sequential(*layers, *normalized(last, 1, "spectral" if normalization == "spectral" else "none"))
+            layers += [*normalize(nn.Linear(fan_in, fan_out), fan_out, normalization), nn.LeakyReLU(0.2)]
+        last = normalize(nn.Linear(sizes[-1], 1), 1, without_batch_statistics(normalization))
+        self.net = nn.Sequential(*layers, *last)
 
     def forward(self, x: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
-        """(N, *shape) -> logits (N,). Labels are not looked at."""
+        """Map samples (N, *shape) to logits (N,); labels are ignored."""
         return self.net(x.flatten(1)).squeeze(1)

@@ -1,4 +1,4 @@
-"""What went wrong, grouped as a reader asks for it: by data set and method, then by diagnosis."""
+"""Collect what went wrong, by data set and method: trials that did not end as planned, and findings by diagnosis."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 import ganbench
 
-from .numbers import as_float, count, number, percent
-from .rankings import FAILED_STATUSES, in_order, rows
+from .numbers import format_count, format_number, format_percent, format_seed, parse_float
+from .rankings import distinct, to_records
 
 
 @dataclass(frozen=True)
-class Sighting:
-    """One seed's finding."""
+class SeedFinding:
+    """A finding of one seed."""
 
     seed: str
     onset: int | None  # step
@@ -25,41 +25,47 @@ class Sighting:
 
 @dataclass(frozen=True)
 class FindingGroup:
-    """One diagnosis of one method on one data set, over its seeds."""
+    """The findings of one diagnosis for one method on one data set, over its seeds."""
 
     diagnosis: str
     horizon: str  # "now" or "end"
     severity: str
-    sightings: tuple[Sighting, ...]
+    findings: tuple[SeedFinding, ...]
     remedies: tuple[str, ...]
     seeds: int  # of this method on this data set
 
     @property
+    def is_failure(self) -> bool:
+        """Whether these are failures rather than warnings."""
+        return self.severity == "failure"
+
+    @property
+    def is_forecast(self) -> bool:
+        """Whether these are forecasts for the end of training."""
+        return self.horizon == "end"
+
+    @property
     def extent(self) -> str:
-        """How many seeds bear it, and since when: `2 of 3 seeds, from step 400`."""
-        seen = len({sighting.seed for sighting in self.sightings})
-        steps = [sighting.onset for sighting in self.sightings if sighting.onset is not None]
-        since = f", from step {min(steps):,}" if steps else ""
-        return f"{seen} of {count(self.seeds, 'seed')}{since}"
+        """How many seeds are affected, and since when: `2 of 3 seeds, from step 400`."""
+        affected = len({finding.seed for finding in self.findings})
+        onsets = [finding.onset for finding in self.findings if finding.onset is not None]
+        since = f", from step {min(onsets):,}" if onsets else ""
+        return f"{affected} of {format_count(self.seeds, 'seed')}{since}"
 
     @property
     def summaries(self) -> list[str]:
-        """The distinct summaries of its sightings."""
-        return in_order(sighting.summary for sighting in self.sightings)
+        """The distinct summaries of its findings."""
+        return distinct(finding.summary for finding in self.findings)
 
 
 @dataclass(frozen=True)
 class FailureRecord:
-    """A trial that did not run to its end, and why."""
+    """A trial that did not train to the end of its budget, and why."""
 
     seed: str
-    status: str
+    status: ganbench.Status
     reason: str
     steps: int
-
-    @property
-    def failed(self) -> bool:
-        return self.status in FAILED_STATUSES
 
 
 @dataclass(frozen=True)
@@ -68,42 +74,40 @@ class MethodFailures:
 
     dataset: str
     method: str
-    complaints: tuple[FindingGroup, ...]
-    endings: tuple[FailureRecord, ...]
+    groups: tuple[FindingGroup, ...]
+    records: tuple[FailureRecord, ...]
 
     @property
-    def severe(self) -> bool:
-        """Whether anything in it is a failure, not a warning."""
-        return any(complaint.severity == "failure" for complaint in self.complaints) or any(
-            ending.failed for ending in self.endings
-        )
+    def is_failure(self) -> bool:
+        """Whether any of it is a failure rather than a warning."""
+        return any(group.is_failure for group in self.groups) or any(record.status.lost for record in self.records)
 
 
 def collect_failures(comparison: ganbench.Comparison) -> list[MethodFailures]:
-    """What went wrong, for each data set × method where something did, in the order of the trials."""
+    """Return what went wrong for each data set and method for which anything did, in the order of the trials."""
     findings: dict[tuple[str, str], list[dict[str, Any]]] = {}
     trials: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for groups, table in ((trials, comparison.trials), (findings, comparison.findings)):
-        for row in rows(table):
-            groups.setdefault((str(row["dataset"]), str(row["method"])), []).append(row)
-    found = [
+    for rows, table in ((trials, comparison.trials), (findings, comparison.findings)):
+        for row in to_records(table):
+            rows.setdefault((str(row["dataset"]), str(row["method"])), []).append(row)
+    collected = [
         _method_failures(dataset, method, trials.get((dataset, method), []), findings.get((dataset, method), []))
         for dataset, method in dict.fromkeys([*trials, *findings])
     ]
-    return [trouble for trouble in found if trouble.complaints or trouble.endings]
+    return [failures for failures in collected if failures.groups or failures.records]
 
 
 def _method_failures(
     dataset: str, method: str, trials: list[dict[str, Any]], findings: list[dict[str, Any]]
 ) -> MethodFailures:
-    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    by_diagnosis: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for row in findings:
         key = (str(row["severity"] or ""), str(row["diagnosis"]), str(row["horizon"] or ""))
-        groups.setdefault(key, []).append(row)
-    complaints = [_finding_group(key, group, len(trials)) for key, group in groups.items()]
-    complaints.sort(key=lambda complaint: (complaint.severity != "failure", complaint.horizon == "end"))
-    endings = [_failure_record(trial) for trial in trials if trial["status"] != "done"]
-    return MethodFailures(dataset, method, tuple(complaints), tuple(endings))
+        by_diagnosis.setdefault(key, []).append(row)
+    groups = [_finding_group(key, rows, len(trials)) for key, rows in by_diagnosis.items()]
+    groups.sort(key=lambda group: (not group.is_failure, group.is_forecast))
+    records = [_failure_record(trial) for trial in trials if trial["status"] != ganbench.Status.DONE]
+    return MethodFailures(dataset, method, tuple(groups), tuple(records))
 
 
 def _finding_group(key: tuple[str, str, str], findings: list[dict[str, Any]], seeds: int) -> FindingGroup:
@@ -112,44 +116,39 @@ def _finding_group(key: tuple[str, str, str], findings: list[dict[str, Any]], se
         diagnosis=diagnosis,
         horizon=horizon,
         severity=severity,
-        sightings=tuple(_sighting(row) for row in findings),
-        remedies=tuple(in_order(row["remedy"] for row in findings if row["remedy"])),
+        findings=tuple(_seed_finding(row) for row in findings),
+        remedies=tuple(distinct(row["remedy"] for row in findings if row["remedy"])),
         seeds=seeds,
     )
 
 
-def _sighting(row: dict[str, Any]) -> Sighting:
-    return Sighting(
-        seed=is_whole(row["seed"]),
+def _seed_finding(row: dict[str, Any]) -> SeedFinding:
+    return SeedFinding(
+        seed=format_seed(row["seed"]),
         onset=None if row["onset_step"] is None else int(row["onset_step"]),
-        confidence=percent(as_float(row["confidence"])),
+        confidence=format_percent(parse_float(row["confidence"])),
         summary=str(row["summary"] or ""),
-        evidence=tuple(_evidence(row["evidence"])),
+        evidence=tuple(_format_evidence(row["evidence"])),
     )
 
 
 def _failure_record(trial: dict[str, Any]) -> FailureRecord:
     return FailureRecord(
-        is_whole(trial["seed"]),
-        str(trial["status"]),
+        format_seed(trial["seed"]),
+        ganbench.Status(trial["status"]),
         str(trial["reason"] or ""),
-        int(as_float(trial["steps"]) or 0),
+        int(parse_float(trial["steps"]) or 0),
     )
 
 
-def _evidence(text: Any) -> list[str]:
-    """The JSON of a finding's evidence as one text for each signal; text that is no such JSON is shown as it is."""
+def _format_evidence(text: Any) -> list[str]:
+    """Format each signal of a finding's evidence, given as JSON; a text that is not such JSON is returned as it is."""
     try:
         signals = json.loads(text) if text else {}
         return [
-            f"{signal} {number(as_float(read['value']))} (threshold {number(as_float(read['threshold']))})"
-            f" at step {int(read['step']):,}"
-            for signal, read in signals.items()
+            f"{signal} {format_number(parse_float(reading['value']))}"
+            f" (threshold {format_number(parse_float(reading['threshold']))}) at step {int(reading['step']):,}"
+            for signal, reading in signals.items()
         ]
     except (ValueError, TypeError, KeyError, AttributeError):
         return [str(text)]
-
-
-def is_whole(value: Any) -> str:
-    """A seed as text: frames with missing cells hold 3 as 3.0."""
-    return f"{value:g}" if isinstance(value, float) else str(value)

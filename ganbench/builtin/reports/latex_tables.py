@@ -1,4 +1,4 @@
-r"""The comparison as LaTeX tables, for a paper: `\usepackage{booktabs}`, then `\input{tables}`."""
+r"""Write the comparison as LaTeX tables for a paper: `\usepackage{booktabs}`, then `\input{tables}`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from pathlib import Path
 
 import ganbench
 
-from .files import write_atomically
-from .numbers import number
-from .rankings import DatasetTable, MetricTable, Standing, dataset_tables
+from .numbers import format_number
+from .rankings import DatasetTables, MetricRow, MetricTable, tables_by_dataset
 
 COMMANDS = {
     "\\": r"\textbackslash{}",
@@ -27,7 +26,7 @@ COMMANDS = {
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
     '"': "''",
-    "[": "{[}",  # after a line's \\ a bare bracket would be read as its option
+    "[": "{[}",  # after a row's \\ a bare bracket would be its optional argument
     "]": "{]}",
     "–": "--",
     "—": "---",
@@ -40,9 +39,9 @@ COMMANDS = {
     "”": "''",
     "’": "'",
 }
-LETTERS = "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝßàáâãäåæçèéêëìíîïñòóôõöøùúûüýÿ"  # need no T1
+ACCENTED = "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝßàáâãäåæçèéêëìíîïñòóôõöøùúûüýÿ"  # that pdfLaTeX sets without T1 fonts
 GREEK = ["ALPHA", "BETA", "GAMMA", "DELTA", "ETA", "THETA", "MU", "PI", "RHO", "SIGMA", "TAU", "PHI", "PSI", "OMEGA"]
-MARKS = {"tied": r"\rlap{$^{=}$}", "inconclusive": r"\rlap{$^{?}$}"}
+VERDICT_MARKS = {"tied": r"\rlap{$^{=}$}", "inconclusive": r"\rlap{$^{?}$}"}
 
 
 class LatexReport(ganbench.Report):
@@ -51,20 +50,20 @@ class LatexReport(ganbench.Report):
     def write(self, comparison: ganbench.Comparison, folder: Path) -> list[Path]:
         """Write `tables.tex`."""
         lines = [r"% Needs \usepackage{booktabs}."]
-        for index, table in enumerate(dataset_tables(comparison), 1):
-            lines += _float(table, index, comparison.suite)
-        return [write_atomically(folder / "tables.tex", "\n".join(lines) + "\n")]
+        for index, table in enumerate(tables_by_dataset(comparison), 1):
+            lines += _table(table, index, comparison.suite)
+        return [ganbench.write_atomically(folder / "tables.tex", "\n".join(lines) + "\n")]
 
 
 def escape(text: str) -> str:
-    """Foreign text that any LaTeX engine sets as it reads; letters that pdfLaTeX lacks become their code point."""
-    return "".join(_character(character) for character in " ".join(text.split()))
+    """Escape text for any LaTeX engine; characters that pdfLaTeX lacks are written as their code points."""
+    return "".join(_escape_character(character) for character in " ".join(text.split()))
 
 
-def _character(character: str) -> str:
+def _escape_character(character: str) -> str:
     if character in COMMANDS:
         return COMMANDS[character]
-    if " " <= character <= "~" or character in LETTERS:
+    if " " <= character <= "~" or character in ACCENTED:
         return character
     name = unicodedata.name(character, "")
     if name.startswith("GREEK SMALL LETTER ") and name.split()[-1] in GREEK:
@@ -72,7 +71,7 @@ def _character(character: str) -> str:
     return f"U+{ord(character):04X}"
 
 
-def _float(table: DatasetTable, index: int, suite: str) -> Iterator[str]:
+def _table(table: DatasetTables, index: int, suite: str) -> Iterator[str]:
     columns = len(table.metrics) + 2
     yield ""
     yield r"\begin{table}"
@@ -84,7 +83,7 @@ def _float(table: DatasetTable, index: int, suite: str) -> Iterator[str]:
     yield "    " + " & ".join(["Method", *map(_heading, table.metrics), "Failed"]) + r" \\"
     yield r"    \midrule"
     for method in table.methods:
-        yield from _method(table, method)
+        yield from _method_lines(table, method)
     if table.metrics:
         yield r"    \midrule"
         floors = [escape(metric.floor) for metric in table.metrics]
@@ -94,11 +93,11 @@ def _float(table: DatasetTable, index: int, suite: str) -> Iterator[str]:
     yield r"\end{table}"
 
 
-def _caption(table: DatasetTable, suite: str) -> str:
+def _caption(table: DatasetTables, suite: str) -> str:
     return (
         f"{escape(table.dataset)} (suite {escape(suite)}). Interquartile mean of the final scores over seeds, "
-        r"95\,\% bootstrap interval below it. Bold: best; $^{=}$: tied with the best; $^{?}$: these seeds cannot "
-        r"tell. Failed: trials, with a 95\,\% Wilson interval of their rate. The floor is the same "
+        r"95\,\% bootstrap interval below it. Bold: best; $^{=}$: tied with the best; $^{?}$: inconclusive with "
+        r"these seeds. Failed: trials, with a 95\,\% Wilson interval of their rate. The floor is the same "
         r"metric of real data against real data."
     )
 
@@ -108,20 +107,20 @@ def _heading(metric: MetricTable) -> str:
     return escape(metric.metric) + arrow
 
 
-def _method(table: DatasetTable, method: str) -> Iterator[str]:
-    """Two lines of the table: the scores, and below them their intervals, so that many metrics fit a page."""
-    standings = [metric.of(method) for metric in table.metrics]
+def _method_lines(table: DatasetTables, method: str) -> Iterator[str]:
+    """Yield two lines of the table: the scores, and their intervals below them, so that many metrics fit a page."""
+    rows = [metric.row_of(method) for metric in table.metrics]
     failures = table.failures[method]
-    intervals = [standing.interval if standing else "" for standing in standings] + [failures.interval]
-    yield "    " + " & ".join([escape(method), *map(_score, standings), escape(failures.count)]) + r" \\"
+    intervals = [row.interval if row else "" for row in rows] + [failures.interval]
+    yield "    " + " & ".join([escape(method), *map(_score, rows), escape(failures.count)]) + r" \\"
     yield "    " + " & ".join(["", *map(_small, intervals)]) + r" \\"
 
 
-def _score(standing: Standing | None) -> str:
-    if standing is None:
+def _score(row: MetricRow | None) -> str:
+    if row is None:
         return "--"
-    text = escape(number(standing.iqm))
-    return rf"\textbf{{{text}}}" if standing.verdict == "best" else text + MARKS.get(standing.verdict, "")
+    text = escape(format_number(row.iqm))
+    return rf"\textbf{{{text}}}" if row.verdict == "best" else text + VERDICT_MARKS.get(row.verdict, "")
 
 
 def _small(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The comparison as a Markdown page, for a README, an issue or a review."""
+"""Write the comparison as a Markdown page, for a README, an issue or a review."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from pathlib import Path
 import ganbench
 
 from .failures import FindingGroup, MethodFailures, collect_failures
-from .files import write_atomically
-from .numbers import number
-from .prose import HOW_TO_READ, counts, environment_lines, scope, unreadable
-from .rankings import DatasetTable, MetricTable, dataset_tables
+from .numbers import format_number
+from .prose import HOW_TO_READ, environment_lines, list_damaged, summarize_scope, summarize_trials
+from .rankings import DatasetTables, MetricTable, tables_by_dataset
 
 
 class MarkdownReport(ganbench.Report):
@@ -20,15 +19,15 @@ class MarkdownReport(ganbench.Report):
 
     def write(self, comparison: ganbench.Comparison, folder: Path) -> list[Path]:
         """Write `report.md`."""
-        return [write_atomically(folder / "report.md", "\n".join(_page(comparison)) + "\n")]
+        return [ganbench.write_atomically(folder / "report.md", "\n".join(_page(comparison)) + "\n")]
 
 
 def escape(text: str) -> str:
-    """Foreign text as it can stand in a line or a table cell: no markup, no HTML, no line end."""
+    """Escape text for a line or a table cell: no markup, no HTML, no line end."""
     text = " ".join(text.split())
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     text = re.sub(r"([\\`*\[\]{}|~#])", r"\\\1", text)
-    # An underscore inside a word (`auc_d`) is no markup and reads better without a backslash.
+    # An underscore inside a word (`auc_d`) is not markup, and reads better without a backslash.
     return re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\\_", text)
 
 
@@ -36,16 +35,16 @@ def _page(comparison: ganbench.Comparison) -> Iterator[str]:
     yield f"# {escape(comparison.suite)}\n"
     if comparison.summary:
         yield f"{escape(comparison.summary)}\n"
-    yield f"{counts(comparison)} — {scope(comparison)}.\n"
+    yield f"{summarize_trials(comparison)} — {summarize_scope(comparison)}.\n"
     yield f"{HOW_TO_READ}\n"
-    for table in dataset_tables(comparison):
-        yield from _dataset(table)
-    yield from _what_went_wrong(collect_failures(comparison), unreadable(comparison))
+    for table in tables_by_dataset(comparison):
+        yield from _dataset_section(table)
+    yield from _failures_section(collect_failures(comparison), list_damaged(comparison))
     yield "## Environment\n"
     yield from _table(("what", "value"), environment_lines(comparison.environment))
 
 
-def _dataset(table: DatasetTable) -> Iterator[str]:
+def _dataset_section(table: DatasetTables) -> Iterator[str]:
     yield f"## {escape(table.dataset)}\n"
     if not table.metrics:
         yield "No trial was scored.\n"
@@ -55,50 +54,50 @@ def _dataset(table: DatasetTable) -> Iterator[str]:
         yield f"### {escape(metric.metric)}{direction}\n"
         yield from _table(
             ("rank", "method", "final IQM [95 %]", "floor", "best", "failed", "P(top beats)", "verdict"),
-            list(_standings(metric)),
+            list(_metric_rows(metric)),
         )
 
 
-def _standings(metric: MetricTable) -> Iterator[tuple[str, ...]]:
-    for standing in metric.standings:
+def _metric_rows(table: MetricTable) -> Iterator[tuple[str, ...]]:
+    for row in table.rows:
         yield (
-            standing.rank_text,
-            standing.method,
-            f"{number(standing.iqm)} {standing.interval}".rstrip(),
-            number(standing.floor),
-            number(standing.best),
-            standing.failures.text,
-            standing.p_text,
-            standing.verdict,
+            row.rank_text,
+            row.method,
+            f"{format_number(row.iqm)} {row.interval}".rstrip(),
+            format_number(row.floor),
+            format_number(row.best),
+            row.failures.text,
+            row.p_text,
+            row.verdict,
         )
 
 
-def _what_went_wrong(found: list[MethodFailures], unread: list[str]) -> Iterator[str]:
+def _failures_section(failures: list[MethodFailures], damaged: list[str]) -> Iterator[str]:
     yield "## What went wrong\n"
-    for line in unread:
+    for line in damaged:
         yield f"- A stored trial could not be read and is in none of the numbers: {escape(line)}\n"
-    if not found:
+    if not failures:
         yield "Nothing: every trial ran to its end, and no diagnosis found anything.\n"
-    for trouble in found:
-        yield f"### {escape(trouble.dataset)}: {escape(trouble.method)}\n"
-        for ending in trouble.endings:
-            reason = f": {escape(ending.reason)}" if ending.reason else ""
-            yield f"- seed {ending.seed} **{escape(ending.status)}** after step {ending.steps:,}{reason}"
-        for complaint in trouble.complaints:
-            yield from _complaint(complaint)
+    for of_method in failures:
+        yield f"### {escape(of_method.dataset)}: {escape(of_method.method)}\n"
+        for record in of_method.records:
+            reason = f": {escape(record.reason)}" if record.reason else ""
+            yield f"- seed {record.seed} **{escape(record.status)}** after step {record.steps:,}{reason}"
+        for group in of_method.groups:
+            yield from _finding_lines(group)
         yield ""
 
 
-def _complaint(complaint: FindingGroup) -> Iterator[str]:
-    forecast = ", forecast for the end" if complaint.horizon == "end" else ""
-    yield f"- **{escape(complaint.diagnosis)}** ({escape(complaint.severity)}{forecast}): {complaint.extent}."
-    for seen in complaint.sightings:
-        evidence = "; ".join(seen.evidence)
+def _finding_lines(group: FindingGroup) -> Iterator[str]:
+    forecast = ", forecast for the end" if group.is_forecast else ""
+    yield f"- **{escape(group.diagnosis)}** ({escape(group.severity)}{forecast}): {group.extent}."
+    for finding in group.findings:
+        evidence = "; ".join(finding.evidence)
         yield (
-            f"  - seed {seen.seed}, confidence {seen.confidence}: {escape(seen.summary)}"
+            f"  - seed {finding.seed}, confidence {finding.confidence}: {escape(finding.summary)}"
             + (f" ({escape(evidence)})" if evidence else "")
         )
-    for remedy in complaint.remedies:
+    for remedy in group.remedies:
         yield f"  - What to change: {escape(remedy)}"
 
 

@@ -1,4 +1,4 @@
-"""Numbers as people read them."""
+"""Format numbers for readers: three significant digits, and no exponent where one is not needed."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 MISSING = "–"
 
 
-def number(value: float | None, digits: int = 3) -> str:
-    """A measured value: `0.0123`, `98.9`, `1,234`, `1.23e-07`; a dash where there is none."""
+def format_number(value: float | None, digits: int = 3) -> str:
+    """Format a measured value: `0.0123`, `98.9`, `1,234`, `1.23e-07`; a dash if it is missing."""
     if value is None or math.isnan(value):
         return MISSING
     if math.isinf(value):
@@ -22,15 +22,15 @@ def number(value: float | None, digits: int = 3) -> str:
     return f"{value:,.{max(0, digits - 1 - exponent)}f}"
 
 
-def interval(low: float | None, high: float | None) -> str:
-    """`[low, high]`, or nothing where an end is missing."""
+def format_interval(low: float | None, high: float | None) -> str:
+    """Format an interval: `[low, high]`, or nothing if an end is missing."""
     if low is None or high is None:
         return ""
-    return f"[{number(low)}, {number(high)}]"
+    return f"[{format_number(low)}, {format_number(high)}]"
 
 
-def percent(share: float | None) -> str:
-    """A share from 0 to 1 in whole percent, `<1 %` and `>99 %` near the ends: only a true end is called one."""
+def format_percent(share: float | None) -> str:
+    """Format a share from 0 to 1 in whole percent; `<1 %` and `>99 %` keep what is near 0 or 1 apart from 0 and 1."""
     if share is None:
         return MISSING
     if 0 < share < 0.01:
@@ -40,20 +40,25 @@ def percent(share: float | None) -> str:
     return f"{share:.0%}".replace("%", " %")
 
 
-def seconds(value: float) -> str:
-    """A duration: `42 s`, `12 min`, `3.4 h`."""
-    if value < 120:
-        return f"{value:.0f} s"
-    return f"{value / 60:.0f} min" if value < 7200 else f"{value / 3600:.1f} h"
+def format_duration(seconds: float) -> str:
+    """Format a duration: `42 s`, `12 min`, `3.4 h`."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-def count(n: int, noun: str) -> str:
-    """`1 trial`, `2 trials`."""
+def format_count(n: int, noun: str) -> str:
+    """Format a count: `1 trial`, `2 trials`."""
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
-def as_float(value: Any) -> float | None:
-    """A cell of a frame as a float; None where it is missing or no number."""
+def format_seed(value: Any) -> str:
+    """Format a seed; frames with missing cells hold 3 as 3.0."""
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def parse_float(value: Any) -> float | None:
+    """Return a cell of a frame as a float, or None if it is missing or not a number."""
     try:
         result = float(value)
     except (TypeError, ValueError):

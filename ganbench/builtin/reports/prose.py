@@ -1,7 +1,4 @@
-"""How numbers read in a report: three significant digits, no exponent where one can do without.
-
-The sentences that several reports share: what the numbers are, what needs attention, what ran where.
-"""
+"""Sentences that several reports share: what the numbers mean, what needs attention, and where the run was made."""
 
 from __future__ import annotations
 
@@ -12,22 +9,24 @@ from typing import Any
 import ganbench
 
 from .failures import MethodFailures
-from .numbers import count, seconds
-from .rankings import in_order, rows
+from .numbers import format_count, format_duration
+from .rankings import distinct, to_records
+
+LOST = ", ".join(status for status in ganbench.Status if status.lost)
 
 HOW_TO_READ = (
     "Each number is the interquartile mean (IQM) of a method's final scores over its training seeds, with a 95 % "
     "bootstrap interval. The floor is what real samples score against other real samples at the same counts: "
-    "nothing is better than its floor but by chance. Failures are counted beside the scores; a trial that was lost "
-    "has no score, so a mean speaks for the surviving seeds only, while its rank counts the lost ones as worst."
+    "a score can be better than its floor only by chance. Failures are counted beside the scores; a trial that was "
+    "lost has no score, so means are over the surviving seeds only, while ranks count the lost ones as worst."
 )
 
 DEFINITIONS = (
     (
         "Floor",
-        "The same metric computed with real samples of the training data in the place of generated ones, with the same counts. "
-        "A score far beyond its floor in the good direction is suspicious: samples tighter than the data, or "
-        "copies of it.",
+        "The same metric with real samples of the training data in place of generated ones, at the same counts. "
+        "A score far better than its floor is suspicious: the samples lie more tightly than the data, or are copies "
+        "of it.",
     ),
     (
         "IQM and interval",
@@ -36,70 +35,66 @@ DEFINITIONS = (
     ),
     (
         "Best over training",
-        "The mean, over seeds, of the best score a trial reached at any of its evaluations. Far better than the final "
-        "score: the method was good once and lost it.",
+        "The mean, over seeds, of the best score that a trial reached at any of its evaluations. If it is far better "
+        "than the final score, the method was good at some point and then degraded.",
     ),
     (
         "Failures",
-        "Trials that were lost (diverged, error, timeout) or that a diagnosis calls failed in the state they ended in, "
-        "with a 95 % Wilson interval of the rate.",
+        f"Trials that were lost ({LOST}) or that a diagnosis calls failed in the state they ended in, with a 95 % "
+        "Wilson interval of the rate.",
     ),
     (
         "P(top beats)",
-        "The probability that a seed of the top-ranked method scores better than a seed of this one, ties half. "
-        "0.5 means that they cannot be told apart, 1 that every seed of the top was better.",
+        "The probability that a seed of the top-ranked method scores better than a seed of this one, ties counting "
+        "half. 0.5 means that the two cannot be distinguished, 1 that every seed of the top was better.",
     ),
     (
         "Verdict",
-        "best: every other method is worse; worse: behind the top, and a two-sided test over seeds says so at 5 %; "
-        "tied: there are seeds enough to tell, and they do not; inconclusive: with so few seeds no test could tell. "
-        "With 3 against 3 seeds no two-sided Mann–Whitney p can go below 0.10, with 5 against 5 it can reach 0.008: "
-        "where the verdict is open, more seeds are the answer.",
+        "best: every other method is worse; worse: behind the top by a two-sided test over seeds at 5 %; "
+        "tied: there are enough seeds to show a difference, and they do not; inconclusive: with so few seeds no test "
+        "could show one. With 3 against 3 seeds no two-sided Mann–Whitney p can be below 0.10, with 5 against 5 it "
+        "can reach 0.008: if a verdict is inconclusive, run more seeds.",
     ),
     (
         "Findings",
-        "A finding about now describes the state at its step; a forecast speaks about the end of training and is "
+        "A finding about now describes the state at its step; a forecast is about the end of training and is "
         "less certain the earlier it is made. Confidence is the diagnosis's own.",
     ),
 )
 
 
-def counts(comparison: ganbench.Comparison) -> str:
-    """One line: how many trials, and how they ended."""
-    trials = rows(comparison.trials)
+def summarize_trials(comparison: ganbench.Comparison) -> str:
+    """Return a line: how many trials, how they ended, and how long they took."""
+    trials = to_records(comparison.trials)
     statuses = Counter(str(trial["status"]) for trial in trials)
-    parts = [count(len(trials), "trial"), *(f"{n} {status}" for status, n in statuses.most_common())]
-    spent = sum(float(trial["seconds"] or 0) for trial in trials)
-    parts.append(f"{seconds(spent)} of computing")
+    parts = [format_count(len(trials), "trial"), *(f"{n} {status}" for status, n in statuses.most_common())]
+    seconds = sum(float(trial["seconds"] or 0) for trial in trials)
+    parts.append(f"{format_duration(seconds)} of computing")
     return " · ".join(parts)
 
 
-def unreadable(comparison: ganbench.Comparison) -> list[str]:
-    """Stored trials that could not be read, where the comparison knows of any: they are in none of the numbers."""
+def summarize_scope(comparison: ganbench.Comparison) -> str:
+    """Return a line: how many methods on how many data sets with how many seeds."""
+    trials = to_records(comparison.trials)
+    columns = (("method", "method"), ("data set", "dataset"), ("seed", "seed"))
+    counts = [format_count(len(distinct(trial[column] for trial in trials)), noun) for noun, column in columns]
+    return f"{counts[0]} on {counts[1]} with {counts[2]}"
+
+
+def list_damaged(comparison: ganbench.Comparison) -> list[str]:
+    """Return a line for each stored trial that could not be read, and so is in none of the numbers."""
     return [str(line) for line in comparison.damaged]
 
 
-def scope(comparison: ganbench.Comparison) -> str:
-    """One line: how many methods on how many data sets with how many seeds."""
-    trials = rows(comparison.trials)
-    kinds = (("method", "method"), ("data set", "dataset"), ("seed", "seed"))
-    named = [count(len(in_order(trial[column] for trial in trials)), noun) for noun, column in kinds]
-    return f"{named[0]} on {named[1]} with {named[2]}"
-
-
-def failure_line(trouble: MethodFailures) -> str:
-    """One line on a method's trouble: its endings counted, then its diagnoses."""
-    endings = Counter(ending.status for ending in trouble.endings)
-    return ", ".join(
-        [
-            *(f"{n} {status}" for status, n in endings.items()),
-            *in_order(complaint.diagnosis for complaint in trouble.complaints),
-        ]
-    )
+def failure_line(failures: MethodFailures) -> str:
+    """Return a line on what went wrong with a method: how many trials ended how, then the diagnoses."""
+    statuses = Counter(record.status for record in failures.records)
+    endings = [f"{n} {status}" for status, n in statuses.items()]
+    return ", ".join([*endings, *distinct(group.diagnosis for group in failures.groups)])
 
 
 def environment_lines(environment: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What ran where, one (name, text) for each fact; nested facts are named `outer.inner`."""
+    """Return a (name, text) for each fact of the environment; nested facts are named `outer.inner`."""
     lines: list[tuple[str, str]] = []
     for key, value in environment.items():
         if isinstance(value, Mapping):

@@ -1,6 +1,6 @@
-"""The comparison shaped for the eye, for every report that people read: per data set, methods and their standings.
+"""Shape the comparison for readers: for each data set its methods by rank, and a table for each metric.
 
-All texts in here are plain: each report escapes them for its own format.
+All texts are plain; each report escapes them for its own format.
 """
 
 from __future__ import annotations
@@ -11,17 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import ganbench
 
-from .numbers import MISSING, as_float, interval, number, percent
+from .numbers import MISSING, format_interval, format_number, format_percent, parse_float
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FAILED_STATUSES = ("diverged", "error", "timeout")
-
 
 @dataclass(frozen=True)
-class Failures:
-    """How many of a method's trials on a data set failed, and the 95 % Wilson interval of the rate where known."""
+class FailureRate:
+    """How many of a method's trials on a data set failed, and the 95 % Wilson interval of the rate if it is known."""
 
     failed: int
     trials: int
@@ -30,23 +28,33 @@ class Failures:
 
     @property
     def count(self) -> str:
+        """`2 of 3`."""
         return f"{self.failed} of {self.trials}"
 
     @property
     def interval(self) -> str:
-        """`21–94 %`, or nothing where there is none."""
+        """`21–94 %`, or nothing if it is not known."""
         if self.low is None or self.high is None:
             return ""
-        return f"{percent(self.low).removesuffix(' %')}–{percent(self.high)}"
+        return f"{format_percent(self.low).removesuffix(' %')}–{format_percent(self.high)}"
 
     @property
     def text(self) -> str:
+        """`2 of 3 (21–94 %)`."""
         return f"{self.count} ({self.interval})" if self.interval else self.count
 
 
 @dataclass(frozen=True)
-class Standing:
-    """Where one method stands at one metric of one data set; None where nothing was measured."""
+class MetricRow:
+    """A method's row in the table of a metric on a data set; None where nothing was measured.
+
+    Attributes:
+        low: Lower end of the 95 % interval of the IQM; None for a single seed.
+        high: Upper end of it.
+        best: Mean over seeds of the best value over training.
+        p_top: Probability that the top-ranked method beats this one.
+        scored: Seeds with a final score.
+    """
 
     method: str
     metric: str
@@ -54,151 +62,152 @@ class Standing:
     low: float | None
     high: float | None
     floor: float | None
-    best: float | None  # best over training, mean of the seeds
+    best: float | None
     rank: float | None
-    p_top: float | None  # probability that the top-ranked method beats this one
+    p_top: float | None
     verdict: str
     scored: int
-    failures: Failures
+    failures: FailureRate
 
     @property
     def interval(self) -> str:
         """The 95 % interval as text, or nothing."""
-        return interval(self.low, self.high)
+        return format_interval(self.low, self.high)
 
     @property
     def rank_text(self) -> str:
+        """The rank, or a dash."""
         return MISSING if self.rank is None else f"{self.rank:g}"
 
     @property
     def p_text(self) -> str:
+        """`p_top` with two decimals, or a dash."""
         return MISSING if self.p_top is None else f"{self.p_top:.2f}"
 
 
 @dataclass(frozen=True)
 class MetricTable:
-    """One metric of one data set: its standings by rank."""
+    """One metric on one data set: a row for each method, by rank."""
 
     metric: str
     better: str
     floor: str
-    standings: tuple[Standing, ...]
+    rows: tuple[MetricRow, ...]
 
-    def of(self, method: str) -> Standing | None:
-        """The standing of `method`, None where the comparison has no row for it."""
-        return next((standing for standing in self.standings if standing.method == method), None)
+    def row_of(self, method: str) -> MetricRow | None:
+        """Return the row of `method`, or None if the comparison has none."""
+        return next((row for row in self.rows if row.method == method), None)
 
 
 @dataclass(frozen=True)
-class DatasetTable:
+class DatasetTables:
     """One data set: its methods, the best first, how often each failed, and a table for each metric."""
 
     dataset: str
     methods: tuple[str, ...]
-    failures: Mapping[str, Failures]  # by method
+    failures: Mapping[str, FailureRate]  # by method
     metrics: tuple[MetricTable, ...]
 
 
-def rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """A frame's rows as dictionaries, None where a cell is missing."""
+def tables_by_dataset(comparison: ganbench.Comparison) -> list[DatasetTables]:
+    """Return the tables of each data set that was tried, in the order of the trials, scored or not."""
+    compared = [row for row in to_records(comparison.comparison) if row["metric"] is not None]
+    trials = [trial for trial in to_records(comparison.trials) if trial["status"] != ganbench.Status.SKIPPED]
+    return [
+        _dataset_tables(
+            dataset,
+            [trial for trial in trials if str(trial["dataset"]) == dataset],
+            [row for row in compared if str(row["dataset"]) == dataset],
+        )
+        for dataset in distinct(row["dataset"] for row in [*trials, *compared])
+    ]
+
+
+def to_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return a frame's rows as dictionaries, with None for missing cells."""
     return [
         {str(key): None if value is None or value != value else value for key, value in record.items()}
         for record in frame.astype(object).to_dict("records")
     ]
 
 
-def in_order(values: Iterable[Any]) -> list[str]:
-    """The distinct values as text, in the order in which they first appear."""
+def distinct(values: Iterable[Any]) -> list[str]:
+    """Return the distinct values as text, in the order of their first appearance."""
     return list(dict.fromkeys(str(value) for value in values))
 
 
-def dataset_tables(comparison: ganbench.Comparison) -> list[DatasetTable]:
-    """A table for each data set that was tried, in the order of the trials, whether or not anything was scored."""
-    compared = [row for row in rows(comparison.comparison) if row["metric"] is not None]
-    # A trial that was skipped was never tried: it neither failed nor did not.
-    trials = [trial for trial in rows(comparison.trials) if trial["status"] != "skipped"]
-    return [
-        _dataset_table(
-            dataset,
-            [trial for trial in trials if str(trial["dataset"]) == dataset],
-            [row for row in compared if str(row["dataset"]) == dataset],
-        )
-        for dataset in in_order(row["dataset"] for row in [*trials, *compared])
-    ]
-
-
-def _dataset_table(dataset: str, trials: list[dict[str, Any]], compared: list[dict[str, Any]]) -> DatasetTable:
-    methods = in_order(row["method"] for row in [*trials, *compared])
+def _dataset_tables(dataset: str, trials: list[dict[str, Any]], compared: list[dict[str, Any]]) -> DatasetTables:
+    methods = distinct(row["method"] for row in [*trials, *compared])
     metrics = tuple(
         _metric_table(metric, [row for row in compared if str(row["metric"]) == metric])
-        for metric in in_order(row["metric"] for row in compared)
+        for metric in distinct(row["metric"] for row in compared)
     )
-    return DatasetTable(
+    return DatasetTables(
         dataset,
         tuple(sorted(methods, key=lambda method: _mean_rank(method, metrics))),
-        {method: _failures_of(method, trials, compared) for method in methods},
+        {method: _failure_rate_of(method, trials, compared) for method in methods},
         metrics,
     )
 
 
 def _metric_table(metric: str, compared: list[dict[str, Any]]) -> MetricTable:
-    standings = [_standing(row) for row in compared]
-    floors = [standing.floor for standing in standings if standing.floor is not None]
+    rows = [_metric_row(row) for row in compared]
+    floors = [row.floor for row in rows if row.floor is not None]
     return MetricTable(
         metric,
         str(compared[0]["better"] or ""),
-        _common_floor(floors),
-        tuple(sorted(standings, key=lambda standing: (standing.rank is None, standing.rank or 0))),
+        _format_floors(floors),
+        tuple(sorted(rows, key=lambda row: (row.rank is None, row.rank or 0))),
     )
 
 
-def _common_floor(floors: list[float]) -> str:
-    """One floor for a metric's heading. Each method has its own, from other draws of real samples: `≈` says so."""
+def _format_floors(floors: list[float]) -> str:
+    """Format one floor for a metric's heading; `≈` if the methods', each from other draws of real samples, differ."""
     if not floors:
         return MISSING
-    alike = len({number(floor) for floor in floors}) == 1
-    return number(floors[0]) if alike else f"≈ {number(sum(floors) / len(floors))}"
+    equal = len({format_number(floor) for floor in floors}) == 1
+    return format_number(floors[0]) if equal else f"≈ {format_number(sum(floors) / len(floors))}"
 
 
-def _standing(row: dict[str, Any]) -> Standing:
-    scored = int(as_float(row["n_scored"]) or 0)
-    several = scored > 1  # one seed has no interval worth its name
-    return Standing(
+def _metric_row(row: dict[str, Any]) -> MetricRow:
+    scored = int(parse_float(row["n_scored"]) or 0)
+    has_interval = scored > 1
+    return MetricRow(
         method=str(row["method"]),
         metric=str(row["metric"]),
-        iqm=as_float(row["iqm"]),
-        low=as_float(row["iqm_low"]) if several else None,
-        high=as_float(row["iqm_high"]) if several else None,
-        floor=as_float(row["floor"]),
-        best=as_float(row["best_mean"]),
-        rank=as_float(row["rank"]),
-        p_top=as_float(row["p_better"]),
+        iqm=parse_float(row["iqm"]),
+        low=parse_float(row["iqm_low"]) if has_interval else None,
+        high=parse_float(row["iqm_high"]) if has_interval else None,
+        floor=parse_float(row["floor"]),
+        best=parse_float(row["best_mean"]),
+        rank=parse_float(row["rank"]),
+        p_top=parse_float(row["p_better"]),
         verdict=str(row["verdict"] or ""),
         scored=scored,
-        failures=_compared_failures(row),
+        failures=_failure_rate(row),
     )
 
 
-def _compared_failures(row: dict[str, Any]) -> Failures:
-    return Failures(
-        failed=int(as_float(row["failed"]) or 0),
-        trials=int(as_float(row["n_seeds"]) or 0),
-        low=as_float(row["failure_low"]),
-        high=as_float(row["failure_high"]),
+def _failure_rate(row: dict[str, Any]) -> FailureRate:
+    return FailureRate(
+        failed=int(parse_float(row["failed"]) or 0),
+        trials=int(parse_float(row["n_seeds"]) or 0),
+        low=parse_float(row["failure_low"]),
+        high=parse_float(row["failure_high"]),
     )
 
 
-def _failures_of(method: str, trials: list[dict[str, Any]], compared: list[dict[str, Any]]) -> Failures:
-    """How often a method failed, from the comparison; counted from the trials where that has no row for it."""
+def _failure_rate_of(method: str, trials: list[dict[str, Any]], compared: list[dict[str, Any]]) -> FailureRate:
+    """Return how often a method failed, from the comparison; counted from the trials if that has no row for it."""
     for row in compared:
         if str(row["method"]) == method:
-            return _compared_failures(row)
+            return _failure_rate(row)
     failed = [bool(trial["failed"]) for trial in trials if str(trial["method"]) == method]
-    return Failures(sum(failed), len(failed))
+    return FailureRate(sum(failed), len(failed))
 
 
 def _mean_rank(method: str, metrics: tuple[MetricTable, ...]) -> float:
-    """The method's mean rank over metrics; without any, behind all others."""
-    standings = [table.of(method) for table in metrics]
-    ranks = [standing.rank for standing in standings if standing is not None and standing.rank is not None]
+    """Return the method's mean rank over metrics; infinity if it has none."""
+    rows = [table.row_of(method) for table in metrics]
+    ranks = [row.rank for row in rows if row is not None and row.rank is not None]
     return sum(ranks) / len(ranks) if ranks else float("inf")

@@ -1,4 +1,4 @@
-"""Quality: a score that is worse than the run's own best, the one sign of a failed run that no objective distorts.
+"""Quality: a score that is now worse than the run's own best, which shows a failed run whatever the objective.
 
 If D's sign on training reals has risen meanwhile, the cause is memorization.
 """

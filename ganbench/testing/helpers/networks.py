@@ -185,7 +185,7 @@ def behaviour_of(candidate: Candidate) -> Any:
         return [network(*given).flatten().tolist()[:64], network.eval()(*given).flatten().tolist()[:64]]
 
 
-def on_cuda(candidate: Candidate) -> None:
+def check_cuda(candidate: Candidate) -> None:
     """The network answers on a CUDA device, for input from there."""
     spec = candidate.specs()[0]
     network = candidate.build(spec).to("cuda")

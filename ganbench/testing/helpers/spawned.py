@@ -18,17 +18,20 @@ from ...training.seeding import deterministic
 from ..candidate import Candidate
 from ..check import BEHAVIOURS
 
-PATIENCE = 120.0  # seconds to wait for an answer
+TIMEOUT_SECONDS = 120.0
 
 
-def behaviour_there(candidate: Candidate) -> str:
-    """How the component behaves when built in another process, in words. Raises RuntimeError with what it raised there."""
+def behaviour_in_other_process(candidate: Candidate) -> str:
+    """Return how a component behaves when it is built in another process, as text.
+
+    Raises RuntimeError with what the component raised there.
+    """
     pipe = _started()
     entry, files = candidate.entry, candidate.registry.plugins.files
     pipe.send((entry.kind, entry.name, candidate.check_options, files, dict(os.environ)))
-    if not pipe.poll(PATIENCE):
+    if not pipe.poll(TIMEOUT_SECONDS):
         _started.cache_clear()
-        raise RuntimeError(f"no answer after {PATIENCE:g} s")
+        raise RuntimeError(f"no answer after {TIMEOUT_SECONDS:g} s")
     try:
         worked, answer = pipe.recv()
     except EOFError:
@@ -41,7 +44,7 @@ def behaviour_there(candidate: Candidate) -> str:
 
 @functools.cache
 def _started() -> Connection:
-    """The pipe to the process, which is started when it is first needed and serves all: a start takes seconds."""
+    """The pipe to the process, which is started once and serves all components: a start takes seconds."""
     ours, theirs = multiprocessing.Pipe()
     # Not multiprocessing's own way of spawning, which imports the caller's main module again.
     process = subprocess.Popen(
@@ -63,7 +66,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def serve(descriptor: int) -> None:
-    """The life of that process: a component at a time, until the pipe closes."""
+    """Answer requests in that process, one component at a time, until the pipe closes."""
     pipe = Connection(descriptor)
     with contextlib.suppress(EOFError, OSError):
         while True:

@@ -90,7 +90,7 @@ def store_run(results: Sequence[TrialResult]) -> Iterator[StoredComparison]:
             "source": "check.toml",
             "trials": [result.trial.id for result in results],
         }
-        with store.claimed(facts, {"ganbench": "0", "command": "ganbench run", "plugins": {}}):
+        with store.begin_run(facts, {"ganbench": "0", "command": "ganbench run", "plugins": {}}):
             for result in results:
                 store.write(result)
         yield load(store.folder)

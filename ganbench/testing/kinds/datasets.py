@@ -13,7 +13,7 @@ from torch import Tensor
 from ...contract.records import Batch, DataSpec
 from ...training.data import DeviceDataset
 from ..candidate import Candidate
-from ..check import BASICS, ContractError, NotApplicable, behaviour, check
+from ..check import ContractError, NotApplicable, behaviour, check
 
 LOOKED_AT = 2000  # samples of each part that values are checked on
 SHARED = 1e-3  # share of held-out samples that may be in the training part: real data sets hold a few twice
@@ -21,7 +21,7 @@ NEAR_A_MODE = 0.98889  # of a Gaussian in the plane lies within three standard d
 PARTS = ("training", "held_out")
 
 
-@check("dataset", level=BASICS)
+@check("dataset", basic=True)
 def states_its_spec(candidate: Candidate) -> None:
     """`spec` is a DataSpec of a kind, shape and range that networks can be built for."""
     spec = getattr(candidate.build(), "spec", None)

@@ -138,7 +138,7 @@ def _is_step(value: Any, history: History) -> bool:
 
 
 @check("diagnosis")
-def says_nothing_of_nothing(candidate: Candidate) -> None:
+def handles_missing_signals(candidate: Candidate) -> None:
     """With nothing to read it neither raises nor finds a failure: no row, one row, no column, nothing measured."""
     diagnosis = candidate.build()
     whole = failing_history(candidate)[1]
@@ -170,7 +170,7 @@ def says_nothing_of_nothing(candidate: Candidate) -> None:
 
 
 @check("diagnosis")
-def survives_a_young_run(candidate: Candidate) -> None:
+def handles_short_histories(candidate: Candidate) -> None:
     """On the first rows of a run, which is what it sees when a trial is young or short, it does not raise."""
     diagnosis = candidate.build()
     for where, history in histories(candidate):
@@ -187,7 +187,7 @@ def survives_a_young_run(candidate: Candidate) -> None:
 
 
 @check("diagnosis")
-def judges_a_history_alike_twice(candidate: Candidate) -> None:
+def diagnoses_alike_twice(candidate: Candidate) -> None:
     """The same history gives the same findings, whatever it was shown in between."""
     diagnosis = candidate.build()
     _, history = failing_history(candidate)
@@ -242,7 +242,7 @@ def probes_exist(candidate: Candidate) -> None:
 
 
 @check("diagnosis")
-def looking_changes_nothing(candidate: Candidate) -> None:
+def observing_changes_nothing(candidate: Candidate) -> None:
     """A run that it observes ends with the same weights, to the last bit, as one that it does not."""
     reference = {"name": candidate.entry.name, **candidate.ref().options}
     for datasets in (RING, ["digits"]):

@@ -9,11 +9,11 @@ import torch
 from ...contract.records import Batch
 from ...training.input_gradient import input_gradient
 from ..candidate import Candidate
-from ..check import BASICS, ContractError, behaviour, check
+from ..check import ContractError, behaviour, check
 from ..helpers import networks
 
 
-@check("discriminator", level=BASICS)
+@check("discriminator", basic=True)
 def gives_one_logit_a_sample(candidate: Candidate) -> None:
     """(N, *shape) gives finite float32 logits (N,), or (N / pack,) where it declares `pack`, for N of 1, 2 and 64."""
     networks.check_sizes(candidate, lambda network, spec, n: (n // int(getattr(network, "pack", 1)),))

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Any
 
 from ..candidate import Candidate
-from ..check import BASICS, ContractError, NotApplicable, behaviour, check
+from ..check import ContractError, NotApplicable, behaviour, check
 from ..helpers.executor_trace import ExecutorTrace, TimeLimits, trace_executor
 
 SCENARIOS = ("nothing", "mixed", "closed", "deadly")
@@ -39,7 +39,7 @@ def how_it_ended(trace: ExecutorTrace, scenario: str) -> str | None:
     return None if trace.last(scenario, "left") else trace.ends.get(scenario) or "ended its process"
 
 
-@check("executor", level=BASICS)
+@check("executor", basic=True)
 def gives_each_trial_back_once(candidate: Candidate) -> None:
     """Of three trials, one of which raises, each comes back exactly once."""
     trace = seen(candidate, "mixed")

@@ -7,13 +7,13 @@ from typing import Any
 import torch
 
 from ..candidate import Candidate
-from ..check import BASICS, ContractError, behaviour, check
+from ..check import ContractError, behaviour, check
 from ..helpers import networks
 
 TOLERANCE = 1e-4  # of the width of the value range: rounding of a tanh
 
 
-@check("generator", level=BASICS)
+@check("generator", basic=True)
 def latent_dim_is_true(candidate: Candidate) -> None:
     """`latent_dim` is the width of the latents that forward takes, and its prior is one there is."""
     spec = candidate.specs()[0]
@@ -52,7 +52,7 @@ def latent_dim_is_true(candidate: Candidate) -> None:
     )
 
 
-@check("generator", level=BASICS)
+@check("generator", basic=True)
 def makes_samples_of_the_data_spec(candidate: Candidate) -> None:
     """(N, latent_dim) gives (N, *shape) in finite float32 on the same device, for N of 1, 2 and 64."""
     networks.check_sizes(candidate, lambda network, spec, n: (n, *spec.shape))

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ...contract.records import Direction
 from ..candidate import Candidate
-from ..check import BASICS, ContractError, behaviour, check
+from ..check import ContractError, behaviour, check
 from ..helpers.metric_cases import NOISE, Case, N, cases
 
 NAME = re.compile(r"[\w.-]+", re.ASCII)
@@ -33,7 +33,7 @@ def worse(metric: Any, key: str, value: float, than: float) -> bool:
     return not gap <= ROUNDING * max(abs(than), 1e-6)
 
 
-@check("metric", level=BASICS)
+@check("metric", basic=True)
 def better_is_declared(candidate: Candidate) -> None:
     """Every score that it returns is a number, and states whether higher or lower is better."""
     metric = candidate.build()

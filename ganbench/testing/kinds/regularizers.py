@@ -1,24 +1,28 @@
-"""What is asked of a regularizer."""
+"""Checks of regularizers, on a small smooth discriminator."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
 
 from ...contract.adapt import provides
-from ...contract.records import Batch
+from ...contract.components import DiscriminatorFn, Regularizer
+from ...contract.records import Batch, Player
 from ..candidate import Candidate
-from ..check import BASICS, ContractError, NotApplicable, behaviour, check
+from ..check import ContractError, NotApplicable, behaviour, check
+from .members import nearest_own_member
 
-PLAYERS = ("discriminator", "generator")
-ZERO = 1e-5  # a penalty below this, where its theory says zero, is rounding
+ROUNDING = 1e-5  # a penalty below this counts as zero
+
+Penalty = Callable[[DiscriminatorFn, Batch, Batch], Tensor]
 
 
 class SmoothD(nn.Module):
-    """A small D of the first data that a regularizer serves, twice differentiable in its input and its weights."""
+    """A small D, twice differentiable, for the first data that the regularizer does not skip."""
 
     def __init__(self, candidate: Candidate, seed: int) -> None:
         super().__init__()
@@ -35,46 +39,47 @@ class SmoothD(nn.Module):
 
 
 def batches(candidate: Candidate, n: int = 16, seed: int = 0) -> tuple[Batch, Batch]:
-    """Real and generated samples, apart from each other; gradients flow to the generated ones."""
-    random = torch.Generator().manual_seed(seed)
-    real, fake = torch.randn(2, n, *candidate.specs()[0].shape, generator=random)
+    """Return `n` real and `n` generated samples, well separated; the generated ones require a gradient."""
+    stream = torch.Generator().manual_seed(seed)
+    real, fake = torch.randn(2, n, *candidate.specs()[0].shape, generator=stream)
     return Batch(real + 1), Batch((fake - 1).requires_grad_(True))
 
 
-def penalty_of(candidate: Candidate) -> Any:
-    """The regularizer's penalty. Raises NotApplicable for one that only acts after a step."""
-    made = candidate.build()
-    if not provides(made, "penalty"):
-        raise NotApplicable("it offers no penalty(d, real, fake): it acts after a step")
-    return made.penalty
+def penalty_of(candidate: Candidate) -> Penalty:
+    """Return the regularizer's penalty. Raise NotApplicable if it has none."""
+    regularizer: Regularizer = candidate.build()
+    if not provides(regularizer, "penalty"):
+        raise NotApplicable("it has no penalty(d, real, fake), only after_step(module)")
+    return regularizer.penalty
 
 
-@check("regularizer", level=BASICS)
-def penalizes_or_acts(candidate: Candidate) -> None:
-    """It offers `penalty` or `after_step`, for a player there is, at a whole number of updates."""
-    made = candidate.build()
-    if not provides(made, "penalty") and not provides(made, "after_step"):
+@check("regularizer", basic=True)
+def has_a_penalty_or_after_step(candidate: Candidate) -> None:
+    """It offers `penalty` or `after_step`, for one of the players, every so many updates."""
+    regularizer: Regularizer = candidate.build()
+    if not provides(regularizer, "penalty") and not provides(regularizer, "after_step"):
+        near = nearest_own_member(candidate, regularizer, ("penalty", "after_step"))
         raise ContractError(
-            "offers neither penalty(d, real, fake) nor after_step(module)",
-            cause="a method with another name",
-            fix="name it `penalty`, which returns a scalar, or `after_step`, which changes weights in place",
+            "offers neither penalty(d, real, fake) nor after_step(module)" + (f", but {near!r}" if near else ""),
+            cause=f"{near!r} is misspelt" if near else "the method is missing or has another name",
+            fix="name it `penalty` if it returns a scalar, or `after_step` if it changes weights in place",
         )
-    if (player := made.player) not in PLAYERS:
+    if (player := regularizer.player) not in get_args(Player):
         raise ContractError(
             f"declares player = {player!r}",
-            cause="a player that is none",
+            cause="there is no such player",
             fix='declare player = "discriminator" or player = "generator"',
         )
-    every = made.every
+    every = regularizer.every
     if not isinstance(every, int) or every < 1:
         raise ContractError(
             f"declares every = {every!r}",
-            cause="an interval that is no whole number of updates",
+            cause="an interval that is no integer",
             fix="declare a positive int: 1 applies it at each update of its player",
         )
 
 
-@check("regularizer", level=BASICS)
+@check("regularizer", basic=True)
 def gives_a_scalar_that_is_not_negative(candidate: Candidate) -> None:
     """Its penalty is a finite float32 scalar of at least zero, for batches of 1, 2 and 64 and any D."""
     penalty = penalty_of(candidate)
@@ -90,14 +95,14 @@ def gives_a_scalar_that_is_not_negative(candidate: Candidate) -> None:
         if not torch.isfinite(value) or value < 0:
             raise ContractError(
                 f"its penalty is {float(value):.3g} for a batch of {n}",
-                cause="a sign, or a difference that should be squared",
-                fix="a penalty is what a player pays: make it at least zero",
+                cause="a wrong sign, or a difference that should be squared",
+                fix="return a penalty of at least zero",
             )
 
 
 @check("regularizer")
 def is_zero_where_its_theory_says(candidate: Candidate) -> None:
-    """Where it declares `zero_for`, the penalty vanishes for that D, and not for others."""
+    """If it declares `zero_for`, the penalty is zero for that D, and not for others."""
     penalty = penalty_of(candidate)
     declared = getattr(candidate.entry.build, "zero_for", None)
     if declared is None:
@@ -109,44 +114,45 @@ def is_zero_where_its_theory_says(candidate: Candidate) -> None:
     if declared not in examples:
         raise ContractError(
             f"declares zero_for = {declared!r}",
-            cause="a case that these checks do not know",
+            cause="a case that the checks do not know",
             fix='declare "flat" (zero where D is constant) or "unit-slope" (zero where its gradient has norm 1)',
         )
     value = float(penalty(examples[declared], *batches(candidate)).detach())
-    if abs(value) > ZERO:
+    if abs(value) > ROUNDING:
         raise ContractError(
-            f"is {value:.3g} for a {declared} D, where its theory says zero",
+            f"its penalty is {value:.3g} for a {declared} D, where its theory says zero",
             cause="the target of the gradient norm, a missing square, or a constant that is added",
             fix="compare with the paper's formula, or correct zero_for",
         )
-    if float(penalty(SmoothD(candidate, 0), *batches(candidate)).detach()) <= ZERO:
+    if float(penalty(SmoothD(candidate, 0), *batches(candidate)).detach()) <= ROUNDING:
         raise ContractError(
-            "is zero for a curved D as well",
-            cause="the gradient it looks at is taken from a detached input",
+            "its penalty is zero for other discriminators as well",
+            cause="a gradient with respect to a detached input",
             fix="use ganbench.input_gradient(d, batch)",
         )
 
 
 @check("regularizer")
 def its_gradient_reaches_its_player(candidate: Candidate) -> None:
-    """The gradient of its penalty reaches D's weights (second order, for a penalty on gradients), or G's samples."""
-    made, penalty = candidate.build(), penalty_of(candidate)
+    """The gradient of its penalty reaches D's weights (second order, for gradient penalties), or G's samples."""
+    penalty = penalty_of(candidate)
+    regularizer: Regularizer = candidate.build()
     d, (real, fake) = SmoothD(candidate, 0), batches(candidate)
     value = penalty(d, real, fake)
-    for_g = made.player == "generator"
+    for_g = regularizer.player == "generator"
     wanted = [fake.x] if for_g else [weight for name, weight in d.named_parameters() if name.endswith("weight")]
     gradients = torch.autograd.grad(value, wanted, allow_unused=True) if value.requires_grad else [None]
     if not all(g is not None and torch.isfinite(g).all() and g.any() for g in gradients):
         raise ContractError(
             f"the gradient of its penalty does not reach {'the generated samples' if for_g else 'the weights of D'}",
-            cause="an input gradient made without create_graph=True, or a detach()",
+            cause="an input gradient without create_graph=True, or a detach()",
             fix="use ganbench.input_gradient(d, batch), which can be differentiated again",
         )
 
 
 @check("regularizer")
 def labels_travel_with_their_samples(candidate: Candidate) -> None:
-    """Whatever it shows to D carries labels where its batches do."""
+    """Every batch that it passes to D has labels if the given ones have."""
     penalty = penalty_of(candidate)
     labels, (real, fake) = torch.arange(16), batches(candidate)
     d = SmoothD(candidate, 0)
@@ -154,9 +160,9 @@ def labels_travel_with_their_samples(candidate: Candidate) -> None:
     def conditional(batch: Batch) -> Tensor:
         if batch.labels is None or len(batch.labels) != len(batch.x):
             raise ContractError(
-                "shows samples to D without their labels",
-                cause="Batch(x) made anew from batch.x",
-                fix="give Batch(x, batch.labels)",
+                "passes samples to D without their labels",
+                cause="a new Batch(x) without labels",
+                fix="pass Batch(x, batch.labels)",
             )
         logits: Tensor = d(batch)
         return logits
@@ -166,7 +172,7 @@ def labels_travel_with_their_samples(candidate: Candidate) -> None:
 
 @check("regularizer")
 def leaves_its_batches_alone(candidate: Candidate) -> None:
-    """The batches it is given, and D's gradients, are the same afterwards."""
+    """It changes neither the batches that it is given nor D's gradients."""
     penalty = penalty_of(candidate)
     d, (real, fake) = SmoothD(candidate, 0), batches(candidate)
     before = real.x.clone(), fake.x.detach().clone()
@@ -174,33 +180,33 @@ def leaves_its_batches_alone(candidate: Candidate) -> None:
     if not (torch.equal(real.x, before[0]) and torch.equal(fake.x.detach(), before[1])):
         raise ContractError(
             "changes the samples that it is given",
-            cause="an operation in place on batch.x",
+            cause="an in-place operation on batch.x",
             fix="compute into a new tensor",
         )
     if real.x.requires_grad or any(weight.grad is not None for weight in d.parameters()):
         raise ContractError(
-            "leaves gradients behind: in D, or wanted by the real samples",
+            "leaves gradients in D, or requires_grad on the real samples",
             cause="backward() or requires_grad_() called inside the penalty",
             fix="use ganbench.input_gradient(d, batch), and return the penalty without calling backward",
         )
 
 
 @check("regularizer")
-def acts_on_weights_in_place(candidate: Candidate) -> None:
-    """Its act after a step changes weights in place, and leaves them finite and learning."""
-    made = candidate.build()
-    if not provides(made, "after_step"):
+def changes_weights_in_place(candidate: Candidate) -> None:
+    """Its `after_step` changes weights in place, and leaves them finite and trainable."""
+    regularizer: Regularizer = candidate.build()
+    if not provides(regularizer, "after_step"):
         raise NotApplicable("it offers no after_step(module)")
     network = SmoothD(candidate, 0)
     before = dict(network.named_parameters())
-    was = {name: weight.detach().clone() for name, weight in before.items()}
-    made.after_step(network)
+    values = {name: weight.detach().clone() for name, weight in before.items()}
+    regularizer.after_step(network)
     for name, weight in network.named_parameters():
         if weight is not before[name] or not weight.requires_grad or weight.grad_fn is not None:
             raise ContractError(
-                f"replaces weight {name!r}, so that the optimizer goes on with the old one",
-                cause="an assignment of a new tensor, or an act outside torch.no_grad()",
-                fix="decorate after_step with @torch.no_grad() and use operations in place, such as clamp_",
+                f"replaces weight {name!r}, while the optimizer still has the old one",
+                cause="an assignment of a new tensor, or an operation outside torch.no_grad()",
+                fix="decorate after_step with @torch.no_grad() and use in-place operations, such as clamp_",
             )
         if not torch.isfinite(weight).all():
             raise ContractError(
@@ -208,22 +214,23 @@ def acts_on_weights_in_place(candidate: Candidate) -> None:
                 cause="a division by a norm that is zero",
                 fix="add an epsilon",
             )
-    if all(torch.equal(weight, was[name]) for name, weight in before.items()):
+    if all(torch.equal(weight, values[name]) for name, weight in before.items()):
         raise ContractError(
             "after_step changes no weight of a network with weights of size 1",
-            cause="it works on copies",
-            fix="change the parameters of the module that it is given, in place",
+            cause="it changes copies",
+            fix="change the parameters of the given module in place",
         )
 
 
 @behaviour("regularizer")
 def behaves(candidate: Candidate) -> Any:
-    """Its penalty on a few points, and the weights after its act."""
-    made, network = candidate.build(), SmoothD(candidate, 0)
+    """Return its penalty on a few samples, and sums of the weights after `after_step`."""
+    regularizer: Regularizer = candidate.build()
+    network = SmoothD(candidate, 0)
     values = []
-    if provides(made, "penalty"):
-        values.append(float(made.penalty(network, *batches(candidate)).detach()))
-    if provides(made, "after_step"):
-        made.after_step(network)
+    if provides(regularizer, "penalty"):
+        values.append(float(regularizer.penalty(network, *batches(candidate)).detach()))
+    if provides(regularizer, "after_step"):
+        regularizer.after_step(network)
         values += [float(weight.detach().sum()) for weight in network.parameters()]
     return values

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...contract.records import TrialResult
 from ..candidate import Candidate
-from ..check import BASICS, ContractError, behaviour, check
+from ..check import ContractError, behaviour, check
 from ..helpers.trials import all_broken, mixed, store_run
 from ..helpers.watched_files import encoding_left_open, is_cache, watched
 
@@ -57,7 +57,7 @@ def _is_text(file: Path) -> bool:
     return file.suffix.lower() not in BINARY
 
 
-@check("report", level=BASICS)
+@check("report", basic=True)
 def returns_the_files_it_wrote(candidate: Candidate) -> None:
     """It returns every file that it wrote, each of which exists, inside the folder it was given."""
     with place(mixed()) as (comparison, folder):

@@ -15,7 +15,7 @@ from ...results.reports import check_reports
 from ...suite.expand import expand
 from ...suite.parse import Suite, read_suite
 from ..candidate import Candidate
-from ..check import BASICS, BUILDS, ContractError, NotApplicable, behaviour, check
+from ..check import ContractError, NotApplicable, behaviour, check
 from ..helpers.trials import specs_of
 
 PLAIN = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -90,13 +90,13 @@ def _installed(distribution: str) -> bool:
         return False
 
 
-@check("suite", level=BUILDS)
+@check("suite", basic=True)
 def is_a_toml_file(candidate: Candidate) -> None:
     """Its build takes nothing and returns the path of a TOML file that is there."""
     path_of(candidate)
 
 
-@check("suite", level=BASICS)
+@check("suite", basic=True)
 def can_be_read(candidate: Candidate) -> None:
     """Every key of its file is one there is, with a value of the right type."""
     suite_of(candidate)
@@ -136,7 +136,7 @@ def says_what_it_is_for(candidate: Candidate) -> None:
 
 
 @check("suite")
-def unfolds_into_trials(candidate: Candidate) -> None:
+def expands_into_trials(candidate: Candidate) -> None:
     """Every component that it names is there with those options, and at least one trial comes of it."""
     suite, trials = suite_of(candidate), trials_of(candidate)
     if not trials:
@@ -154,7 +154,7 @@ def unfolds_into_trials(candidate: Candidate) -> None:
 
 
 @check("suite")
-def every_part_is_of_use(candidate: Candidate) -> None:
+def every_part_is_used(candidate: Candidate) -> None:
     """No method and no data set is skipped everywhere, and each metric serves some data set."""
     trials = trials_of(candidate)
     reasons = {trial.id: candidate.registry.why_skipped(trial) for trial in trials}

@@ -18,7 +18,7 @@ Inner = Annotated[Callable[..., Any], ganbench.Part("loss")]
 class Flipped(ganbench.Loss):
     """A loss whose D is told the opposite for `share` of each batch."""
 
-    expected_failures = {"teaches-d-to-tell-them-apart": "it is there to mislead D"}
+    expected_failures = {"trains-d-to-separate": "it is there to mislead D"}
 
     def __init__(self, *, inner: Inner = "non-saturating", share: float = 0.5) -> None:  # type: ignore[assignment]
         if not 0 <= share <= 1:

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from ...contract.errors import RequestError
+from ...contract.files import write_atomically
 from ...contract.records import History, NonFinite
-from ...results.trial_files import write_atomically
 from ..ground_truth.labels import FAILURES, Labels
 from .recordings import Recording
 from .validate import Table, check_histories, check_runs, check_states

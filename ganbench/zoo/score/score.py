@@ -14,9 +14,9 @@ import jinja2
 import pandas as pd
 
 from ...contract.errors import RequestError
+from ...contract.files import write_atomically
 from ...registry.registry import Registry
 from ...results.store import Store
-from ...results.trial_files import write_atomically
 from . import dataset, tables
 from .diagnosers import OWN, diagnosers
 from .evaluate import evaluate

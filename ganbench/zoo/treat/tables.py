@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ...contract.files import write_atomically
 from ...contract.records import TrialResult
 from ...results.statistics import RESAMPLES, Array, wilson_interval
-from ...results.trial_files import write_atomically
 from .cases import judge_outcome
 from .controls import Treatment
 from .plan import TreatPlan

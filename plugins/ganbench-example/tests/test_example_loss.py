@@ -1,4 +1,4 @@
-"""The loss is its formula, and sends both players the right way."""
+"""The loss is its formula, and its gradient has the right sign."""
 
 import math
 
@@ -17,14 +17,14 @@ def logit(samples: ganbench.Batch) -> torch.Tensor:
     return samples.x.squeeze(1)
 
 
-def test_d_is_content_only_beyond_the_margin():
+def test_d_is_penalized_up_to_the_margin():
     loss = SoftplusMargin(margin=2.0)
     even = loss.discriminator(logit, batch(0.0), batch(0.0))
     assert float(even) == pytest.approx(math.log1p(math.exp(2.0)))
     assert float(loss.discriminator(logit, batch(9.0), batch(0.0))) < 1e-2 < float(even)
 
 
-def test_g_is_sent_towards_the_real_samples():
+def test_gs_gradient_points_towards_the_real_samples():
     fake = torch.tensor([[0.0]], requires_grad=True)
     SoftplusMargin().generator(logit, batch(1.0), ganbench.Batch(fake)).backward()
     assert float(fake.grad) < 0

@@ -10,12 +10,11 @@ from torch import nn
 
 import ganbench
 
-from .value_range import squashed
-from .weights import start_small
+from .layers import initialize, scale_to_range
 
 
 def skip(trial: ganbench.Trial) -> str | None:
-    """Why a DCGAN cannot serve this trial."""
+    """Return why a DCGAN cannot be built for the data of this trial, or None."""
     if trial.data.kind != "images":
         return f"DCGAN needs images, and {trial.dataset} is {trial.data.kind}"
     if min(trial.data.shape[1:]) < 3:
@@ -30,10 +29,16 @@ class DCGANGenerator(nn.Module):
     prior = "uniform"
 
     def __init__(self, data: ganbench.DataSpec, *, latent_dim: int = 100, width: int = 64, depth: int = 4) -> None:
-        """`width` filters before the image, twice as many a layer below; the image is reached by `depth` doublings.
+        """Build the generator.
 
-        Fewer where it is too small to be halved as often (28x28 is 2x2 after four). Raises ValueError for samples
-        that are no images of at least 3x3 pixels, and for sizes below 1.
+        Args:
+            data: Images of at least 3x3 pixels.
+            latent_dim: Length of a noise vector.
+            width: Filters of the last hidden layer; each layer before has twice as many.
+            depth: Doublings up to the image; fewer if it cannot be halved as often (28x28 is 2x2 after four).
+
+        Raises:
+            ValueError: For data of another kind, and for options below 1.
         """
         super().__init__()
         if min(latent_dim, width, depth) < 1:
@@ -52,14 +57,11 @@ class DCGANGenerator(nn.Module):
         for (fan_in, fan_out), side, wanted in zip(itertools.pairwise(channels), sides, sides[1:], strict=False):
             layers += [_up(fan_in, fan_out, side, wanted), nn.BatchNorm2d(fan_out), nn.ReLU()]
         self.net = nn.Sequential(*layers, _up(width, data.shape[0], *sides[-2:]))
-        start_small(self)
+        initialize(self)
 
     def forward(self, z: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
-        """(N, latent_dim) -> (N, channels, height, width), through tanh where the data has a range.
-
-        Labels are not looked at.
-        """
-        return squashed(self.net(z), self.value_range)
+        """Map (N, latent_dim) to (N, channels, height, width), through tanh if the data has a range; ignore labels."""
+        return scale_to_range(self.net(z), self.value_range)
 
 
 class DCGANDiscriminator(nn.Module):
@@ -68,10 +70,15 @@ class DCGANDiscriminator(nn.Module):
     skip = staticmethod(skip)
 
     def __init__(self, data: ganbench.DataSpec, *, width: int = 64, depth: int = 4) -> None:
-        """`width` filters after the image, twice as many a layer above; the image is halved `depth` times.
+        """Build the discriminator.
 
-        Less often where it is too small (28x28 is 2x2 after four). Raises ValueError for samples that are no images
-        of at least 3x3 pixels, and for sizes below 1.
+        Args:
+            data: Images of at least 3x3 pixels.
+            width: Filters of the first layer; each layer after it has twice as many.
+            depth: Halvings of the image; fewer if it is too small (28x28 is 2x2 after four).
+
+        Raises:
+            ValueError: For data of another kind, and for options below 1.
         """
         super().__init__()
         if min(width, depth) < 1:
@@ -82,15 +89,15 @@ class DCGANDiscriminator(nn.Module):
         for fan_in, fan_out in itertools.pairwise(channels):
             layers += [_down(fan_in, fan_out), nn.BatchNorm2d(fan_out), nn.LeakyReLU(0.2)]
         self.net = nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels[-1] * math.prod(smallest), 1))
-        start_small(self)
+        initialize(self)
 
     def forward(self, x: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
-        """(N, channels, height, width) -> logits (N,). Labels are not looked at."""
+        """Map (N, channels, height, width) to logits (N,); ignore labels."""
         return self.net(x).squeeze(1)
 
 
 def _sides(data: ganbench.DataSpec, depth: int) -> list[tuple[int, int]]:
-    """Height and width of the image and of each map below it, halved and rounded up: 28, 14, 7, 4, 2."""
+    """Return height and width of the image and of each smaller map, halved and rounded up: 28, 14, 7, 4, 2."""
     if data.kind != "images" or len(data.shape) != 3 or min(data.shape[1:]) < 3:
         raise ValueError(f"DCGAN needs images of at least 3x3 pixels, not {data.kind} of shape {data.shape}")
     _, height, width = data.shape
@@ -103,6 +110,6 @@ def _down(fan_in: int, fan_out: int) -> nn.Conv2d:
 
 
 def _up(fan_in: int, fan_out: int, side: tuple[int, int], wanted: tuple[int, int]) -> nn.ConvTranspose2d:
-    """Doubles a map of `side`; what `wanted` has beyond 2 * side - 1 is padded."""
+    """Double a map of `side` pixels to `wanted` pixels; what that has beyond 2 * side - 1 is padded."""
     more = tuple(w - (2 * s - 1) for s, w in zip(side, wanted, strict=True))
     return nn.ConvTranspose2d(fan_in, fan_out, 5, stride=2, padding=2, output_padding=more)

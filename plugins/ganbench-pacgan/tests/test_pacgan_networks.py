@@ -1,4 +1,4 @@
-"""The paper's networks: their sizes, their start, their shapes, and what they refuse."""
+"""The paper's networks: their sizes, initial weights and shapes, and the options that they refuse."""
 
 import pytest
 import torch
@@ -45,7 +45,7 @@ def test_the_generator_of_the_ring_has_the_papers_size():
 
 
 @pytest.mark.parametrize("network", [MaxoutDiscriminator(POINTS), PacGANGenerator(POINTS), DCGANDiscriminator(STACKED)])
-def test_networks_start_small(network):
+def test_initial_weights_are_small(network):
     weights = [weight for weight in network.parameters() if weight.dim() > 1]
     assert all(weight.detach().std().item() == pytest.approx(0.02, rel=0.2) for weight in weights)
 
@@ -69,7 +69,7 @@ def test_stacked_mnist_is_made_from_two_by_two_maps_of_512_channels():
 
 
 @pytest.mark.parametrize("shape", [(3, 28, 28), (1, 32, 32), (3, 8, 8), (2, 21, 34), (1, 3, 3), (6, 64, 64)])
-def test_a_dcgan_makes_and_judges_images_of_any_size(shape):
+def test_a_dcgan_works_for_images_of_any_size(shape):
     data = images(*shape)
     g, d = DCGANGenerator(data, width=2, latent_dim=3), DCGANDiscriminator(data, width=2)
     x = g(torch.rand(4, 3) * 2 - 1)

@@ -1,4 +1,4 @@
-"""Packing: consecutive samples, stacked along their channels, are judged together."""
+"""Packing: consecutive samples, stacked along their channels, get one logit."""
 
 from types import SimpleNamespace
 
@@ -19,7 +19,7 @@ def small_maxout(data: ganbench.DataSpec) -> MaxoutDiscriminator:
 
 
 def trial(batch_size: int, discriminator: str = "packed", **options: object) -> SimpleNamespace:
-    """As much of a trial as `skip` asks for."""
+    """As much of a trial as `skip` reads."""
     asked = ganbench.ComponentRef(discriminator, options)
     return SimpleNamespace(
         components=SimpleNamespace(discriminator=asked), training=SimpleNamespace(batch_size=batch_size)
@@ -29,14 +29,14 @@ def trial(batch_size: int, discriminator: str = "packed", **options: object) -> 
 def test_a_pack_is_consecutive_points_side_by_side():
     d = Packed(POINTS, discriminator=small_maxout, degree=3)
     x = torch.randn(6, 2)
-    by_hand = torch.stack([torch.cat([x[0], x[1], x[2]]), torch.cat([x[3], x[4], x[5]])])
-    assert torch.equal(d(x), d.inner(by_hand))
+    expected = torch.stack([torch.cat([x[0], x[1], x[2]]), torch.cat([x[3], x[4], x[5]])])
+    assert torch.equal(d(x), d.inner(expected))
     assert d(x).shape == (2,)
     assert d.pack == 3
 
 
 class Recording(torch.nn.Module):
-    """Judges by the mean, and keeps what it was built for and given."""
+    """Returns the mean, and records what it was built for and given."""
 
     def __init__(self, data: ganbench.DataSpec) -> None:
         super().__init__()
@@ -70,20 +70,20 @@ def test_packs_of_packs_count_their_samples():
         d(torch.randn(9, 2))
 
 
-def test_a_logit_teaches_every_sample_of_its_pack_and_no_other():
+def test_the_gradient_of_a_logit_reaches_the_samples_of_its_pack_alone():
     d = Packed(POINTS, discriminator=small_maxout, degree=2)
     x = torch.randn(6, 2, requires_grad=True)
     d(x)[1].backward()
     assert x.grad.abs().sum(1).gt(0).tolist() == [False, False, True, True, False, False]
 
 
-def test_what_is_packed_sees_no_labels():
+def test_the_packed_discriminator_gets_no_labels():
     d = Packed(PICTURES, discriminator=Recording, degree=2)
     d(torch.randn(4, 3, 8, 8), torch.tensor([1, 2, 3, 4]))
     assert d.inner.labels is None
 
 
-def test_a_batch_that_leaves_a_sample_over_is_refused():
+def test_a_batch_that_does_not_divide_into_packs_is_refused():
     d = Packed(POINTS, discriminator=small_maxout, degree=4)
     with pytest.raises(ValueError, match=r"^10 samples do not divide into packs of 4; 8 or 12 would$"):
         d(torch.randn(10, 2))
@@ -97,16 +97,16 @@ def test_a_degree_below_one_is_refused():
 
 
 @pytest.mark.parametrize("options", [{"degree": 3}, {}])
-def test_a_trial_whose_batches_are_whole_packs_is_served(options):
+def test_a_trial_whose_batches_divide_into_packs_is_not_skipped(options):
     assert Packed.skip(trial(batch_size=12, **options)) is None
 
 
-def test_a_trial_whose_batches_are_not_whole_packs_is_skipped():
+def test_a_trial_whose_batches_do_not_divide_into_packs_is_skipped():
     assert Packed.skip(trial(batch_size=64, degree=3)) == (
         "batch_size = 64 samples do not divide into packs of 3; 63 or 66 would"
     )
     assert Packed.skip(trial(batch_size=5)) is not None  # two, unless the suite says otherwise
 
 
-def test_packing_does_not_speak_for_a_discriminator_that_it_is_only_a_part_of():
+def test_a_discriminator_that_contains_a_packed_one_answers_for_itself():
     assert Packed.skip(trial(batch_size=5, discriminator="another", degree=2)) is None

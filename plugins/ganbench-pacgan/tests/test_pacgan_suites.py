@@ -1,4 +1,4 @@
-"""The paper's protocols unfold into the trials that the paper ran."""
+"""The suites expand into the trials of the paper's protocols."""
 
 import re
 import subprocess
@@ -33,7 +33,7 @@ def test_the_ring_is_four_methods_ten_seeds_and_400_epochs(tmp_path):
     assert sorted(trials) == sorted(["gan", "pacgan2", "pacgan3", "pacgan4"] * 10), done.stderr
 
 
-def test_the_grid_asks_the_same_of_other_data():
+def test_the_grid_is_the_ring_on_other_data():
     different = ("summary", "datasets")
     ring, grid = ({k: v for k, v in table(s).items() if k not in different} for s in ("pacgan-ring", "pacgan-grid"))
     assert ring == grid
@@ -62,7 +62,7 @@ def test_a_batch_is_as_many_packs_for_every_degree(file):
     assert packs == ({64} if "stacked" in file.stem else {100})
 
 
-def test_a_slip_in_what_is_packed_is_answered_with_the_nearest_name(tmp_path):
+def test_a_misspelt_packed_discriminator_is_answered_with_the_nearest_name(tmp_path):
     text = (
         (SUITES / "pacgan-ring-short.toml")
         .read_text()

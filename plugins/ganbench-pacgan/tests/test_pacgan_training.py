@@ -66,7 +66,7 @@ def test_packs_train_under_every_penalty(run, dataset):
     assert (trial.status, trial.steps) == ("done", 20), trial.reason
 
 
-def test_packs_are_observed_and_diagnosed_as_single_samples_are(run):
+def test_a_packed_run_is_observed_and_diagnosed(run):
     trial = of(run, "ring", "mlp")
     history = run.history(trial.trial)
     for signal in ("auc_d", "input_gradient", "known_critic_auc", "coverage", "d_real"):
@@ -74,7 +74,7 @@ def test_packs_are_observed_and_diagnosed_as_single_samples_are(run):
     assert trial.verdicts
 
 
-def test_a_batch_of_broken_packs_is_skipped_with_the_reason(run):
+def test_a_batch_that_does_not_divide_into_packs_is_skipped_with_the_reason(run):
     trial = of(run, "digits", "mlp")
     assert trial.status == "skipped"
     assert "batch_size = 12 samples do not divide into packs of 5; 10 or 15 would" in trial.reason

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 import ganbench
 
-from .demands import channels, labels_for, shortcoming
 from .initialization import BEFORE_RELU, glorot
+from .requirements import channels, labels_for, why_unsupported
 from .spectral import SpectralConv2d, SpectralEmbedding, SpectralLinear
 
 
@@ -34,23 +34,23 @@ class SNGANDiscriminator(nn.Module):
     """SNGAN's residual discriminator for images of 32, 48 or 64 pixels (Miyato et al. 2018).
 
     Every layer is spectrally normalized, one power iteration a forward pass. `width` is the channels of the widest
-    layer; left out, the paper's: 128 for 32 pixels, 1024 for 48 and 64. With `conditional`, the logit gains the
+    layer; by default the paper's: 128 for 32 pixels, 1024 for 48 and 64. With `conditional`, the logit gains the
     inner product of the features and an embedding of the class (projection, Miyato and Koyama 2018).
 
-    Raises ValueError for data that is no image of these sizes, for a conditional network without classes, and for a
-    width that the layers cannot share.
+    Raises ValueError for data other than images of these sizes, for a conditional network without classes, and for a
+    width that is no multiple of what the layers need.
     """
 
     check_options = {"width": 16}
 
     @staticmethod
     def skip(trial: ganbench.Trial) -> str | None:
-        """Why the discriminator cannot serve this trial."""
-        return shortcoming(trial.data, bool(trial.components.discriminator.options.get("conditional")))
+        """Return why the discriminator cannot be built for this trial, or None if it can."""
+        return why_unsupported(trial.data, bool(trial.components.discriminator.options.get("conditional")))
 
     def __init__(self, data: ganbench.DataSpec, *, width: int | None = None, conditional: bool = False) -> None:
         super().__init__()
-        if why := shortcoming(data, conditional):
+        if why := why_unsupported(data, conditional):
             raise ValueError(f"discriminator 'sngan': {why}")
         table = TABLES[data.shape[1]]
         self.classes = data.classes if conditional else 0
@@ -66,7 +66,7 @@ class SNGANDiscriminator(nn.Module):
     def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
         """(N, channels, side, side), and labels of shape (N,) where conditional -> logits (N,).
 
-        Raises ValueError where labels are needed and missing; labels that are not needed are not looked at.
+        Raises ValueError if labels are needed and missing; an unconditional network ignores them.
         """
         labels = labels_for("discriminator", self.classes, labels)
         features = F.relu(self.blocks(x)).sum(dim=(2, 3))
@@ -77,9 +77,9 @@ class SNGANDiscriminator(nn.Module):
 
 
 class DownBlock(nn.Module):
-    """A residual block without batch statistics, halving the side where asked to.
+    """A residual block without batch normalization; with `halve`, it halves the side.
 
-    The `first` one reads the image as it is: no ReLU before its first convolution.
+    The `first` one has no ReLU before its first convolution, which sees the image.
     """
 
     def __init__(self, channels_in: int, channels_out: int, *, first: bool, halve: bool) -> None:
@@ -88,8 +88,8 @@ class DownBlock(nn.Module):
         hidden = channels_out if first else channels_in
         self.conv1 = glorot(SpectralConv2d(channels_in, hidden, 3), BEFORE_RELU)
         self.conv2 = glorot(SpectralConv2d(hidden, channels_out, 3), BEFORE_RELU)
-        straight = channels_in == channels_out and not halve
-        self.shortcut = nn.Identity() if straight else glorot(SpectralConv2d(channels_in, channels_out, 1))
+        identity = channels_in == channels_out and not halve
+        self.shortcut = nn.Identity() if identity else glorot(SpectralConv2d(channels_in, channels_out, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, channels_in, H, W) -> (N, channels_out, H, W), or half of H and W."""
@@ -97,5 +97,5 @@ class DownBlock(nn.Module):
         h = self.conv2(F.relu(h))
         if not self.halve:
             return h + self.shortcut(x)
-        # The shortcut is pooled first: the same numbers for a quarter of the work.
+        # Pooling before the shortcut's convolution: the same numbers for a quarter of the operations.
         return F.avg_pool2d(h, 2) + self.shortcut(F.avg_pool2d(x, 2))

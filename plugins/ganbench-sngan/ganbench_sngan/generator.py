@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 import ganbench
 
-from .demands import channels, labels_for, shortcoming
 from .initialization import BEFORE_RELU, glorot
+from .requirements import channels, labels_for, why_unsupported
 
 
 @dataclass(frozen=True)
@@ -33,20 +33,20 @@ TABLES = {
 class SNGANGenerator(nn.Module):
     """SNGAN's residual generator for images of 32, 48 or 64 pixels (Miyato et al. 2018).
 
-    `width` is the channels of the widest layer; left out, the paper's: 256 for 32 pixels, 512 for 48, 1024 for 64.
+    `width` is the channels of the widest layer; by default the paper's: 256 for 32 pixels, 512 for 48, 1024 for 64.
     With `conditional`, batch normalization has a gain and a bias for each class (Dumoulin et al. 2017; Miyato and
     Koyama 2018). The output spans the data's range by a tanh, and is unbounded where the data is.
 
-    Raises ValueError for data that is no image of these sizes, for a conditional network without classes, and for a
-    width that the layers cannot share.
+    Raises ValueError for data other than images of these sizes, for a conditional network without classes, and for a
+    width that is no multiple of what the layers need.
     """
 
     check_options = {"width": 16}
 
     @staticmethod
     def skip(trial: ganbench.Trial) -> str | None:
-        """Why the generator cannot serve this trial."""
-        return shortcoming(trial.data, bool(trial.components.generator.options.get("conditional")))
+        """Return why the generator cannot be built for this trial, or None if it can."""
+        return why_unsupported(trial.data, bool(trial.components.generator.options.get("conditional")))
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class SNGANGenerator(nn.Module):
         conditional: bool = False,
     ) -> None:
         super().__init__()
-        if why := shortcoming(data, conditional):
+        if why := why_unsupported(data, conditional):
             raise ValueError(f"generator 'sngan': {why}")
         if latent_dim < 1:
             raise ValueError(f"generator 'sngan': latent_dim = {latent_dim} must be at least 1")
@@ -78,7 +78,7 @@ class SNGANGenerator(nn.Module):
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """(N, latent_dim), and labels of shape (N,) where conditional -> (N, channels, side, side).
 
-        Raises ValueError where labels are needed and missing; labels that are not needed are not looked at.
+        Raises ValueError if labels are needed and missing; an unconditional network ignores them.
         """
         labels = labels_for("generator", self.classes, labels)
         x = self.stem(z)
@@ -104,13 +104,13 @@ class UpBlock(nn.Module):
 
     def forward(self, x: Tensor, labels: Tensor | None) -> Tensor:
         """(N, channels_in, H, W) -> (N, channels_out, 2H, 2W)."""
-        h = self.conv1(_doubled(F.relu(self.norm1(x, labels))))
+        h = self.conv1(_upsample(F.relu(self.norm1(x, labels))))
         h = self.conv2(F.relu(self.norm2(h, labels)))
-        return h + _doubled(self.shortcut(x))  # doubled last: the same numbers for a quarter of the work
+        return h + _upsample(self.shortcut(x))  # upsampled last: the same numbers for a quarter of the operations
 
 
 class BatchNorm(nn.Module):
-    """Batch normalization whose gain and bias are each class's own, where there are classes."""
+    """Batch normalization, with a gain and a bias for each class if there are classes."""
 
     def __init__(self, features: int, classes: int) -> None:
         super().__init__()
@@ -129,5 +129,5 @@ class BatchNorm(nn.Module):
         return x * self.gains(labels)[:, :, None, None] + self.biases(labels)[:, :, None, None]
 
 
-def _doubled(x: Tensor) -> Tensor:
+def _upsample(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2, mode="nearest")

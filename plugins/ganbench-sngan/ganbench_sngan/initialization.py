@@ -1,4 +1,4 @@
-"""How the weights begin."""
+"""Initial weights."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BEFORE_RELU = math.sqrt(2)  # gain of the residual branches' convolutions; 1 eve
 
 
 def glorot(layer: Layer, gain: float = 1.0) -> Layer:
-    """`layer` with weights uniform after Glorot and Bengio (2010), times `gain`, and biases of zero."""
+    """Initialize weights uniformly after Glorot and Bengio (2010), times `gain`, and biases to zero; return `layer`."""
     nn.init.xavier_uniform_(layer.weight, gain)
     if not isinstance(layer, nn.Embedding) and layer.bias is not None:
         nn.init.zeros_(layer.bias)

@@ -1,7 +1,7 @@
 """Spectral normalization: layers whose weight has a largest singular value of about 1 (Miyato et al. 2018).
 
-The weight is seen as a matrix, one row an output (a class, in an embedding). Its largest singular value is estimated
-by power iteration, one round a forward pass; the estimate goes on from the last one of training mode.
+The weight is reshaped to a matrix with a row for each output (in an embedding: each class). Its largest singular value
+is estimated by one power iteration per forward pass, which continues from the last one in training mode.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from torch import Tensor, nn
 
 
 class SpectralLinear(nn.Linear):
-    """A linear layer of the normalized weight."""
+    """A linear layer with a spectrally normalized weight."""
 
     u: Tensor
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
         super().__init__(in_features, out_features, bias)
-        self.register_buffer("u", _start(out_features))
+        self.register_buffer("u", _random_unit_vector(out_features))
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_features) -> (N, out_features)."""
@@ -26,13 +26,13 @@ class SpectralLinear(nn.Linear):
 
 
 class SpectralConv2d(nn.Conv2d):
-    """A convolution of the normalized weight, its kernel square and odd, that keeps the size of its input."""
+    """A convolution with a spectrally normalized weight, an odd square kernel and padding that keeps the size."""
 
     u: Tensor
 
     def __init__(self, in_channels: int, out_channels: int, kernel: int) -> None:
         super().__init__(in_channels, out_channels, kernel, padding=kernel // 2)
-        self.register_buffer("u", _start(out_channels))
+        self.register_buffer("u", _random_unit_vector(out_channels))
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) -> (N, out_channels, H, W)."""
@@ -40,35 +40,39 @@ class SpectralConv2d(nn.Conv2d):
 
 
 class SpectralEmbedding(nn.Embedding):
-    """An embedding whose table is normalized."""
+    """An embedding with a spectrally normalized table."""
 
     u: Tensor
 
     def __init__(self, classes: int, features: int) -> None:
         super().__init__(classes, features)
-        self.register_buffer("u", _start(classes))
+        self.register_buffer("u", _random_unit_vector(classes))
 
     def forward(self, labels: Tensor) -> Tensor:
-        """(N,) of class numbers -> (N, features)."""
+        """Map class numbers (N,) to (N, features)."""
         return F.embedding(labels, normalized(self.weight, self.u, self.training))
 
 
 def normalized(weight: Tensor, u: Tensor, training: bool) -> Tensor:
-    """`weight` over its largest singular value, as estimated from `u`, a unit vector of shape (rows,).
+    """Return `weight` divided by its largest singular value.
 
-    With `training`, `u` is brought a round forward in place. The gradient passes through the singular value too,
-    to any order; the singular vectors count as constants.
+    The gradient passes through the singular value too, to any order; the singular vectors count as constants.
+
+    Args:
+        weight: Of any shape whose first axis has the rows of the matrix.
+        u: Estimate of the left singular vector, a unit vector of shape (rows,); updated in place when training.
+        training: Whether to update `u`.
     """
     matrix = weight.flatten(1)
     with torch.no_grad():
         v = F.normalize(matrix.mT @ u, dim=0)
-        better = F.normalize(matrix @ v, dim=0)
+        updated = F.normalize(matrix @ v, dim=0)
         if training:
-            # In place, so that a caller who swapped a copy in keeps it apart from the layer's own. The graph
-            # holds `better`, which no later pass writes to.
-            u.copy_(better)
-    return weight / torch.dot(better, matrix @ v)
+            # In place, so that a copy swapped in by functional_call is updated, not the layer's own. The graph
+            # holds `updated`, which no later pass writes to.
+            u.copy_(updated)
+    return weight / torch.dot(updated, matrix @ v)
 
 
-def _start(rows: int) -> Tensor:
+def _random_unit_vector(rows: int) -> Tensor:
     return F.normalize(torch.randn(rows), dim=0)

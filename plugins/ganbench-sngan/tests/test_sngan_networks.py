@@ -1,4 +1,4 @@
-"""The networks have the paper's layers, look at labels when asked to, and refuse what they cannot serve."""
+"""The networks have the paper's layers, use labels if conditional, and refuse unsupported data and options."""
 
 import pytest
 import torch
@@ -26,7 +26,7 @@ def weights(network: nn.Module) -> int:
 
 @pytest.mark.parametrize("conditional", [False, True])
 @pytest.mark.parametrize("side", [32, 48, 64])
-def test_images_come_out_and_logits_come_back(side, conditional):
+def test_shapes_of_samples_and_logits(side, conditional):
     spec = images(side, channels=1 if side == 48 else 3, value_range=(0.0, 1.0))
     g, d = pair(spec, conditional=conditional)
     labels = torch.tensor([1, 2, 3])
@@ -75,7 +75,7 @@ def test_data_without_a_range_gets_images_without_one():
         ),
     ],
 )
-def test_they_are_as_wide_as_the_papers(side, generator, discriminator):
+def test_parameter_counts_are_the_papers(side, generator, discriminator):
     assert weights(SNGANGenerator(images(side))) == generator
     assert weights(SNGANDiscriminator(images(side))) == discriminator
 
@@ -89,14 +89,14 @@ def test_at_64_pixels_d_halves_once_more_and_g_begins_twice_as_wide():
     assert weights(SNGANGenerator(images(64))) == 2_113_536 + 7_606_784 + 2_500_355
 
 
-def test_labels_cost_a_gain_and_a_bias_a_class_and_an_embedding():
+def test_conditional_networks_add_a_gain_and_a_bias_per_class_and_an_embedding():
     plain, conditional = pair(images(32)), pair(images(32), conditional=True)
     norms = 3 * 2 * 2 * 16  # three blocks, two norms each, gain and bias
     assert weights(conditional[0]) - weights(plain[0]) == norms * 10 - norms
     assert weights(conditional[1]) - weights(plain[1]) == 10 * 16
 
 
-def test_weights_begin_as_glorot_has_them():
+def test_initial_weights_are_glorot_uniform():
     d = SNGANDiscriminator(images(32), width=64)
     second = d.blocks[1]
     for layer, gain2, fans in ((second.conv1, 2, 2 * 9 * 64), (second.shortcut, 1, 2 * 64), (d.head, 1, 65)):
@@ -105,10 +105,10 @@ def test_weights_begin_as_glorot_has_them():
         assert not layer.bias.any()
 
 
-def test_labels_make_a_difference_and_learn():
+def test_labels_change_the_output_and_their_weights_learn():
     spec = images(32)
     g, d = pair(spec, conditional=True)
-    with torch.no_grad():  # gains begin at one and biases at zero for every class: as if it had learnt a little
+    with torch.no_grad():  # gains begin at one and biases at zero for every class: as after some training
         for block in g.blocks:
             block.norm1.biases.weight.normal_()
     z, zeros, ones = torch.randn(4, 8), torch.zeros(4, dtype=torch.long), torch.ones(4, dtype=torch.long)
@@ -121,7 +121,7 @@ def test_labels_make_a_difference_and_learn():
     assert not g.blocks[0].norm1.gains.weight.grad[2:].any()
 
 
-def test_without_conditional_labels_are_not_looked_at():
+def test_unconditional_networks_ignore_labels():
     g, d = pair(images(32))
     g.eval(), d.eval()
     z, labels = torch.randn(2, 8), torch.tensor([0, 1])
@@ -149,7 +149,7 @@ def test_one_step_against_a_frozen_d_reaches_g_and_leaves_d_alone():
 
 
 @pytest.mark.parametrize("conditional", [False, True])
-def test_everything_they_remember_is_in_their_state(conditional):
+def test_a_saved_state_restores_the_outputs(conditional):
     spec, z, labels = images(32), torch.randn(3, 8), torch.tensor([0, 1, 2])
     g, d = pair(spec, conditional=conditional)
     for _ in range(3):
@@ -164,7 +164,7 @@ def test_everything_they_remember_is_in_their_state(conditional):
         assert torch.equal(d2(g2(z, labels), labels), d(g(z, labels), labels))
 
 
-def test_a_look_from_outside_changes_nothing():
+def test_a_functional_call_changes_no_state():
     g, d = pair(images(32), conditional=True)
     before = [{name: value.clone() for name, value in network.state_dict().items()} for network in (g, d)]
     labels = torch.tensor([0, 1])
@@ -188,7 +188,7 @@ def test_a_look_from_outside_changes_nothing():
     ],
     ids=["points", "too small", "too large", "no classes", "no shares", "no channels"],
 )
-def test_what_cannot_be_built_is_refused_in_a_line(build, spec, options, why):
+def test_unsupported_data_and_options_are_refused_in_a_line(build, spec, options, why):
     with pytest.raises(ValueError, match=rf"^(generator|discriminator) 'sngan': .*{why}"):
         build(spec, **options)
 

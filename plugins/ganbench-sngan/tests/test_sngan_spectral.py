@@ -47,7 +47,7 @@ def test_it_agrees_with_torch_after_many_iterations(kind):
     torch.testing.assert_close(mine(x), theirs(x), rtol=1e-5, atol=1e-6)
 
 
-def test_the_iteration_goes_on_in_training_mode_alone(layer_and_input):
+def test_power_iteration_runs_in_training_mode_alone(layer_and_input):
     layer, x = layer_and_input
     before = layer.u.clone()
     layer.eval()(x)
@@ -56,7 +56,7 @@ def test_the_iteration_goes_on_in_training_mode_alone(layer_and_input):
     assert not torch.equal(layer.u, before)
 
 
-def test_a_call_with_other_buffers_leaves_the_layers_own_alone(layer_and_input):
+def test_a_functional_call_updates_the_given_buffers_alone(layer_and_input):
     layer, x = layer_and_input
     before = layer.u.clone()
     theirs = {"weight": layer.weight.detach(), "u": layer.u.clone()}
@@ -65,7 +65,7 @@ def test_a_call_with_other_buffers_leaves_the_layers_own_alone(layer_and_input):
     assert not torch.equal(theirs["u"], before)
 
 
-def test_passes_between_a_forward_and_its_backward_do_no_harm(layer_and_input):
+def test_passes_between_a_forward_and_its_backward_keep_the_gradient(layer_and_input):
     layer, x = layer_and_input
     torch.manual_seed(1)
     alone = copy.deepcopy(layer)

@@ -12,7 +12,7 @@ STRIPES = '''
 import torch
 import ganbench
 
-class Stripes:
+class Stripes(ganbench.Dataset):
     """Noisy stripes of 32x32 pixels: a class for each direction."""
 
     spec = ganbench.DataSpec("images", (1, 32, 32), value_range=(-1.0, 1.0), classes=2)
@@ -65,7 +65,7 @@ discriminator = { name = "sngan", width = 8, conditional = true }
 
 @pytest.fixture
 def run(tmp_path, monkeypatch, capsys):
-    """Call `ganbench run ARGUMENTS` in a folder with stripes for data; gives its exit code and what it printed."""
+    """Call `ganbench run ARGUMENTS` in a folder with the data set `stripes`; return its exit code and its output."""
 
     def call(*arguments: str, plugin: str = STRIPES) -> tuple[int, str]:
         (tmp_path / "ganbench_plugins.py").write_text(plugin)
@@ -78,7 +78,7 @@ def run(tmp_path, monkeypatch, capsys):
     return call
 
 
-def test_they_train_where_they_can_and_are_skipped_where_they_cannot(run, tmp_path):
+def test_they_train_on_images_and_are_skipped_on_points(run, tmp_path):
     (tmp_path / "mine.toml").write_text(SUITE)
     code, said = run("--suite", "mine.toml", "--output", "out")
     assert code == 0, said
@@ -92,7 +92,7 @@ def test_they_train_where_they_can_and_are_skipped_where_they_cannot(run, tmp_pa
     assert json.loads((folder / "result.json").read_text())["origins"]["generator sngan"] == "ganbench-sngan 0.1.0"
 
 
-def test_the_suite_is_complete_but_for_its_data(run, monkeypatch):
+def test_the_suite_expands_without_its_data(run, monkeypatch):
     monkeypatch.setenv("GANBENCH_PLUGINS", "sngan")  # the real data set must be neither needed nor in the way
     code, said = run("--suite", "sngan-cifar", "--dry-run", plugin=STRIPES.replace('"stripes"', '"cifar-10"'))
     assert code == 0, said
@@ -100,7 +100,7 @@ def test_the_suite_is_complete_but_for_its_data(run, monkeypatch):
     assert said.count("100000 steps") == 6
 
 
-def test_the_suite_follows_mimicrys_protocol():
+def test_the_suite_is_mimicrys_protocol():
     (component,) = ganbench_sngan.ganbench_suites()
     table = tomllib.loads(component.build().read_text(encoding="utf-8"))
     assert table["training"] == {

@@ -1,4 +1,4 @@
-"""Writes runs to TensorBoard, MLflow and Weights & Biases, those that GANBENCH_TRACKERS names."""
+"""Write runs to TensorBoard, MLflow and Weights & Biases, those that GANBENCH_TRACKERS names."""
 
 import ganbench
 
@@ -9,4 +9,4 @@ _listener = Listener()
 
 @ganbench.hookimpl
 def ganbench_event(event: ganbench.Event) -> None:
-    _listener.hear(event)
+    _listener.handle(event)

@@ -1,4 +1,4 @@
-"""Which trackers are asked for, and where they write."""
+"""Read from the environment which trackers to use, and where they write."""
 
 from __future__ import annotations
 
@@ -24,32 +24,32 @@ LIBRARIES = {
 }
 
 
-def chosen(environment: Mapping[str, str], started: ganbench.RunStarted) -> dict[str, Tracker]:
-    """The trackers that GANBENCH_TRACKERS names, made for this run.
+def choose_trackers(environment: Mapping[str, str], started: ganbench.RunStarted) -> dict[str, Tracker]:
+    """Return the trackers that GANBENCH_TRACKERS names, built for this run.
 
-    Raises ValueError for a name that is none, and ImportError for a tracker whose library is not installed,
-    before any tracker has written anything.
+    Raises ValueError if a name is unknown, and ImportError if the library of a tracker is not installed, before any
+    tracker has written anything.
     """
-    names = names_in(environment.get("GANBENCH_TRACKERS", ""))
+    names = parse_names(environment.get("GANBENCH_TRACKERS", ""))
     for name in names:
         _check_libraries(name)
-    folder = folder_of(environment, started)
+    folder = tracking_folder(environment, started)
     return {name: _load(name)(folder / name, started) for name in names}
 
 
-def names_in(wanted: str) -> list[str]:
-    """The names of a comma-separated list, each once. Raises ValueError for one that is no tracker's."""
-    names = list(dict.fromkeys(name.strip() for name in wanted.split(",") if name.strip()))
-    for name in names:
+def parse_names(names: str) -> list[str]:
+    """Return the names in a comma-separated list, each once. Raises ValueError if one is unknown."""
+    found = list(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
+    for name in found:
         if name not in TRACKERS:
             near = get_close_matches(name.lower(), TRACKERS, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"valid: {', '.join(TRACKERS)}"
             raise ValueError(f"GANBENCH_TRACKERS: no tracker is called {name!r}; {hint}")
-    return names
+    return found
 
 
-def folder_of(environment: Mapping[str, str], started: ganbench.RunStarted) -> Path:
-    """The absolute folder in which each tracker has its own."""
+def tracking_folder(environment: Mapping[str, str], started: ganbench.RunStarted) -> Path:
+    """Return the absolute folder in which each tracker has one of its own."""
     elsewhere = environment.get("GANBENCH_TRACKERS_DIR")
     return (Path(elsewhere) if elsewhere else Path(started.output) / "tracking").resolve()
 
@@ -57,7 +57,7 @@ def folder_of(environment: Mapping[str, str], started: ganbench.RunStarted) -> P
 def _check_libraries(tracker: str) -> None:
     for library in LIBRARIES[tracker]:
         spec = importlib.util.find_spec(library)
-        # Without an origin it is a mere folder of that name, such as wandb leaves where it has run.
+        # Without an origin it is a namespace: a folder of that name, such as wandb creates where it runs.
         if spec is None or spec.origin is None:
             raise ImportError(
                 f"GANBENCH_TRACKERS: {tracker!r} needs {library}, which is not installed: "

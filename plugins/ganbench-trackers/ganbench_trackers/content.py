@@ -8,22 +8,20 @@ from typing import Any
 
 import ganbench
 
-FAULTS = ("error", "timeout")  # the trial was lost; one that diverged is a result
-
 
 def parameters(trial: ganbench.Trial) -> dict[str, Any]:
-    """What decides a trial's result, nested as its records are; a component is a table of its name and options."""
+    """Return what decides a trial's result, nested as its records are; a component is a table of name and options."""
     named = {name: getattr(trial, name) for name in ("suite", "dataset", "method", "seed", "device")}
-    return named | {"components": _plain(trial.components), "training": _plain(trial.training)}
+    return named | {"components": _to_table(trial.components), "training": _to_table(trial.training)}
 
 
-def flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, bool | int | float | str]:
-    """A nested table as one of dotted names; what is not set is left out."""
+def flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, bool | int | float | str]:
+    """Flatten a nested table to dotted names, without what is None."""
     found: dict[str, bool | int | float | str] = {}
     for key, value in table.items():
         name = f"{prefix}{key}"
         if isinstance(value, Mapping):
-            found |= flat(value, f"{name}.")
+            found |= flatten(value, f"{name}.")
         elif isinstance(value, bool | int | float | str):
             found[name] = value
         elif value is not None:
@@ -32,12 +30,12 @@ def flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, bool | int | f
 
 
 def history(row: Mapping[str, float]) -> dict[str, float]:
-    """A row of the history under the names that trackers show."""
+    """Return a row of the history under the names that trackers show."""
     return {f"history/{name}": value for name, value in row.items() if name != "step"}
 
 
 def scores(result: ganbench.TrialResult) -> dict[int, dict[str, float]]:
-    """Scores and their floors under the names that trackers show, by step in ascending order."""
+    """Return scores and their floors under the names that trackers show, by step in ascending order."""
     found: dict[int, dict[str, float]] = {}
     for score in sorted(result.scores, key=lambda s: s.step):
         found.setdefault(score.step, {}).update(
@@ -47,7 +45,7 @@ def scores(result: ganbench.TrialResult) -> dict[int, dict[str, float]]:
 
 
 def outcome(result: ganbench.TrialResult) -> dict[str, str | int | float]:
-    """How a trial ended, under the names of trials.csv."""
+    """Return how a trial ended, under the names of trials.csv."""
     return {
         "status": result.status,
         "reason": result.reason,
@@ -58,8 +56,8 @@ def outcome(result: ganbench.TrialResult) -> dict[str, str | int | float]:
     }
 
 
-def account(result: ganbench.TrialResult) -> str:
-    """How a trial ended and what was found, as Markdown."""
+def summary(result: ganbench.TrialResult) -> str:
+    """Return how a trial ended and what was found, as Markdown."""
     lines = [f"**{result.status}** after {result.steps} of {result.trial.training.steps} steps"]
     if result.reason:
         lines.append(f"Reason: {result.reason}")
@@ -71,16 +69,16 @@ def account(result: ganbench.TrialResult) -> str:
     return "\n\n".join(lines)
 
 
-def _plain(value: Any) -> Any:
-    """Records as tables: components by their names, lists of plain values as one text."""
+def _to_table(value: Any) -> Any:
+    """Convert records to tables: components by name, lists of plain values as one text."""
     if isinstance(value, ganbench.ComponentRef):
-        return {"name": value.name, **_plain(value.options)}
+        return {"name": value.name, **_to_table(value.options)}
     if dataclasses.is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {field.name: _to_table(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): _to_table(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
         if value and all(isinstance(item, ganbench.ComponentRef) for item in value):
-            return {item.name: _plain(item) for item in value}
+            return {item.name: _to_table(item) for item in value}
         return ", ".join(str(item) for item in value) or None
     return value

@@ -14,8 +14,8 @@ import ganbench
 
 from . import content
 
-# Read when mlflow is imported or first calls a server. A benchmark reports to nobody, keeps standard error for its
-# progress, and does not stand still for minutes where a server is gone, unless the user has decided otherwise.
+# Read when mlflow is imported or first calls a server. Unless the user has set them: no telemetry, no log lines
+# between the progress lines on standard error, and no retries for minutes if a server does not answer.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
@@ -24,7 +24,7 @@ from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-MOST_METRICS, MOST_PARAMETERS = 1000, 100  # that MLflow takes at once
+MAX_METRICS, MAX_PARAMETERS = 1000, 100  # per call of MLflow's log_batch
 
 
 class MLflow:
@@ -36,17 +36,17 @@ class MLflow:
             folder.mkdir(parents=True, exist_ok=True)
         self._client = MlflowClient(tracking_uri=uri or f"sqlite:///{folder / 'mlflow.db'}")
         name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or started.suite
-        # On a server the place of artifacts is the server's matter.
+        # A server decides by itself where artifacts go.
         artifacts = None if uri else (folder / "artifacts").as_uri()
         self._experiment = self._find_or_create(name, artifacts)
         self._output = f"{platform.node()}:{Path(started.output).resolve()}"
-        self._close_left_open()
+        self._close_abandoned()
 
     def open(self, trial: ganbench.Trial) -> _Record:
         tags = {"ganbench.trial": trial.id, "ganbench.output": self._output, "mlflow.source.name": "ganbench run"}
         run = self._client.create_run(self._experiment, run_name=trial.id, tags=tags)
         record = _Record(self._client, run.info.run_id)
-        record.log_parameters(content.flat(content.parameters(trial)))
+        record.log_parameters(content.flatten(content.parameters(trial)))
         return record
 
     def _find_or_create(self, name: str, artifacts: str | None) -> str:
@@ -59,8 +59,8 @@ class MLflow:
                 return found.experiment_id
             raise
 
-    def _close_left_open(self) -> None:
-        """End the runs that an earlier, killed `ganbench run` into the same results folder has left running."""
+    def _close_abandoned(self) -> None:
+        """End the runs that a killed `ganbench run` into the same results folder has left running."""
         for run in self._client.search_runs([self._experiment], "attributes.status = 'RUNNING'"):
             if run.data.tags.get("ganbench.output") == self._output:
                 self._client.set_terminated(run.info.run_id, "KILLED")
@@ -73,27 +73,26 @@ class _Record:
 
     def log_parameters(self, values: Mapping[str, Any]) -> None:
         parameters = [Param(_key(name), str(value)) for name, value in values.items()]
-        for part in _parts(parameters, MOST_PARAMETERS):
+        for part in _parts(parameters, MAX_PARAMETERS):
             self._client.log_batch(self._run_id, params=part)
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
         now = int(time.time() * 1000)
         metrics = [Metric(_key(name), value, now, step) for name, value in values.items()]
-        for part in _parts(metrics, MOST_METRICS):
+        for part in _parts(metrics, MAX_METRICS):
             self._client.log_batch(self._run_id, metrics=part)
 
     def end(self, result: ganbench.TrialResult) -> None:
         tags = [RunTag(f"ganbench.{name}", str(value)) for name, value in content.outcome(result).items()]
-        self._client.log_batch(self._run_id, tags=[*tags, RunTag("mlflow.note.content", content.account(result))])
-        failed = result.status in content.FAULTS
-        self._client.set_terminated(self._run_id, "FAILED" if failed else "FINISHED")
+        self._client.log_batch(self._run_id, tags=[*tags, RunTag("mlflow.note.content", content.summary(result))])
+        self._client.set_terminated(self._run_id, "FAILED" if result.status.is_fault else "FINISHED")
 
     def interrupt(self) -> None:
         self._client.set_terminated(self._run_id, "KILLED")
 
 
 def _key(name: str) -> str:
-    """A name of characters that MLflow admits."""
+    """Replace characters that MLflow does not allow in names."""
     return re.sub(r"[^\w\-. :/]", "_", name)
 
 

@@ -34,10 +34,10 @@ class _Record:
         for earlier in folder.glob("events.out.tfevents.*"):  # an earlier attempt at this trial
             earlier.unlink()
         self._writer = EventFileWriter(str(folder))
-        # A TensorBoard that has read the earlier attempt forgets it.
+        # Makes a running TensorBoard drop what it read of the earlier attempt.
         self._write(session_log=SessionLog(status=SessionLog.START), step=0)
         start = plugin_data_pb2.SessionStartInfo(start_time_secs=time.time())
-        for name, value in content.flat(content.parameters(trial)).items():
+        for name, value in content.flatten(content.parameters(trial)).items():
             _set(start.hparams[name], value)
         self._write_session(metadata.SESSION_START_INFO_TAG, session_start_info=start)
 
@@ -46,9 +46,8 @@ class _Record:
         self._write(summary=Summary(value=scalars), step=step)
 
     def end(self, result: ganbench.TrialResult) -> None:
-        self._write(summary=text_pb("outcome", content.account(result)), step=result.steps)
-        failed = result.status in content.FAULTS
-        self._close(api_pb2.STATUS_FAILURE if failed else api_pb2.STATUS_SUCCESS)
+        self._write(summary=text_pb("outcome", content.summary(result)), step=result.steps)
+        self._close(api_pb2.STATUS_FAILURE if result.status.is_fault else api_pb2.STATUS_SUCCESS)
 
     def interrupt(self) -> None:
         self._write(summary=text_pb("outcome", "**interrupted**"), step=0)
@@ -66,11 +65,11 @@ class _Record:
 
     def _write(self, **fields: object) -> None:
         self._writer.add_event(Event(wall_time=time.time(), **fields))
-        self._writer.flush()  # a run that is killed leaves all but the row it was writing
+        self._writer.flush()  # so that a killed run loses no more than the row it was writing
 
 
 def _set(hparam: Any, value: bool | int | float | str) -> None:
-    """Set a protobuf value; the HParams tab shows text, switches and finite numbers."""
+    """Set a protobuf value; the HParams tab shows text, booleans and finite numbers."""
     if isinstance(value, bool):
         hparam.bool_value = value
     elif isinstance(value, int | float) and math.isfinite(value):

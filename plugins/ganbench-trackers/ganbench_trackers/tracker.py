@@ -1,4 +1,4 @@
-"""What a tracker must offer."""
+"""The interface of a tracker."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,12 +19,12 @@ class Record(Protocol):
         ...
 
     def interrupt(self) -> None:
-        """Close, with the mark that the trial never came to its end."""
+        """Close, and mark the trial as interrupted."""
         ...
 
 
 class Tracker(Protocol):
-    """Made for a run; `folder` is the tracker's own and need not exist."""
+    """Built for a run; `folder` is for this tracker alone and need not exist."""
 
     def __init__(self, folder: Path, started: ganbench.RunStarted) -> None: ...
 

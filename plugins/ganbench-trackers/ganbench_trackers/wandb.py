@@ -12,7 +12,7 @@ import ganbench
 
 from . import content
 
-# Read when wandb is imported: a benchmark reports to nobody, unless the user has decided otherwise.
+# Read when wandb is imported: no error reports unless the user has set it.
 os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
 
 import wandb
@@ -31,8 +31,8 @@ class WeightsAndBiases:
             root_dir=str(folder.parent),  # wandb puts a folder called wandb into it
             reinit="create_new",  # trials run side by side
             silent=True,
-            console="off",  # the run's output is no single trial's
-            x_disable_stats=True,  # the machine's load is not either, and reading it would take time from training
+            console="off",  # output is the run's, not a trial's
+            x_disable_stats=True,  # nor is the machine's load, and measuring it takes time from training
         )
         wandb.setup(self._settings)
 
@@ -51,7 +51,7 @@ class WeightsAndBiases:
 def _mode() -> Any:
     mode = os.environ.get("WANDB_MODE") or "offline"
     if mode not in MODES:
-        raise ValueError(f"WANDB_MODE: {mode!r} is no mode; valid: {', '.join(MODES)}")
+        raise ValueError(f"WANDB_MODE: {mode!r} is unknown; valid: {', '.join(MODES)}")
     return mode
 
 
@@ -67,8 +67,8 @@ class _Record:
 
     def end(self, result: ganbench.TrialResult) -> None:
         self._run.summary.update(content.outcome(result))
-        self._run.notes = content.account(result)
-        self._run.finish(exit_code=1 if result.status in content.FAULTS else 0)
+        self._run.notes = content.summary(result)
+        self._run.finish(exit_code=1 if result.status.is_fault else 0)
 
     def interrupt(self) -> None:
         self._run.summary.update({"status": "interrupted"})

@@ -1,4 +1,4 @@
-"""A run heard by the listener."""
+"""Fixtures: a listener and its output folder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ganbench_trackers.listener import Listener
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What mlflow does with the newest sqlalchemy is not ours to mend."""
+    """Ignore a warning that mlflow causes with the newest sqlalchemy."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated"))
@@ -23,7 +23,7 @@ def output(tmp_path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def empty_store(tmp_path_factory) -> Path:
+def empty_mlflow_store(tmp_path_factory) -> Path:
     """An MLflow store without runs: making one takes a second or more."""
     from mlflow.tracking import MlflowClient
 
@@ -34,7 +34,7 @@ def empty_store(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def listener(monkeypatch) -> Iterator[Listener]:
-    """One that hears of a run in a folder of its own; the user's settings of the libraries do not count."""
+    """A listener, without the user's own settings of the libraries."""
     for name in list(os.environ):
         if name.startswith(("GANBENCH_", "MLFLOW_", "WANDB_")):
             monkeypatch.delenv(name)

@@ -1,20 +1,20 @@
-"""Every tracker keeps every trial apart and whole, as its library's own reader finds it."""
+"""Every tracker stores each trial completely and separately, as its library's own reader shows."""
 
 import math
 import shutil
 
 import pytest
-from tracked_trials import KNOWN, READERS, a_result, a_trial, progress
+from tracked_trials import KNOWN, READERS, make_result, make_trial, progress
 
 import ganbench
 
 
 @pytest.fixture(params=sorted(READERS))
-def tracker(request, monkeypatch, listener, output, empty_store):
+def tracker(request, monkeypatch, listener, output, empty_mlflow_store):
     monkeypatch.setenv("GANBENCH_TRACKERS", request.param)
     if request.param == "mlflow":
         (output / "tracking/mlflow").mkdir(parents=True)
-        shutil.copy(empty_store, output / "tracking/mlflow/mlflow.db")
+        shutil.copy(empty_mlflow_store, output / "tracking/mlflow/mlflow.db")
     return request.param
 
 
@@ -24,20 +24,20 @@ def read(tracker, output):
 
 
 def start(listener, output):
-    listener.hear(ganbench.RunStarted("tiny", 2, 0, str(output)))
+    listener.handle(ganbench.RunStarted("tiny", 2, 0, str(output)))
 
 
 def test_trials_side_by_side_are_kept_apart(listener, output, read):
-    first, second = a_trial(0), a_trial(1)
+    first, second = make_trial(0), make_trial(1)
     start(listener, output)
-    listener.hear(ganbench.TrialStarted(first))
-    listener.hear(ganbench.TrialStarted(second))
+    listener.handle(ganbench.TrialStarted(first))
+    listener.handle(ganbench.TrialStarted(second))
     for step in (10, 20):
-        listener.hear(progress(first, step, loss_d=0.5 * step))
-        listener.hear(progress(second, step, loss_d=0.25 * step))
-    listener.hear(ganbench.TrialEnded(a_result(second)))
-    listener.hear(ganbench.TrialEnded(a_result(first)))
-    listener.hear(ganbench.RunEnded("tiny", ()))
+        listener.handle(progress(first, step, loss_d=0.5 * step))
+        listener.handle(progress(second, step, loss_d=0.25 * step))
+    listener.handle(ganbench.TrialEnded(make_result(second)))
+    listener.handle(ganbench.TrialEnded(make_result(first)))
+    listener.handle(ganbench.RunEnded("tiny", ()))
 
     kept = read()
     assert set(kept) == {first.id, second.id}
@@ -54,12 +54,12 @@ def test_trials_side_by_side_are_kept_apart(listener, output, read):
 
 
 def test_values_that_are_not_finite_are_kept_and_harm_nothing(listener, output, read):
-    trial = a_trial(0)
+    trial = make_trial(0)
     start(listener, output)
-    listener.hear(ganbench.TrialStarted(trial))
-    listener.hear(progress(trial, 10, loss_d=math.nan, loss_g=-math.inf, logit_max=math.inf, d_real=0.5))
-    listener.hear(ganbench.TrialEnded(a_result(trial, "diverged", "not finite since step 9")))
-    listener.hear(ganbench.RunEnded("tiny", ()))
+    listener.handle(ganbench.TrialStarted(trial))
+    listener.handle(progress(trial, 10, loss_d=math.nan, loss_g=-math.inf, logit_max=math.inf, d_real=0.5))
+    listener.handle(ganbench.TrialEnded(make_result(trial, "diverged", "not finite since step 9")))
+    listener.handle(ganbench.RunEnded("tiny", ()))
 
     kept = read()[trial.id]
     ((_, loss_d),) = kept.metrics["history/loss_d"]
@@ -72,39 +72,39 @@ def test_values_that_are_not_finite_are_kept_and_harm_nothing(listener, output, 
     assert kept.failed is False, "a trial that diverged is a result"
 
 
-def test_a_lost_trial_is_marked_as_failed_even_if_no_worker_took_it_up(listener, output, read):
-    lost, never_begun = a_trial(0), a_trial(1)
+def test_a_lost_trial_is_marked_as_failed_even_if_no_worker_started_it(listener, output, read):
+    lost, never_started = make_trial(0), make_trial(1)
     start(listener, output)
-    listener.hear(ganbench.TrialStarted(lost))
-    listener.hear(progress(lost, 10, loss_d=1.0))
-    listener.hear(ganbench.TrialEnded(a_result(lost, "timeout", "not done after 5 s")))
-    listener.hear(ganbench.TrialEnded(a_result(never_begun, "error", "no worker lived to take it up")))
-    listener.hear(ganbench.RunEnded("tiny", ()))
+    listener.handle(ganbench.TrialStarted(lost))
+    listener.handle(progress(lost, 10, loss_d=1.0))
+    listener.handle(ganbench.TrialEnded(make_result(lost, "timeout", "not done after 5 s")))
+    listener.handle(ganbench.TrialEnded(make_result(never_started, "error", "no worker was left to start it")))
+    listener.handle(ganbench.RunEnded("tiny", ()))
 
     kept = read()
-    assert kept[lost.id].failed and kept[never_begun.id].failed
+    assert kept[lost.id].failed and kept[never_started.id].failed
     assert kept[lost.id].metrics["history/loss_d"] == [(10, 1.0)]
     assert "not done after 5 s" in kept[lost.id].outcome
-    assert "no worker lived to take it up" in kept[never_begun.id].outcome
-    assert kept[never_begun.id].parameters["method"] == "hinge"
+    assert "no worker was left to start it" in kept[never_started.id].outcome
+    assert kept[never_started.id].parameters["method"] == "hinge"
 
 
-def test_a_trial_that_never_came_back_is_closed_with_the_run(listener, output, read):
-    trial = a_trial(0)
+def test_make_trial_that_never_came_back_is_closed_with_the_run(listener, output, read):
+    trial = make_trial(0)
     start(listener, output)
-    listener.hear(ganbench.TrialStarted(trial))
-    listener.hear(ganbench.RunEnded("tiny", ()))
+    listener.handle(ganbench.TrialStarted(trial))
+    listener.handle(ganbench.RunEnded("tiny", ()))
     assert read()[trial.id].failed
 
 
-def test_a_trial_made_again_shows_its_new_rows_alone(listener, output, read):
-    trial = a_trial(0)
+def test_make_trial_made_again_shows_its_new_rows_alone(listener, output, read):
+    trial = make_trial(0)
     for loss, status in ((1.0, "error"), (2.0, "done")):
         start(listener, output)
-        listener.hear(ganbench.TrialStarted(trial))
-        listener.hear(progress(trial, 10, loss_d=loss))
-        listener.hear(ganbench.TrialEnded(a_result(trial, status)))
-        listener.hear(ganbench.RunEnded("tiny", ()))
+        listener.handle(ganbench.TrialStarted(trial))
+        listener.handle(progress(trial, 10, loss_d=loss))
+        listener.handle(ganbench.TrialEnded(make_result(trial, status)))
+        listener.handle(ganbench.RunEnded("tiny", ()))
     kept = read()[trial.id]
     assert kept.metrics["history/loss_d"] == [(10, 2.0)]
     assert kept.failed is False

@@ -1,4 +1,4 @@
-"""A trial to be tracked, and what each library's own reader finds of it afterwards."""
+"""A trial to be tracked, and readers of what each library stored of it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TRIAL = ganbench.Trial(
     evaluation=ganbench.Evaluation(()),
     diagnoses=(),
 )
-# What `flat(parameters(TRIAL))` must say, among other things.
+# What `flatten(parameters(TRIAL))` must say, among other things.
 KNOWN = {
     "dataset": "ring",
     "method": "hinge",
@@ -47,7 +47,7 @@ KNOWN = {
 
 
 @dataclass
-class Kept:
+class StoredTrial:
     """What a reader found of a trial: `metrics` maps a name to its (step, value) pairs in the order written."""
 
     parameters: Mapping[str, Any]
@@ -56,11 +56,11 @@ class Kept:
     failed: bool | None  # None: it was never closed
 
 
-def a_trial(seed: int) -> ganbench.Trial:
+def make_trial(seed: int) -> ganbench.Trial:
     return replace(TRIAL, id=f"ring-hinge-{seed}-abc", seed=seed)
 
 
-def a_result(trial: ganbench.Trial, status: Any = "done", reason: str = "") -> ganbench.TrialResult:
+def make_result(trial: ganbench.Trial, status: Any = "done", reason: str = "") -> ganbench.TrialResult:
     """With scores at two steps and a verdict, as a trial that was trained has."""
 
     def score(step: int, value: float) -> ganbench.Score:
@@ -74,7 +74,7 @@ def progress(trial: ganbench.Trial, step: int, **row: float) -> ganbench.TrialPr
     return ganbench.TrialProgress(trial.id, step, 20, {"step": float(step), **row})
 
 
-def read_tensorboard(tracking: Path) -> dict[str, Kept]:
+def read_tensorboard(tracking: Path) -> dict[str, StoredTrial]:
     """By trial, read with TensorBoard's EventAccumulator."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     from tensorboard.plugins.hparams import api_pb2, metadata
@@ -92,11 +92,11 @@ def read_tensorboard(tracking: Path) -> dict[str, Kept]:
             failed = end.status == api_pb2.STATUS_FAILURE
             outcome = events.Tensors("outcome")[-1].tensor_proto.string_val[0].decode()
         metrics = {tag: [(e.step, e.value) for e in events.Scalars(tag)] for tag in tags["scalars"]}
-        found[folder.name] = Kept(values, metrics, outcome, failed)
+        found[folder.name] = StoredTrial(values, metrics, outcome, failed)
     return found
 
 
-def read_mlflow(tracking: Path) -> dict[str, Kept]:
+def read_mlflow(tracking: Path) -> dict[str, StoredTrial]:
     """By trial, the newest run of each, read with MlflowClient."""
     from mlflow.tracking import MlflowClient
 
@@ -110,13 +110,13 @@ def read_mlflow(tracking: Path) -> dict[str, Kept]:
         }
         failed = None if run.info.status == "RUNNING" else run.info.status != "FINISHED"
         outcome = " ".join([run.info.status, *run.data.tags.values()])
-        found[run.info.run_name] = Kept(run.data.params, metrics, outcome, failed)
+        found[run.info.run_name] = StoredTrial(run.data.params, metrics, outcome, failed)
     return found
 
 
-def read_wandb(tracking: Path) -> dict[str, Kept]:
+def read_wandb(tracking: Path) -> dict[str, StoredTrial]:
     """By trial, read with `wandb leet inspect`."""
-    from ganbench_trackers.content import flat
+    from ganbench_trackers.content import flatten
     from wandb.util import get_core_path
 
     runs = []
@@ -145,7 +145,7 @@ def read_wandb(tracking: Path) -> dict[str, Kept]:
         outcome = json.dumps([r for r in records if r["type"] in ("summary", "run")])
         codes = [r["exit"].get("exit_code", 0) for r in records if r["type"] == "exit"]
         failed = codes[-1] != 0 if codes else None
-        found[first["display_name"]] = Kept(flat(first["config"]["update"]), metrics, outcome, failed)
+        found[first["display_name"]] = StoredTrial(flatten(first["config"]["update"]), metrics, outcome, failed)
     return found
 
 

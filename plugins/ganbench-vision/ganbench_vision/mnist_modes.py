@@ -35,7 +35,9 @@ class MnistModes(ganbench.Metric):
         """Return why the metric cannot score this trial: samples that are no MNIST digits, or too small; else None."""
         name = trial.components.dataset.name
         if name not in _DATASETS:
-            return f"its classifier is trained on the digits of {' and '.join(_DATASETS)}, and {trial.dataset} is {name}"
+            return (
+                f"its classifier is trained on the digits of {' and '.join(_DATASETS)}, and {trial.dataset} is {name}"
+            )
         if min(trial.data.shape[1:]) < SIDE:
             height, width = trial.data.shape[1:]
             return f"its classifier needs digits of at least {SIDE}x{SIDE} pixels, not {height}x{width}"

@@ -1,3 +1,5 @@
+"""Metrics built as the registry would, and samples to score."""
+
 import importlib
 
 import pytest
@@ -10,26 +12,26 @@ from ganbench import builtin
 
 @pytest.fixture
 def build():
-    """A metric by its name, as the registry would build it."""
+    """Build a metric by its name."""
 
     def build(name, **options):
-        return resolve(name)(**options)
+        return metric_class(name)(**options)
 
     return build
 
 
 @pytest.fixture
 def skip():
-    """What a metric says of a trial on samples of that kind and shape."""
+    """Ask a metric for the reason why it cannot serve a trial on samples of a kind and shape."""
 
     def skip(name, kind, shape):
-        ask = getattr(resolve(name), "skip", None)
-        return ask(trial(kind, shape)) if ask else None
+        method = getattr(metric_class(name), "skip", None)
+        return method(trial(kind, shape)) if method else None
 
     return skip
 
 
-def resolve(name):
+def metric_class(name):
     components = {component.name: component for component in builtin.ganbench_metrics()}
     module, _, attribute = components[name].build.partition(":")
     return getattr(importlib.import_module(module), attribute)
@@ -53,7 +55,7 @@ def trial(kind, shape):
 
 @pytest.fixture(scope="session")
 def digits():
-    """scikit-learn's digits: images and labels to learn from, and those held out."""
+    """scikit-learn's digits: images and labels for training, and the held-out ones."""
     return split()
 
 
@@ -66,14 +68,14 @@ def stacked(digits):
 
 
 @pytest.fixture
-def of():
-    """Samples from two tensors."""
+def samples_of():
+    """Make samples from two tensors."""
 
-    def of(fake, real, modes=None):
+    def samples_of(fake, real, modes=None):
         kind = "images" if fake.ndim == 4 else "points"
         return ganbench.Samples(fake, real, ganbench.DataSpec(kind, tuple(fake.shape[1:])), modes)
 
-    return of
+    return samples_of
 
 
 @pytest.fixture(scope="session")
@@ -85,12 +87,12 @@ def ring():
 
 @pytest.fixture
 def draw():
-    """Perfect samples of Gaussian modes."""
+    """Draw samples from Gaussian modes."""
 
     def draw(modes, n, seed=0, only=None):
-        own = torch.Generator().manual_seed(seed)
+        stream = torch.Generator().manual_seed(seed)
         centres = modes.centres[:only]
-        chosen = centres[torch.randint(len(centres), (n,), generator=own)]
-        return chosen + modes.sigma * torch.randn(chosen.shape, generator=own)
+        chosen = centres[torch.randint(len(centres), (n,), generator=stream)]
+        return chosen + modes.sigma * torch.randn(chosen.shape, generator=stream)
 
     return draw

@@ -1,4 +1,4 @@
-"""A small comparison made by hand: hostile names, a diverged trial, a broken one, missing floors."""
+"""A small comparison written by hand: names with markup, a diverged trial, a failed one, missing floors."""
 
 import json
 import math
@@ -110,8 +110,8 @@ def comparison(tmp_path):
         "verdicts": "divergence",
         "failed": True,
     }
-    for sick in (3, 4):
-        trials[sick] |= {"failed": True}
+    for failed in (3, 4):
+        trials[failed] |= {"failed": True}
     trials[8] |= {"failed": True, "status": "error", "reason": "RuntimeError: a_b | c", "verdicts": None, "steps": None}
     compared = [
         _compared(dataset, method, rank, metric)
@@ -124,7 +124,7 @@ def comparison(tmp_path):
     compared[2] |= {"n_scored": 0, "iqm": math.nan, "iqm_low": math.nan, "iqm_high": math.nan, "rank": math.nan}
     findings = [
         _finding(trials[3]),
-        _finding(trials[4], summary="G fell silent.", onset_step=120),
+        _finding(trials[4], summary="The generator is silent.", onset_step=120),
         _finding(trials[0], horizon="end", severity="warning", diagnosis="weak_discriminator", evidence="not JSON"),
     ]
     scores = [
@@ -141,7 +141,7 @@ def comparison(tmp_path):
 
 @pytest.fixture
 def all_failed(tmp_path):
-    """A comparison of trials that all ended in an error: nothing scored, nothing found, nothing drawn."""
+    """A comparison of trials that all ended in an error, without scores, findings or pictures."""
     trials = [_trial("ring", "plain", seed, "error", "no such file", None) for seed in range(2)]
     result = FakeComparison(
         frame("trials", trials), frame("scores", []), frame("findings", []), frame("comparison", []), tmp_path

@@ -1,3 +1,5 @@
+"""The CSV files hold the tables exactly."""
+
 import pandas as pd
 import pytest
 
@@ -18,7 +20,7 @@ def test_each_table_reads_back_as_it_was(comparison, tmp_path):
                 assert before == after or (pd.isna(after) and (pd.isna(before) or before == ""))
 
 
-def test_missing_is_empty_and_whole_numbers_stay_whole(comparison):
+def test_missing_cells_are_empty_and_integers_stay_integers(comparison):
     trials = to_csv(comparison.trials)
     assert "500.0" not in trials  # though one trial's steps are missing
     assert "nan" not in trials.lower().replace("<nan>", "") and "0.30000000000000004" in trials
@@ -30,7 +32,7 @@ def test_a_table_without_rows_still_has_its_header(all_failed, tmp_path):
     assert list(pd.read_csv(tmp_path / "scores.csv").columns) == list(all_failed.scores.columns)
 
 
-def test_halves_are_not_made_whole():
+def test_columns_with_fractions_stay_floats():
     assert to_csv(pd.DataFrame({"rank": [1.5, None], "step": [3.0, None]})) == "rank,step\n1.5,3\n,\n"
 
 
@@ -39,11 +41,11 @@ def test_an_interrupted_write_leaves_the_old_file(comparison, tmp_path, monkeypa
     before = (tmp_path / "trials.csv").read_bytes()
     comparison.trials = comparison.trials.iloc[:1]
 
-    def cut(*_):
+    def fail(*_):
         raise OSError("no space left")
 
-    monkeypatch.setattr("pathlib.Path.replace", cut)
+    monkeypatch.setattr("pathlib.Path.replace", fail)
     with pytest.raises(OSError, match="no space"):
         CsvReport().write(comparison, tmp_path)
     assert (tmp_path / "trials.csv").read_bytes() == before
-    assert not list(tmp_path.glob(".*.part"))
+    assert not list(tmp_path.glob(".*"))

@@ -1,3 +1,5 @@
+"""The web page is well-formed, self-contained and complete, whatever the names in it."""
+
 import re
 from collections import Counter
 from html.parser import HTMLParser
@@ -14,7 +16,7 @@ SVG_SHAPES = {"path", "use", "rect"}
 
 
 class Page(HTMLParser):
-    """What a browser makes of a page: its elements, its attributes and its text."""
+    """The elements, the attributes and the text of a page."""
 
     def __init__(self, text):
         super().__init__()
@@ -49,7 +51,7 @@ def written(comparison, folder):
     return file.read_text(encoding="utf-8")
 
 
-def test_it_is_well_formed_and_needs_nothing_from_outside(comparison, tmp_path):
+def test_it_is_well_formed_and_loads_nothing_from_outside(comparison, tmp_path):
     text = written(comparison, tmp_path)
     page = Page(text)
     assert page.open == []
@@ -59,7 +61,7 @@ def test_it_is_well_formed_and_needs_nothing_from_outside(comparison, tmp_path):
     assert not [key for _, key, _ in page.attributes if key.startswith("on")]
 
 
-def test_every_link_and_every_drawing_finds_what_it_refers_to(comparison, tmp_path):
+def test_every_link_and_reference_has_a_target(comparison, tmp_path):
     page = Page(written(comparison, tmp_path))
     ids = page.values("id")
     assert len(ids) == len(set(ids))
@@ -68,7 +70,7 @@ def test_every_link_and_every_drawing_finds_what_it_refers_to(comparison, tmp_pa
     assert references and set(references) <= set(ids)
 
 
-def test_everything_of_the_comparison_is_in_it(comparison, tmp_path):
+def test_it_shows_everything_of_the_comparison(comparison, tmp_path):
     page = Page(written(comparison, tmp_path))
     wanted = [comparison.summary, "<i>1</i>", "ganbench run", "a, b", "−log 4", "Mann–Whitney"]
     for table, column in (
@@ -81,7 +83,7 @@ def test_everything_of_the_comparison_is_in_it(comparison, tmp_path):
     assert [text for text in wanted if text not in page.text] == []
 
 
-def test_pictures_are_in_the_page_and_a_bad_one_costs_nothing(comparison, tmp_path):
+def test_pictures_are_embedded_and_a_damaged_one_is_left_out(comparison, tmp_path):
     page = Page(written(comparison, tmp_path))
     assert page.tags["img"] == len(comparison.trials) - 2  # one trial has none, one is cut short
     assert page.text.count("no samples") == 2
@@ -92,7 +94,7 @@ def test_the_same_comparison_gives_the_same_bytes(comparison, tmp_path):
     assert written(comparison, tmp_path / "a") == written(comparison, tmp_path / "b")
 
 
-def test_without_any_score_or_history_there_is_still_a_page(all_failed, tmp_path):
+def test_a_comparison_without_scores_or_histories_still_has_a_page(all_failed, tmp_path):
     page = Page(written(all_failed, tmp_path))
     assert "was scored" in page.text and "2 of 2" in page.text and "no such file" in page.text
     assert page.tags["img"] == 0
@@ -110,24 +112,24 @@ def test_a_method_whose_trials_were_all_skipped_is_named_with_the_reason(compari
     assert "needs images" in Page(written(comparison, tmp_path)).text
 
 
-def test_a_large_picture_is_made_small_enough(tmp_path):
+def test_a_large_picture_is_compressed(tmp_path):
     Image.effect_noise((900, 700), 60).save(tmp_path / "large.png")
     uri = pictures.data_uri(tmp_path / "large.png", 40_000)
     assert uri.startswith("data:image/jpeg;base64,") and len(uri) < 40_000 * 1.4
     assert uri == pictures.data_uri(tmp_path / "large.png", 40_000)
 
 
-def test_thinning_keeps_the_spikes():
+def test_downsampling_keeps_spikes():
     values = np.zeros(10_000)
     values[[1234, 7777]] = 9, -9
-    steps, thinned = curves.thin(np.arange(10_000.0), values)
-    assert len(thinned) <= curves.MOST_POINTS and thinned.max() == 9 and thinned.min() == -9
+    steps, kept = curves.downsample(np.arange(10_000.0), values)
+    assert len(kept) <= curves.MAX_POINTS and kept.max() == 9 and kept.min() == -9
     assert (np.diff(steps) >= 0).all()
 
 
-def test_small_numbers_on_an_axis_are_not_cut():
+def test_small_numbers_on_an_axis_keep_their_digits():
     steps = np.arange(20.0)
-    (drawing,) = curves.draw([curves.Run({"step": steps, "input_gradient": 10 ** (-steps / 4)})], [], "d")
+    (drawing,) = curves.draw_charts([curves.SeedCurves({"step": steps, "input_gradient": 10 ** (-steps / 4)})], [], "d")
     labels = re.findall(r"<text[^>]*>([^<]*)</text>", drawing.svg)
     assert {"0.001", "1"} <= set(labels) or {"0.0001", "1"} <= set(labels)
 
@@ -135,8 +137,8 @@ def test_small_numbers_on_an_axis_are_not_cut():
 @pytest.mark.parametrize(
     "values", [np.full(20, np.nan), np.zeros(20), np.full(20, 1e300), np.array([1.0]), np.array([])]
 )
-def test_odd_histories_draw_without_a_warning(values):
+def test_extreme_histories_are_drawn_without_warnings(values):
     columns = ("step", "loss_d", "value", "d_real", "auc_d", "input_gradient")
     history = {column: np.arange(float(len(values))) if column == "step" else values for column in columns}
-    for drawing in curves.draw([curves.Run(history, broke=True)], [curves.Onset(3, True)], "d"):
+    for drawing in curves.draw_charts([curves.SeedCurves(history, diverged=True)], [curves.Onset(3, True)], "d"):
         assert drawing.svg.startswith("<svg") and drawing.svg.rstrip().endswith("</svg>")

@@ -1,3 +1,5 @@
+"""The Markdown page renders as meant, whatever the names in it."""
+
 import re
 
 from ganbench.builtin.reports.markdown_page import MarkdownReport, escape
@@ -27,7 +29,7 @@ def test_it_shows_intervals_failures_and_what_to_change(comparison, tmp_path):
     assert "coverage 0.420 (threshold 0.700) at step 480" in text and "not JSON" in text
 
 
-def test_names_are_never_markup(comparison, tmp_path):
+def test_names_are_escaped(comparison, tmp_path):
     text = written(comparison, tmp_path)
     assert "<script" not in text and "<b>" not in text
     assert escape("a|b") == r"a\|b" and escape("auc_d") == "auc_d" and escape("_x_") == r"\_x\_"

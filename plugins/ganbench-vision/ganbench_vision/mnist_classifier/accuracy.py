@@ -1,6 +1,6 @@
 """Accuracy of the classifier on MNIST's 10,000 test digits, which it was not trained on.
 
-    python -m ganbench_vision.mnist_classifier.accuracy --root ~/data
+python -m ganbench_vision.mnist_classifier.accuracy --root ~/data
 """
 
 from __future__ import annotations

@@ -1,0 +1,93 @@
+"""Checks in environments of their own: `nox` runs all of them, `nox -s lint` one, `nox -s tests-3.12` one Python.
+
+Arguments after `--` go to pytest: `nox -s lowest -- tests/suite`.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+
+import nox
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+PYTHONS = ["3.11", "3.12", "3.13"]
+PLUGINS = ["ganbench-example", "ganbench-vision", "ganbench-sngan", "ganbench-pacgan"]
+TRACKERS = "ganbench-trackers"  # its tests read runs back with a wandb that is newer than the lowest click allows
+
+nox.options.default_venv_backend = "venv"
+nox.options.reuse_existing_virtualenvs = True
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Run the tests with the newest versions of what ganbench depends on."""
+    session.install("-e", ".[test]", *_editable(PLUGINS), "-e", f"plugins/{TRACKERS}[test]")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session(python=PYTHONS[0])
+def lowest(session: nox.Session) -> None:
+    """Run the tests with the lowest versions that the pyproject files claim, on the lowest Python."""
+    constraints = Path(session.create_tmp()) / "lowest.txt"
+    constraints.write_text("\n".join(lowest_versions(_claims())) + "\n", encoding="utf-8")
+    session.install("-c", str(constraints), "-e", ".[test]", *_editable(PLUGINS))
+    session.run("pytest", f"--ignore=plugins/{TRACKERS}", *session.posargs)
+
+
+@nox.session(python=PYTHONS[0])
+def lint(session: nox.Session) -> None:
+    """Check style and format."""
+    session.install("ruff")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session(python=PYTHONS[0])
+def types(session: nox.Session) -> None:
+    """Check types, strictly."""
+    session.install("-e", ".[test]")
+    session.run("mypy")
+
+
+@nox.session(python=PYTHONS[0])
+def layers(session: nox.Session) -> None:
+    """Check that every stage imports only earlier ones."""
+    session.install("-e", ".[test]")
+    session.run("lint-imports")
+
+
+def lowest_versions(requirements: Iterable[str]) -> list[str]:
+    """Return pip constraints that pin each requirement to its lower bound; of several bounds, to the highest."""
+    lowest: dict[str, Version] = {}
+    for requirement in map(Requirement, requirements):
+        for bound in requirement.specifier:
+            if bound.operator in (">=", "==", "~="):
+                name, version = _normalized(requirement.name), Version(bound.version)
+                lowest[name] = max(version, lowest.get(name, version))
+    return [f"{name}=={version}" for name, version in sorted(lowest.items())]
+
+
+def _claims() -> list[str]:
+    """Requirements of ganbench, of its tests and of the plugins that are tested with it."""
+    root = Path(__file__).parent
+    project = _project(root)
+    requirements = [*project["dependencies"], *project["optional-dependencies"]["test"]]
+    for plugin in PLUGINS:
+        requirements += _project(root / "plugins" / plugin)["dependencies"]
+    return requirements
+
+
+def _project(folder: Path) -> dict:
+    return tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def _editable(plugins: Iterable[str]) -> list[str]:
+    return [argument for plugin in plugins for argument in ("-e", f"plugins/{plugin}")]
+
+
+def _normalized(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()

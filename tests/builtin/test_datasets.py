@@ -1,0 +1,77 @@
+"""Data sets look as their spec says, and training never sees the held-out part."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from ganbench.contract.records import ComponentRef
+from ganbench.registry.registry import load_registry
+
+NAMES = ["ring", "grid", "digits", "stacked-digits"]
+
+
+def dataset(name, **options):
+    return load_registry().build("dataset", ComponentRef(name, options))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_samples_are_as_the_spec_says(name):
+    data = dataset(name)
+    for batch in (data.training(), data.held_out()):
+        assert batch.x.shape[1:] == data.spec.shape and batch.x.dtype == torch.float32
+        assert len(data.spec.shape) == (1 if data.spec.kind == "points" else 3)
+        if data.spec.value_range:
+            low, high = data.spec.value_range
+            assert low <= batch.x.min() and batch.x.max() <= high
+        assert (batch.labels is not None) == (data.spec.classes > 0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_held_out_samples_are_not_among_the_training_ones_and_every_call_gives_the_same(name):
+    training, held_out = dataset(name).training().x, dataset(name).held_out().x
+    seen = {row.numpy().tobytes() for row in training.flatten(1)}
+    assert not any(row.numpy().tobytes() in seen for row in held_out.flatten(1))
+    assert torch.equal(training, dataset(name).training().x)
+
+
+def test_digits_are_all_of_scikit_learns():
+    data = dataset("digits")
+    assert len(data.training().x) + len(data.held_out().x) == 1797
+    assert set(data.training().labels.tolist()) == set(range(10))
+
+
+def test_stacked_digits_put_three_training_digits_into_the_channels():
+    digits = {row.numpy().tobytes() for row in dataset("digits").training().x[:, 0]}
+    stacked = dataset("stacked-digits", size=20).training().x
+    assert all(channel.contiguous().numpy().tobytes() in digits for image in stacked for channel in image)
+
+
+@pytest.mark.parametrize("name, count, sigma", [("ring", 8, 0.01), ("grid", 25, 0.05)])
+def test_defaults_follow_pacgans_protocol(name, count, sigma):
+    data = dataset(name)
+    assert len(data.modes.centres) == count == data.spec.modes and data.modes.sigma == sigma
+    assert len(data.training().x) == 100_000
+    distance, nearest = torch.cdist(data.training().x, data.modes.centres).min(1)
+    assert nearest.bincount(minlength=count).float().std() / (100_000 / count) < 0.05
+    assert (distance <= 3 * sigma).float().mean() == pytest.approx(0.98889, abs=0.002)
+
+
+def test_the_modes_of_a_ring_are_evenly_spaced():
+    centres = dataset("ring", modes=8, radius=2.0).modes.centres
+    assert torch.pdist(centres).min() == pytest.approx(2 * 2.0 * 0.38268, abs=1e-4)
+    assert torch.allclose(centres.norm(dim=1), torch.full((8,), 2.0))
+
+
+def test_the_grid_is_centred_and_spaced():
+    centres = dataset("grid", modes=9, spacing=3.0).modes.centres
+    assert {tuple(c) for c in centres.tolist()} == {(x, y) for x in (-3.0, 0.0, 3.0) for y in (-3.0, 0.0, 3.0)}
+
+
+@pytest.mark.parametrize(
+    "name, options",
+    [("ring", {"modes": 0}), ("ring", {"sigma": 0.0}), ("grid", {"modes": 24}), ("stacked-digits", {"size": 0})],
+)
+def test_options_out_of_range_are_refused(name, options):
+    with pytest.raises(ValueError, match="|".join(options)):
+        dataset(name, **options)
