@@ -1,9 +1,9 @@
-"""What a monitor costs: the same loop with and without it, side by side in one process.
+"""Measure the overhead of a monitor: the same training loop with and without it, in one process.
 
-    python tests/monitor/cost_of_watching.py [--rounds 5]
+    python benchmarks/monitor_overhead.py [--rounds 5]
 
-Two copies of a loop take turns of some steps each, so that a machine whose speed drifts drifts for both. Printed are
-the medians, over rounds, of the ratio of processor time for the whole budget, and of a step without an observation.
+Two copies of a loop alternate every few steps, so that changes of the machine's speed affect both. Printed are the
+medians, over rounds, of the ratios of CPU time: for the whole budget, and for a step without an observation.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ from torch.nn.functional import softplus
 
 import ganbench
 
-TURN = 20  # steps
+BLOCK_STEPS = 20  # that one copy takes before the other goes on
 
 
 class Loop:
+    """A GAN of points (`"ring"`) or images, with the usual training step, and a monitor if `monitored`."""
+
     def __init__(self, kind: str, steps: int, monitored: bool) -> None:
         torch.manual_seed(0)
         self.latent = 16
@@ -49,11 +51,11 @@ class Loop:
         self.monitor = ganbench.Monitor(self.g, self.d, real=self.real, budget=steps) if monitored else None
         self.seconds: list[float] = []
 
-    def turn(self) -> None:
-        for _ in range(TURN):
-            began = time.thread_time()
+    def run_block(self) -> None:
+        for _ in range(BLOCK_STEPS):
+            start = time.thread_time()
             self.step()
-            self.seconds.append(time.thread_time() - began)
+            self.seconds.append(time.thread_time() - start)
 
     def step(self) -> None:
         fake = self.g(torch.randn(self.batch, self.latent))
@@ -76,21 +78,21 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     torch.set_num_threads(1)
     for kind, steps in (("ring", 3000), ("images", 1000)):
-        whole, between = [], []
+        whole_run, median_step = [], []
         for _ in range(rounds):
             loops = [Loop(kind, steps, monitored) for monitored in (False, True)]
-            for _ in range(steps // TURN):
+            for _ in range(steps // BLOCK_STEPS):
                 for loop in loops:
-                    loop.turn()
-            bare, watched = (loop.seconds for loop in loops)
+                    loop.run_block()
+            bare, monitored_seconds = (loop.seconds for loop in loops)
             assert loops[1].monitor is not None and loops[1].monitor.muted is None
-            whole.append(sum(watched) / sum(bare))
-            between.append(statistics.median(watched) / statistics.median(bare))
-        step = statistics.median(bare) * 1e3
-        print(f"{kind}: {step:.2f} ms a step, {steps} steps, {rounds} rounds")  # noqa: T201
-        for name, ratios in (("whole run", whole), ("median step", between)):
-            middle = statistics.median(ratios)
-            print(f"  {name:<12} {middle:.3f} of the bare loop ({min(ratios):.3f} to {max(ratios):.3f})")  # noqa: T201
+            whole_run.append(sum(monitored_seconds) / sum(bare))
+            median_step.append(statistics.median(monitored_seconds) / statistics.median(bare))
+        step_ms = statistics.median(bare) * 1e3
+        print(f"{kind}: {step_ms:.2f} ms per step, {steps} steps, {rounds} rounds")  # noqa: T201
+        for name, ratios in (("whole run", whole_run), ("median step", median_step)):
+            ratio = statistics.median(ratios)
+            print(f"  {name:<12} {ratio:.3f} of the bare loop ({min(ratios):.3f} to {max(ratios):.3f})")  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A GAN in Lightning Fabric, watched: mixed precision, a running average, and handwritten digits by class.
+"""Monitor a GAN in Lightning Fabric: mixed precision, a running average of G, and handwritten digits by class.
 
 pip install lightning-fabric
 python examples/fabric_loop.py [--steps 500] [--precision bf16-mixed]
@@ -79,7 +79,7 @@ def main() -> None:
             monitor.step(loss_d=loss_d, loss_g=loss_g)
 
     for finding in monitor.findings:
-        print(f"{finding.severity}: {finding.diagnosis}, {finding.confidence:.0%} sure. {finding.summary}")  # noqa: T201
+        print(f"{finding.severity}: {finding.diagnosis} ({finding.confidence:.0%}). {finding.summary}")  # noqa: T201
     print(f"{len(monitor.findings)} findings after {options.steps} steps")  # noqa: T201
 
 

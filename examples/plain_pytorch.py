@@ -1,9 +1,8 @@
-"""A GAN in plain PyTorch, watched: a ring of eight Gaussians, and a generator that learns ten times too fast.
+"""Monitor a GAN in plain PyTorch: a ring of eight Gaussians, and a generator whose learning rate is ten times too high.
 
     python examples/plain_pytorch.py [--steps 2000] [--lr-g 1e-2]
 
-The three lines that are ganbench's are marked. What they find is printed as it is found; with `--lr-g 1e-3` it is
-another story.
+The three lines that use ganbench are marked. Findings are printed when they are made; with `--lr-g 1e-3` they differ.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ def network(inputs: int, outputs: int) -> nn.Module:
     return nn.Sequential(nn.Linear(inputs, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, outputs))
 
 
-def tell(finding: ganbench.Finding) -> None:
+def show(finding: ganbench.Finding) -> None:
     print(f"{finding.severity}: {finding.diagnosis} since step {finding.onset_step}")  # noqa: T201
     print(f"  {finding.summary}\n  Try {finding.remedy}.")  # noqa: T201
 
@@ -44,7 +43,7 @@ def main() -> None:
     optimizer_g = torch.optim.Adam(generator.parameters(), lr=options.lr_g, betas=(0.5, 0.999))
     optimizer_d = torch.optim.Adam(discriminator.parameters(), lr=1e-4, betas=(0.5, 0.999))
 
-    monitor = ganbench.Monitor(generator, discriminator, real=loader, budget=options.steps, on_finding=tell)  # 1
+    monitor = ganbench.Monitor(generator, discriminator, real=loader, budget=options.steps, on_finding=show)  # 1
 
     step = 0
     while step < options.steps:

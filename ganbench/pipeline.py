@@ -55,7 +55,7 @@ class Prepared:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RunOutcome:
     """What a run produced: the comparison, the reports written, those that failed, and the number of faulty trials."""
 
     comparison: Comparison
@@ -125,7 +125,7 @@ def prepare(request: Request) -> Prepared:
     return Prepared(suite, registry, planned, todo, kept, notes, executor, wanted_reports, store, unplanned)
 
 
-def execute(prepared: Prepared, command: str = "") -> Outcome:
+def execute(prepared: Prepared, command: str = "") -> RunOutcome:
     """Run the trials that are to be run, store each as it ends, and write the reports."""
     store, todo, emit = prepared.store, prepared.todo, prepared.registry.plugins.emit
     facts = {
@@ -142,7 +142,7 @@ def execute(prepared: Prepared, command: str = "") -> Outcome:
         comparison = compare(store)
         files, failed = write_reports(comparison, prepared.reports, prepared.registry, store.report)
         emit(RunEnded(prepared.suite.name, tuple(str(file) for file in files)))
-    return Outcome(comparison, files, failed, faults)
+    return RunOutcome(comparison, files, failed, faults)
 
 
 def find_suite(name: str) -> tuple[Path, tuple[str, ...]]:

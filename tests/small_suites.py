@@ -1,4 +1,4 @@
-"""Suites small enough for tests, unfolded the way any suite is."""
+"""Suites small enough for tests, expanded the way any suite is."""
 
 from __future__ import annotations
 

@@ -14,18 +14,18 @@ from ..contract.errors import RequestError
 COMMANDS = {
     "run": "Train, diagnose and compare the methods of a suite.",
     "report": "Rebuild the reports of finished runs; nothing is trained.",
-    "diagnose": "The findings of a stored run, or of another program's log.",
-    "score": "Diagnoses scored against the ground truth of a run of `failures`.",
-    "treat": "Remedies tried on the failed trials of a run.",
-    "list": "Components: what a suite can name, with options and defaults.",
-    "check": "Contract checks of components, a plugin file or a distribution.",
-    "plugins": "Where components come from, and plugins that failed to load.",
-    "new-plugin": "A plugin's project, ready to install, check and test.",
+    "diagnose": "Diagnose a stored run again, or the log of another program.",
+    "score": "Score diagnoses against the ground truth of a run of `failures`.",
+    "treat": "Try remedies on the failed trials of a run.",
+    "list": "List components: what a suite can name, with options and defaults.",
+    "check": "Check the contract of components, a plugin file or a distribution.",
+    "plugins": "List where components come from, and plugins that failed to load.",
+    "new-plugin": "Write a plugin project, ready to install, check and test.",
 }
 
 
 class _LazyGroup(click.Group):
-    """Knows its commands by name and summary; imports one when it is called."""
+    """Knows its commands by name and summary, and imports one when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -61,7 +61,7 @@ def main() -> None:
         _fail(error.format_message(), 2)
     except KeyboardInterrupt:
         _fail("interrupted", 130)
-    except BrokenPipeError:  # a reader such as `head` that has seen enough
+    except BrokenPipeError:  # a reader such as `head` that has read enough
         sys.stderr.close()
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
@@ -73,5 +73,5 @@ def _fail(message: str, code: int) -> None:
 
 
 def _show_warning(message: object, category: type[Warning], *place: object, **_: object) -> None:
-    """One line: where in our code a warning was raised tells a user nothing."""
+    """Print a warning as one line: where in our code it was raised is of no use to a user."""
     click.echo(f"ganbench: warning: {message}", err=True)

@@ -19,10 +19,12 @@ MARKS = {"passed": "✓", "failed": "✗", "expected": "~", "skipped": "-", "blo
 @click.option("--verbose", "-v", is_flag=True, help="Every check, not only those that failed.")
 @click.option("--json", "as_json", is_flag=True, help="A list of outcomes, for scripts.")
 def command(wanted: tuple[str, ...], verbose: bool, as_json: bool) -> int:
-    """Contract checks of components.
+    """Check that components keep their contract.
 
     NAME is a component ("hinge", "loss/hinge") or a distribution, PATH a plugin file. Without any: every component
-    that did not come with ganbench. "ganbench check ganbench" checks those that did. Checking runs the components.
+    that did not come with ganbench. "ganbench check ganbench" checks those that did. Checking runs their code.
+
+    Root causes come first: a check that needs one that has failed is not run.
     """
     from ..testing.candidate import select_candidates
     from ..testing.run_checks import run_checks
@@ -52,6 +54,10 @@ def _show(component: str, origin: str, outcomes: list[CheckOutcome], verbose: bo
         if verbose or outcome.status in ("failed", "expected"):
             message = f": {outcome.message}" if outcome.message else ""
             click.echo(f"  {MARKS[outcome.status]} {outcome.check}{message}".replace("\n", "\n  "))
+    if not verbose:
+        blocked = Counter(outcome.message for outcome in outcomes if outcome.status == "blocked")
+        for reason, count in blocked.items():
+            click.echo(f"  {MARKS['blocked']} {count} more {'check' if count == 1 else 'checks'} {reason}")
 
 
 def _counts(outcomes: Iterable[CheckOutcome]) -> str:

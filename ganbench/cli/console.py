@@ -1,4 +1,4 @@
-"""Tables for people: as wide as the terminal, and wide enough to be searched where there is none."""
+"""Tables in the terminal, as wide as it is; in a file or a pipe wide enough to be searched."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ MAX_WIDTH = 160  # columns of a table that goes to a file or a pipe
 
 
 def console_width() -> int | None:
-    """The columns to print in; None: as many as the terminal has."""
+    """Return the columns to print in; None for as many as the terminal has."""
     return None if sys.stdout.isatty() else max(MAX_WIDTH, shutil.get_terminal_size().columns)
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print rows of plain text under their columns, the first of which is never broken."""
+    """Print rows of plain text under column headings; the first column is never wrapped."""
     from rich import box
     from rich.console import Console
     from rich.table import Table

@@ -22,7 +22,7 @@ def command(name: str, kinds: tuple[str, ...], output: Path | None) -> int:
     project = Project.create(name, kinds or ("loss",))
     folder = output or Path(name)
     files = write_project(project, folder, load_registry(local_files(Path.cwd())))
-    click.echo(f"{folder}: {project.contents} called {project.component!r}, {len(files)} files. What to do next:")
+    click.echo(f"{folder}: {project.contents} called {project.component!r}, {len(files)} files. Next:")
     click.echo(f"  cd {shlex.quote(str(folder))}")
     click.echo("  python -m pip install -e '.[test]'")
     click.echo(f"  ganbench check {name} && python -m pytest")

@@ -15,7 +15,7 @@ from .console import print_table
 @click.command("plugins")
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def command(as_json: bool) -> int:
-    """Where components come from: plugins, versions, hooks, and those that failed to load."""
+    """List where components come from: plugins, versions, hooks, and those that failed to load."""
     plugins = load_registry(local_files(Path.cwd())).plugins
     described = [_describe(plugins, name) for name in dict.fromkeys([*plugins.origins, *plugins.broken])]
     if as_json:

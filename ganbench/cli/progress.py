@@ -1,4 +1,4 @@
-"""What a run says while it works: a live line on a terminal, plain lines elsewhere, always on standard error."""
+"""Shows the progress of a run on standard error: a live display on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from .. import hookimpl
 from ..contract.events import Event, RunStarted, TrialEnded, TrialProgress, TrialStarted
 from ..contract.records import Trial
 
-PLAIN_EVERY = 10.0  # seconds between two plain lines
-RATE_OVER = 15.0  # seconds that the step rate looks back
+PLAIN_INTERVAL_SECONDS = 10.0  # between two plain lines
+RATE_WINDOW_SECONDS = 15.0  # that the step rate is averaged over
 
 
 class Tally:
-    """Counts what events tell: trials done, steps done, failures, and from them the rate and the time left."""
+    """Counts trials done, steps done and failures, and derives the rate and the time left."""
 
     def __init__(self, todo: Sequence[Trial]) -> None:
         self.total = len(todo)
@@ -31,7 +31,7 @@ class Tally:
         self._began = time.monotonic()
         self._recent: list[tuple[float, int]] = []
 
-    def take(self, event: Event) -> None:
+    def count(self, event: Event) -> None:
         """Count an event."""
         if isinstance(event, RunStarted):
             self.kept = event.kept
@@ -47,19 +47,21 @@ class Tally:
             self._finished += result.trial.training.steps
             self.failures += result.failed
         now = time.monotonic()
-        self._recent = [(t, s) for t, s in self._recent if now - t < RATE_OVER] + [(now, sum(self._steps.values()))]
+        self._recent = [(t, s) for t, s in self._recent if now - t < RATE_WINDOW_SECONDS] + [
+            (now, sum(self._steps.values()))
+        ]
 
     @property
     def rate(self) -> float:
-        """Steps a second, over all workers, of late."""
+        """Recent steps per second, over all workers."""
         (first, before), (last, now) = self._recent[0], self._recent[-1]
         return (now - before) / (last - first) if last > first else 0.0
 
     @property
     def share(self) -> float:
-        """How much of the budget is done; a trial that ended early has done all of its part."""
-        under_way = sum(self._steps.get(trial_id, 0) for trial_id in self.running)
-        return (self._finished + under_way) / self._budget if self._budget else 1.0
+        """The fraction of the budget that is done; a trial that ended early counts as complete."""
+        running = sum(self._steps.get(trial_id, 0) for trial_id in self.running)
+        return (self._finished + running) / self._budget if self._budget else 1.0
 
     @property
     def seconds_left(self) -> float | None:
@@ -67,33 +69,33 @@ class Tally:
         return elapsed * (1 - self.share) / self.share if self.share > 0.005 else None
 
     def line(self) -> str:
-        """The state in one line."""
-        left = f"{_clock(self.seconds_left)} left" if self.seconds_left is not None else "time left unknown"
+        """Return the state in one line."""
+        left = f"{_format_duration(self.seconds_left)} left" if self.seconds_left is not None else "time left unknown"
         kept = f" (+{self.kept} kept)" if self.kept else ""
         rate = f"{self.rate:.0f} steps/s"
         return f"{self.done}/{self.total} trials{kept}, {self.share:.0%}, {rate}, {left}, {self.failures} failed"
 
 
 class _PlainLines:
-    """A line now and then."""
+    """Prints a line at intervals."""
 
     def __init__(self, tally: Tally) -> None:
         self._tally = tally
-        self._said = 0.0
+        self._printed = 0.0
 
     @hookimpl
     def ganbench_event(self, event: Event) -> None:
-        self._tally.take(event)
-        if isinstance(event, TrialEnded) and event.result.status in ("diverged", "error", "timeout"):
-            _say(f"{event.result.status}: {event.result.trial.id}: {event.result.reason}")
-        due = time.monotonic() - self._said > PLAIN_EVERY or self._tally.done == self._tally.total
+        self._tally.count(event)
+        if isinstance(event, TrialEnded) and event.result.status.lost:
+            _print(f"{event.result.status}: {event.result.trial.id}: {event.result.reason}")
+        due = time.monotonic() - self._printed > PLAIN_INTERVAL_SECONDS or self._tally.done == self._tally.total
         if due and isinstance(event, TrialEnded | TrialProgress):
-            self._said = time.monotonic()
-            _say(self._tally.line())
+            self._printed = time.monotonic()
+            _print(self._tally.line())
 
 
 class _LiveLine:
-    """A bar, the state, and the trials under way."""
+    """Shows a bar, the state, and the running trials."""
 
     def __init__(self, tally: Tally) -> None:
         from rich.console import Console
@@ -104,8 +106,8 @@ class _LiveLine:
 
     @hookimpl
     def ganbench_event(self, event: Event) -> None:
-        self._tally.take(event)
-        if isinstance(event, TrialEnded) and event.result.status in ("diverged", "error", "timeout"):
+        self._tally.count(event)
+        if isinstance(event, TrialEnded) and event.result.status.lost:
             self.live.console.print(
                 f"{event.result.status}: {event.result.trial.id}: {event.result.reason}",
                 markup=False,
@@ -123,8 +125,8 @@ class _LiveLine:
 
 
 @contextmanager
-def showing_progress(manager: Any, todo: Sequence[Trial]) -> Iterator[None]:
-    """Listen to the events of a run and show how far it is."""
+def show_progress(manager: Any, todo: Sequence[Trial]) -> Iterator[None]:
+    """Listen to the events of a run and show its progress."""
     tally = Tally(todo)
     if not sys.stderr.isatty():
         listener: Any = _PlainLines(tally)
@@ -142,16 +144,16 @@ def _registered(manager: Any, listener: object) -> Iterator[None]:
     try:
         yield
     finally:
-        if manager.is_registered(listener):  # it is not where it failed itself
+        if manager.is_registered(listener):  # it is not if it failed itself
             manager.unregister(listener)
 
 
-def _say(line: str) -> None:
+def _print(line: str) -> None:
     sys.stderr.write(line + "\n")
     sys.stderr.flush()
 
 
-def _clock(seconds: float | None) -> str:
+def _format_duration(seconds: float | None) -> str:
     minutes, rest = divmod(round(seconds or 0), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

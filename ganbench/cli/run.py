@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from ..contract.errors import RequestError
-from ..pipeline import Outcome, Prepared, Request, execute, prepare
+from ..pipeline import RunOutcome, Prepared, Request, execute, prepare
 from ..registry.plugins import redirect_prints
 
 
@@ -52,12 +52,12 @@ def command(
     if dry_run:
         _show_plan(prepared)
         return 0
-    from .progress import showing_progress
+    from .progress import show_progress
     from .summary import show_comparison
 
     words = shlex.join(["ganbench", *sys.argv[1:]])
     try:
-        with showing_progress(prepared.registry.plugins.manager, prepared.todo), redirect_prints():
+        with show_progress(prepared.registry.plugins.manager, prepared.todo), redirect_prints():
             outcome = execute(prepared, words)
     except KeyboardInterrupt:
         click.echo(
@@ -79,7 +79,7 @@ def _show_plan(prepared: Prepared) -> None:
     click.echo(f"{len(todo)} trials to do, {len(kept)} kept, into {prepared.store.folder}")
 
 
-def _close(outcome: Outcome) -> int:
+def _close(outcome: RunOutcome) -> int:
     for name, why in outcome.failed_reports.items():
         click.echo(f"ganbench: report {name!r} failed: {why}", err=True)
     if outcome.files:

@@ -25,7 +25,7 @@ def command(folder: Path, output: Path | None) -> int:
     registry = load_registry(local_files(Path.cwd()))
     output = output or folder / "score"
     if output.exists() and not output.is_dir():
-        raise RequestError(f"{output} is no folder to write into")
+        raise RequestError(f"{output} is not a folder")
     made = score.score(folder, registry)
     try:
         files = score.write(made, output)
@@ -42,7 +42,7 @@ def command(folder: Path, output: Path | None) -> int:
 
 
 def _show(made: object) -> None:
-    """The held-out figures of the built-in diagnoses; the page and the tables have the rest."""
+    """Print the held-out figures of the built-in diagnoses; the page and the tables have the rest."""
     from rich.console import Console
     from rich.table import Table
 

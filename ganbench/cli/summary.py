@@ -1,4 +1,4 @@
-"""The comparison as tables in the terminal, when a run is over."""
+"""Prints the comparison as tables in the terminal at the end of a run."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from typing import Any
 import pandas as pd
 
 from ..contract.components import Comparison
+from ..contract.failures import HEALTHY, Status
 from .console import console_width
 
+FINISHED = [status.value for status in Status if status.finished]
 STYLES = {"best": "bold green", "tied": "green", "worse": "red", "inconclusive": "dim"}
 
 
 def show_comparison(comparison: Comparison) -> None:
-    """Print a table for each data set: methods by rank, a column for each metric, failures in plain sight."""
+    """Print a table for each data set: methods by rank, a column for each metric, and failures."""
     from rich.console import Console
 
     console = Console(width=console_width(), highlight=False)
@@ -67,13 +69,13 @@ def _cell(row: pd.Series) -> Any:
 def _health(trials: pd.DataFrame) -> tuple[Any, Any]:
     from rich.text import Text
 
-    counts = trials.verdicts[trials.status.isin(["done", "stopped"])].str.split(";").explode().value_counts()
-    words = [f"{name} {count}" for name, count in counts.items() if name and name != "healthy"]
-    others = trials.status[~trials.status.isin(["done", "stopped"])].value_counts()
+    counts = trials.verdicts[trials.status.isin(FINISHED)].str.split(";").explode().value_counts()
+    words = [f"{name} {count}" for name, count in counts.items() if name and name != HEALTHY]
+    others = trials.status[~trials.status.isin(FINISHED)].value_counts()
     words += [f"{status} {count}" for status, count in others.items()]
     ran = trials[trials.status != "skipped"]
     style = "red" if ran.failed.any() else "green"
-    return Text(f"{ran.failed.sum()}/{len(ran)}", style=style), Text(", ".join(words) or "healthy", style=style)
+    return Text(f"{ran.failed.sum()}/{len(ran)}", style=style), Text(", ".join(words) or HEALTHY, style=style)
 
 
 def _legend(rows: pd.DataFrame) -> str:

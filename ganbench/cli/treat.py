@@ -23,10 +23,12 @@ if TYPE_CHECKING:
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--output", type=click.Path(path_type=Path), metavar="DIR2", help="Where results go. [DIR/treat]")
 @click.option("--only", multiple=True, metavar="KEY=GLOB", help="Only trials that match, as method=r3*; repeatable.")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N failed trials, drawn. [all]")
-@click.option("--healthy", type=click.IntRange(min=0), metavar="N", help="At most N healthy trials, drawn. [all]")
-@click.option("--verify", type=click.IntRange(min=0), default=3, metavar="N", help="Made again unchanged, to see. [3]")
-@click.option("--executor", default="processes", metavar="NAME", help="How trials are carried out. [processes]")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N failed trials, at random. [all]")
+@click.option("--healthy", type=click.IntRange(min=0), metavar="N", help="At most N healthy trials, at random. [all]")
+@click.option(
+    "--verify", type=click.IntRange(min=0), default=3, metavar="N", help="Trials rerun unchanged, to verify. [3]"
+)
+@click.option("--executor", default="processes", metavar="NAME", help="What runs the trials. [processes]")
 @click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Worker processes. [one per core]")
 def command(
     folder: Path,
@@ -38,11 +40,11 @@ def command(
     executor: str,
     workers: int | None,
 ) -> int:
-    """Remedies tried on the failed trials of a run.
+    """Try remedies on the failed trials of a run.
 
-    Each failed trial is trained again, on its seed, with the remedy that its findings recommend and with a common tip
+    Each failed trial is trained again, on its seed, with the remedy that its findings recommend and with a common one
     drawn at random, and each healthy one with a remedy that it did not need. Without a remedy a trial ends as it is
-    stored: a few are made again to see that it does. The same command again finishes what is left.
+    stored: a few are rerun to verify that it does. The same command again does what is left.
     """
     from ..zoo import treat
 
@@ -55,40 +57,40 @@ def command(
     try:
         sample = treat.reproduce(plan)
         faults = _train(sample, words) if sample.todo else 0
-        repeats = _verified(plan)
+        repeats = _is_reproducible(plan)
         faults += _train(treat.treat(plan, repeats), words)
     except KeyboardInterrupt:
         click.echo(
-            f"ganbench: interrupted; finished trials are kept in {plan.store.folder}. Go on with: {words}", err=True
+            f"ganbench: interrupted; finished trials are kept in {plan.store.folder}. Continue with: {words}", err=True
         )
         return 130
     tables = treat.write_tables(plan)
     click.echo(treat.how_judged(plan.cases))
     _show(tables)
     if faults:
-        click.echo(f"ganbench: {faults} trials ended in error or timeout; run again to try them again", err=True)
+        click.echo(f"ganbench: {faults} trials ended in error or timeout; the same command reruns them", err=True)
     return 1 if faults else 0
 
 
 def _train(prepared: Prepared, words: str) -> int:
-    from .progress import showing_progress
+    from .progress import show_progress
 
     for note in prepared.notes:
         click.echo(note, err=True)
-    with showing_progress(prepared.registry.plugins.manager, prepared.todo), redirect_prints():
+    with show_progress(prepared.registry.plugins.manager, prepared.todo), redirect_prints():
         return execute(prepared, words).faults
 
 
-def _verified(plan: TreatPlan) -> bool:
-    """Whether stored results repeat; said aloud where they do not."""
+def _is_reproducible(plan: TreatPlan) -> bool:
+    """Return whether stored results are reproducible here; print where they are not."""
     from ..zoo import treat
 
     lines = treat.differences(plan)
     for line in lines:
-        click.echo(f"ganbench: NOT THE SAME: {line}", err=True)
+        click.echo(f"ganbench: NOT REPRODUCED: {line}", err=True)
     if lines:
         click.echo(
-            "ganbench: stored results do not repeat here, so every failed trial is made again without a remedy too "
+            "ganbench: stored results are not reproduced here, so every failed trial is rerun without a remedy too "
             f"({treat.environment_diff(plan)})",
             err=True,
         )

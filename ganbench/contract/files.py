@@ -30,7 +30,7 @@ def write_atomically(path: Path, content: bytes | str) -> Path:
     except BaseException as error:
         with contextlib.suppress(OSError):
             hidden.unlink(missing_ok=True)
-        if isinstance(error, OSError):
+        if isinstance(error, OSError) and error.errno is not None:
             error.filename, error.filename2 = str(path), None
         raise
     return path

@@ -9,13 +9,12 @@ from typing import Any
 
 from ..contract.components import Diagnosis
 from ..contract.errors import RequestError
-from ..contract.records import ComponentRef, Finding, History, Trial
+from ..contract.records import ComponentRef, Finding, History, Trial, TrialResult
 from ..registry.plugins import local_files
-from ..registry.registry import load_registry
+from ..registry.registry import Registry, load_registry
 from ..results.store import Store
-from ..results.trial_files import Unreadable
+from ..results.trial_files import UnreadableTrial, read_history
 from .findings import apply_diagnoses
-from .stored import diagnose_stored
 
 
 @dataclass(frozen=True)
@@ -70,6 +69,33 @@ def diagnose(path: str | Path, patterns: Sequence[str] = ()) -> Findings:
     return found
 
 
+def diagnose_stored(store: Store, result: TrialResult, registry: Registry) -> tuple[tuple[Finding, ...], list[str]]:
+    """Return what a stored trial's diagnoses find in its history now, and a line for each that is not installed.
+
+    Raises UnreadableTrial if the history is damaged or missing; whatever a diagnosis raises passes through.
+    """
+    trial = result.trial
+    history = read_history(store.folder_of(trial.id))
+    built, missing = {}, []
+    for ref in trial.diagnoses:
+        try:
+            built[ref.name] = registry.build("diagnosis", ref)
+        except RequestError as error:
+            missing.append(f"trial {trial.id}: {error}{missing_plugin_hint(trial, registry)}")
+    return apply_diagnoses(built, history), missing
+
+
+def missing_plugin_hint(trial: Trial, registry: Registry) -> str:
+    """Return the end of a line on a missing component: the trial's plugin file, if that is not loaded; else empty.
+
+    A plugin file that a stored trial names is never loaded: a results folder may come from anyone.
+    """
+    away = [file for file in trial.plugin_files if file not in registry.plugins.files]
+    if not away:
+        return ""
+    return f"; it was made with plugin file {away[0]!r}, which is not loaded here: run this in its folder"
+
+
 def _is_run(path: Path) -> bool:
     try:
         return (path / "suite.json").is_file()
@@ -94,7 +120,7 @@ def _diagnose_run(store: Store) -> Findings:
                 continue
         try:
             findings, missing = diagnose_stored(store, result, registry)
-        except Unreadable as error:
+        except UnreadableTrial as error:
             if ended:  # of the others nothing may have been observed: how they ended is said
                 notes.append(f"left out: {error}")
         except Exception as error:  # one trial's diagnosis costs no other

@@ -1,4 +1,4 @@
-"""Arguments for the loop's generator: latents drawn from the prior that was seen, everything else as it was seen."""
+"""Arguments for the loop's generator: latents drawn from the inferred prior, everything else as captured."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .call_convention import Inferred, SampleMismatch
-from .row_buffer import RowBuffer
+from .row_buffer import SampleBuffer
 
 Prior = Literal["normal", "uniform", "unit"]  # standard normal, uniform on [-1, 1), uniform on [0, 1)
 MIN_PRIOR_VALUES = 64  # that a prior can be inferred from
@@ -21,7 +21,7 @@ class GeneratorInputs:
     """The arguments of G that have a row for each sample, with D's conditions for the same samples."""
 
     def __init__(self) -> None:
-        self._rows = RowBuffer()
+        self._rows = SampleBuffer()
         self._arguments: tuple[int, ...] = ()
         self._priors: list[Prior | None] = []
 

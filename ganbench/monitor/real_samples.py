@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, IterableDataset, SequentialSampler, def
 from .call_convention import CallConvention, Inferred, is_similar
 from .calls import collect_tensors, count_rows
 from .messages import format_error
-from .row_buffer import MAX_ROWS, RowBuffer, row_limit
+from .row_buffer import MAX_ROWS, SampleBuffer, row_limit
 
 COLLATE_ITEMS = 64  # items of a data set that are collated at a time
 MAX_READ_SECONDS = 10.0  # for reading a source
@@ -34,7 +34,7 @@ class UnreadableSource(Exception):
 
 
 class RealSamples:
-    """Real samples in two disjoint parts, one of which stands for held-out data.
+    """Real samples in two disjoint parts, one of which serves as held-out data.
 
     They are read from `source` once; if it cannot be read, or does not hold what D is given, they are collected from
     the loop, a few at a time. Without a `held_out` source the pool is halved: differences between the halves measure
@@ -46,16 +46,16 @@ class RealSamples:
         add_note: Called with a line about a source that is not used.
 
     Attributes:
-        training: The part that stands for training data.
+        training: The part that serves as training data.
         held_out: The other part.
     """
 
     def __init__(self, source: Any, held_out: Any, add_note: Callable[[str], None]) -> None:
-        self.training, self.held_out = RowBuffer(), RowBuffer()
+        self.training, self.held_out = SampleBuffer(), SampleBuffer()
         self._sources = {"real": source, "held_out": held_out}
         self._add_note = add_note
-        self._from_sources: dict[str, RowBuffer] | None = None  # until they are read
-        self._from_loop = RowBuffer()
+        self._from_sources: dict[str, SampleBuffer] | None = None  # until they are read
+        self._from_loop = SampleBuffer()
         self._std: float | None = None  # of the pool as it is now
 
     @property
@@ -94,7 +94,7 @@ class RealSamples:
                 if source is not None:
                     self._read(name, source, inferred.convention, self._from_sources)
         if "real" in self._from_sources:
-            self._from_loop = RowBuffer()  # the source has been compared with them
+            self._from_loop = SampleBuffer()  # the source has been compared with them
         self._std = None
         pool = self._from_sources.get("real", self._from_loop)
         if "held_out" in self._from_sources:
@@ -110,10 +110,10 @@ class RealSamples:
             self._std = std if std > 0 else 1.0
         return self._std
 
-    def _read(self, name: str, source: Any, convention: CallConvention, into: dict[str, RowBuffer]) -> None:
+    def _read(self, name: str, source: Any, convention: CallConvention, into: dict[str, SampleBuffer]) -> None:
         """Read a source, or note why it is not used."""
         try:
-            into[name] = RowBuffer(self._read_as_given(source, convention))
+            into[name] = SampleBuffer(self._read_as_given(source, convention))
         except UnreadableSource as why:
             instead = "real samples are taken from the discriminator's inputs" if name == "real" else "it is not used"
             self._add_note(f"`{name}`: {why}; {instead}")
@@ -151,7 +151,7 @@ def _match_condition(labels: list[Tensor], like: Tensor, known: Tensor) -> Tenso
     """Return the labels that are one of D's conditions, as they are or one-hot.
 
     Args:
-        labels: What the source holds beside the samples.
+        labels: What the source holds besides the samples.
         like: The condition in a call of D.
         known: All its values that were seen.
     """

@@ -11,7 +11,7 @@ MAX_ROWS = 8192
 MAX_BYTES = 256 * 2**20
 
 
-class RowBuffer:
+class SampleBuffer:
     """Columns of one length, at most `MAX_ROWS` rows and `MAX_BYTES`; the oldest rows are dropped first."""
 
     def __init__(self, columns: Sequence[Tensor] = ()) -> None:
@@ -29,9 +29,9 @@ class RowBuffer:
         limit = row_limit(joined)
         self.columns = [column[-limit:] for column in joined]
 
-    def every_second(self, start: int) -> RowBuffer:
+    def every_second(self, start: int) -> SampleBuffer:
         """Return every second row, from `start` on."""
-        return RowBuffer([column[start::2] for column in self.columns])
+        return SampleBuffer([column[start::2] for column in self.columns])
 
 
 def row_limit(columns: Sequence[Tensor]) -> int:

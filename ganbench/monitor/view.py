@@ -25,7 +25,7 @@ from .isolation import isolation
 from .logits import LogitReader
 from .networks import Networks
 from .real_samples import SEED, RealSamples
-from .row_buffer import RowBuffer
+from .row_buffer import SampleBuffer
 
 MAX_FLIPPED_AUC = 0.4  # below which a D whose logits G makes fall is taken for one with lower logits for more real
 SIGMOID_SAMPLES = 16  # that D is run on to detect a sigmoid
@@ -113,7 +113,7 @@ class LoopView(View):
 
     @contextmanager
     def at(self, step: int) -> Iterator[LoopView]:
-        """Look at the run as it is now; random generators, modes and settings are restored on exit."""
+        """Observe the run as it is now; random generators, modes and settings are restored on exit."""
         self.step = step
         self._rng.manual_seed(SEED + step)
         with self.isolation(), self._networks.snapshot():
@@ -124,11 +124,11 @@ class LoopView(View):
             yield self
 
     def real(self, n: int) -> Batch:
-        """Return `n` real samples of the part that stands for training data, drawn anew."""
+        """Return `n` real samples of the training part, drawn anew."""
         return self._draw_real(self._real_samples.training, n, 0)
 
     def held_out(self, n: int) -> Batch:
-        """Return `n` real samples of the part that stands for held-out data, drawn anew."""
+        """Return `n` real samples of the held-out part, drawn anew."""
         return self._draw_real(self._real_samples.held_out, n, len(self._real_samples.training))
 
     @property
@@ -216,7 +216,7 @@ class LoopView(View):
         """Return samples of G in the shape that D is given them."""
         return samples.float().reshape(-1, *self._convention.shape).to(self.device)
 
-    def _draw_real(self, part: RowBuffer, n: int, offset: int) -> Batch:
+    def _draw_real(self, part: SampleBuffer, n: int, offset: int) -> Batch:
         size = len(part)
         if n <= size <= 4 * n:  # few samples: each at most once, or repeats would look like structure
             rows = torch.randperm(size, generator=self._rng, device=self.device)[:n]

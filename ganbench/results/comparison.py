@@ -18,7 +18,7 @@ from ..contract.records import TrialResult
 from ..suite.expand import regularizer_names
 from .statistics import Array, iqm, iqm_interval, rank_methods, wilson_interval
 from .store import Store
-from .trial_files import Unreadable, read_history
+from .trial_files import UnreadableTrial, read_history
 
 # The columns of the tables.
 TRIALS = [
@@ -103,7 +103,7 @@ class StoredComparison(Comparison):
         """Return the history of a trial, by column; empty if it has none."""
         try:
             return read_history(self._folder_of(trial)).columns
-        except Unreadable:
+        except UnreadableTrial:
             return {}
 
     def picture(self, trial: str) -> Path | None:

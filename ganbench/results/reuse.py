@@ -9,7 +9,7 @@ from ..contract.records import Trial, TrialResult
 from ..registry.registry import Registry
 from ..suite.trial_id import decides_result
 from .store import Store
-from .trial_files import Unreadable
+from .trial_files import UnreadableTrial
 
 
 def reusable_results(chosen: Sequence[Trial], store: Store, registry: Registry) -> tuple[list[TrialResult], list[str]]:
@@ -25,7 +25,7 @@ def reusable_results(chosen: Sequence[Trial], store: Store, registry: Registry) 
             continue
         try:
             result = store.read(trial.id)
-        except Unreadable as error:
+        except UnreadableTrial as error:
             notes.append(f"{trial.id} is rerun: it cannot be read ({error})")
             continue
         if result.status.is_fault:

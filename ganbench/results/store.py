@@ -26,7 +26,7 @@ from ..contract.records import TrialResult
 from ..registry.plugins import Origin, own_version
 from ..suite.trial_id import SCHEMA
 from .trial_files import (
-    Unreadable,
+    UnreadableTrial,
     encode_json,
     explain_newer_schema,
     read_result,
@@ -141,7 +141,7 @@ class Store:
         return (self.folder_of(trial_id) / "history.parquet").is_file()
 
     def read(self, trial_id: str) -> TrialResult:
-        """Return a stored result without its arrays. Raise Unreadable if it is damaged."""
+        """Return a stored result without its arrays. Raise UnreadableTrial if it is damaged."""
         return read_result(self.folder_of(trial_id))
 
     def write(self, result: TrialResult) -> None:
@@ -162,7 +162,7 @@ class Store:
             if self.has(trial_id):
                 try:
                     results.append(self.read(trial_id))
-                except Unreadable as error:
+                except UnreadableTrial as error:
                     damaged.append(str(error))
         return results, damaged
 
@@ -186,7 +186,9 @@ class Store:
                 listed = [*facts.get("trials", [])]
                 names = sorted(folder.name for folder in self.trials.iterdir() if not folder.name.startswith("."))
                 for name in sorted(names, key=lambda name: name in listed):  # of two with one id, the listed one
-                    with contextlib.suppress(Unreadable):  # a damaged trial keeps its name, and is reported under it
+                    with contextlib.suppress(
+                        UnreadableTrial
+                    ):  # a damaged trial keeps its name, and is reported under it
                         self._old_folders[read_trial(self.trials / name).id] = name
         return self._old_folders
 

@@ -36,7 +36,7 @@ SCORE_FIELDS = [f.name for f in fields(Score)]
 MAX_STEPS = 2**53  # above, a float64 cannot hold every integer
 
 
-class Unreadable(Exception):
+class UnreadableTrial(Exception):
     """A stored trial is damaged, or of a newer schema; the message names the file and what is wrong."""
 
 
@@ -148,11 +148,11 @@ def _write_arrays(folder: Path, artifacts: Artifacts) -> None:
 
 
 def read_trial(folder: Path) -> Trial:
-    """Return a stored trial, under its present id. Raise Unreadable if it is damaged or of a newer schema."""
+    """Return a stored trial, under its present id. Raise UnreadableTrial if it is damaged or of a newer schema."""
     path = folder / "trial.json"
     stored = _decode_json(path, _Schema)
     if stored.schema > SCHEMA:
-        raise Unreadable(f"{path}: {explain_newer_schema(stored.schema)}")
+        raise UnreadableTrial(f"{path}: {explain_newer_schema(stored.schema)}")
     trial: Trial = _decode_json(path, Trial)
     return trial if stored.schema == SCHEMA else replace(trial, id=trial_id(trial))
 
@@ -163,7 +163,7 @@ def explain_newer_schema(schema: int) -> str:
 
 
 def read_result(folder: Path) -> TrialResult:
-    """Return a stored result without its arrays. Raise Unreadable if it is damaged or of a newer schema."""
+    """Return a stored result without its arrays. Raise UnreadableTrial if it is damaged or of a newer schema."""
     trial = read_trial(folder)
     facts = _decode_json(folder / "result.json", ResultFacts)
     return TrialResult(
@@ -178,7 +178,7 @@ def read_history(folder: Path) -> History:
     """Return the history of a stored trial.
 
     Raises:
-        Unreadable: If history.parquet is missing, damaged or not ganbench's, holds no observation or columns that are
+        UnreadableTrial: If history.parquet is missing, damaged or not ganbench's, holds no observation or columns that are
             not numbers, or has no column `step` of step counts that never decrease.
     """
     import pyarrow as pa
@@ -191,9 +191,9 @@ def read_history(folder: Path) -> History:
         facts = _read_history_facts(table)
         return History(_read_history_columns(table), facts.steps, facts.nonfinite or facts.breakdown)
     except FileNotFoundError as error:
-        raise Unreadable(f"{path}: there is no such file") from error
+        raise UnreadableTrial(f"{path}: there is no such file") from error
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise Unreadable(f"{path}: {error}") from error
+        raise UnreadableTrial(f"{path}: {error}") from error
 
 
 def _read_history_facts(table: Any) -> _HistoryFacts:
@@ -250,7 +250,7 @@ def _read_findings(path: Path) -> tuple[Finding, ...]:
     try:
         return msgspec.convert(findings, tuple[Finding, ...])
     except msgspec.ValidationError as error:
-        raise Unreadable(f"{path}: {error}") from error
+        raise UnreadableTrial(f"{path}: {error}") from error
 
 
 def _read_scores(path: Path) -> list[Score]:
@@ -259,11 +259,11 @@ def _read_scores(path: Path) -> list[Score]:
             rows = list(csv.DictReader(file))
         return [msgspec.convert(row, Score, strict=False) for row in rows]
     except (OSError, ValueError, csv.Error) as error:
-        raise Unreadable(f"{path}: {error}") from error
+        raise UnreadableTrial(f"{path}: {error}") from error
 
 
 def _decode_json(path: Path, type_: Any) -> Any:
     try:
         return msgspec.json.decode(path.read_bytes(), type=type_)
     except (OSError, msgspec.MsgspecError, RecursionError) as error:
-        raise Unreadable(f"{path}: {error}") from error
+        raise UnreadableTrial(f"{path}: {error}") from error

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-
 from device.fake_cuda import fake_cuda
 
 FAKE = os.environ.get("GANBENCH_FAKE_CUDA") == "1"

@@ -13,7 +13,7 @@ numbers, memory, speed, streams.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves, tree_map, tree_map_only
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 CUDA = torch.device("cuda", 0)
 INSIDE = torch.device("meta", 7)  # what torch's C++ code is told: autograd asks nothing of a meta device
@@ -153,9 +153,7 @@ class _Operations(TorchDispatchMode):
         if wanted == INSIDE:
             kwargs["device"] = torch.device("cpu")
         if name in TRANSFERS:
-            if name == "_to_copy" and bool(here) == on_gpu:
-                pass
-            elif name != "_to_copy" and len(here) in (0, len(tensors)):
+            if (name == "_to_copy" and bool(here) == on_gpu) or (name != "_to_copy" and len(here) in (0, len(tensors))):
                 pass
             elif not kwargs.get("non_blocking", False) and not (len(args) > 2 and args[2]):
                 self._gpu.count(

@@ -31,7 +31,7 @@ def trials() -> dict[str, ganbench.Trial]:
             found[f"{kind}: {pair}"] = _trial(datasets, generator=generator, discriminator=discriminator)
         for normalization in NORMALIZATIONS:
             name = "mlp" if kind == "points" else "conv"
-            pair = dict.fromkeys(NETWORKS, {"name": name, "width": 8, "normalization": normalization})
+            pair = {key: {"name": name, "width": 8, "normalization": normalization} for key in NETWORKS}
             found[f"{kind}: {name}, normalization {normalization}"] = _trial(datasets, **pair)
     for loss in shipped("loss"):
         found[f"loss {loss.name}"] = _trial(RING, loss=loss.name)
@@ -90,7 +90,7 @@ def _narrow(registry: Registry, kind: str, network: dict[str, Any]) -> dict[str,
 
 
 def _small(network: str) -> dict[str, Any]:
-    return dict.fromkeys(NETWORKS, {"name": network, "width": 8})
+    return {key: {"name": network, "width": 8} for key in NETWORKS}
 
 
 def _trial(

@@ -13,7 +13,7 @@ from device.shipped import build, evaluated_trials, trials
 
 import ganbench
 from ganbench.registry.registry import load_registry
-from ganbench.training.seeding import deterministic, preserve_rng_state, rng_state, restore_rng_state
+from ganbench.training.seeding import deterministic, preserve_rng_state, restore_rng_state, rng_state
 
 pytestmark = [pytest.mark.cuda, pytest.mark.filterwarnings("default")]
 

@@ -94,7 +94,7 @@ def test_a_monitored_loop_of_someone_else_stays_on_the_device():
             for optimizer, loss in (
                 (
                     optimizers[0],
-                    lambda f: (nn.functional.softplus(-d(x)) + nn.functional.softplus(d(f.detach()))).mean(),
+                    lambda f, x=x: (nn.functional.softplus(-d(x)) + nn.functional.softplus(d(f.detach()))).mean(),
                 ),
                 (optimizers[1], lambda f: nn.functional.softplus(-d(f)).mean()),
             ):

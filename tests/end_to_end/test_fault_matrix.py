@@ -144,12 +144,12 @@ def method(fault: str) -> str:
     return FAULTY.format(fault=fault, loss=fault, generator='{ name = "mlp", width = 16 }', settings=settings)
 
 
-def assert_same_where_healthy(output: Path, undisturbed: Path) -> None:
-    ours, theirs = results(output), results(undisturbed)
+def assert_same_where_healthy(output: Path, unaffected: Path) -> None:
+    ours, theirs = results(output), results(unaffected)
     for name in ("first", "last"):
         assert ours[name].status == "done", ours[name].reason
         one, other = (
-            folder / "trials" / made[name].trial.id for folder, made in ((output, ours), (undisturbed, theirs))
+            folder / "trials" / made[name].trial.id for folder, made in ((output, ours), (unaffected, theirs))
         )
         assert one.name == other.name
         assert (one / "weights.safetensors").read_bytes() == (other / "weights.safetensors").read_bytes()
@@ -160,14 +160,14 @@ def assert_same_where_healthy(output: Path, undisturbed: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory) -> Path:
+def unaffected(tmp_path_factory) -> Path:
     """The results of the two healthy methods alone."""
-    said, output = run(tmp_path_factory.mktemp("undisturbed"), SUITE + HEALTHY)
+    said, output = run(tmp_path_factory.mktemp("unaffected"), SUITE + HEALTHY)
     assert said.returncode == 0, said.stderr
     return output
 
 
-def let_loose(faults: list[str], folder: Path, undisturbed: Path) -> None:
+def let_loose(faults: list[str], folder: Path, unaffected: Path) -> None:
     """Faulty methods between the two healthy ones, all in one worker's life as long as it lives."""
     folder.mkdir(exist_ok=True)
     (folder / "ganbench_plugins.py").write_bytes((FOLDER / "faulty_components.py").read_bytes())
@@ -176,7 +176,7 @@ def let_loose(faults: list[str], folder: Path, undisturbed: Path) -> None:
     for fault in faults:
         status, words = IN_A_TRIAL[fault]
         assert (made[fault].status, words in made[fault].reason) == (status, True), made[fault].reason
-    assert_same_where_healthy(output, undisturbed)
+    assert_same_where_healthy(output, unaffected)
     assert said.returncode == int(any(IN_A_TRIAL[fault][0] in ("error", "timeout") for fault in faults))
     assert len(said.stdout) + len(said.stderr) < 20_000
     trials = pd.read_csv(output / "report" / "trials.csv").set_index("method")
@@ -187,14 +187,14 @@ def let_loose(faults: list[str], folder: Path, undisturbed: Path) -> None:
 
 
 @pytest.mark.timeout(280)
-def test_faults_in_trials_leave_the_others_as_they_were(tmp_path, undisturbed):
-    let_loose(list(IN_A_TRIAL), tmp_path / "all", undisturbed)
+def test_faults_in_trials_leave_the_others_as_they_were(tmp_path, unaffected):
+    let_loose(list(IN_A_TRIAL), tmp_path / "all", unaffected)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", IN_A_TRIAL)
-def test_each_fault_in_a_trial_alone(tmp_path, undisturbed, fault):
-    let_loose([fault], tmp_path / "alone", undisturbed)
+def test_each_fault_in_a_trial_alone(tmp_path, unaffected, fault):
+    let_loose([fault], tmp_path / "alone", unaffected)
 
 
 def install(names: list[str], site: Path) -> None:
@@ -209,7 +209,7 @@ def install(names: list[str], site: Path) -> None:
         (info / "entry_points.txt").write_text(f"[ganbench]\n{name} = plugin_{name}\n")
 
 
-def load_faulty(names: list[str], folder: Path, undisturbed: Path) -> None:
+def load_faulty(names: list[str], folder: Path, unaffected: Path) -> None:
     """Methods that want a loss of a faulty plugin, between the two healthy ones."""
     site = folder / "site"
     site.mkdir(parents=True)
@@ -224,14 +224,14 @@ def load_faulty(names: list[str], folder: Path, undisturbed: Path) -> None:
     for name in names:
         assert AT_LOADING[name][1] in said.stderr
     assert said.stdout.count("a flood") == 0
-    assert_same_where_healthy(output, undisturbed)
+    assert_same_where_healthy(output, unaffected)
 
 
-def test_plugins_that_cannot_be_loaded_leave_the_others_as_they_were(tmp_path, undisturbed):
-    load_faulty(list(AT_LOADING), tmp_path / "all", undisturbed)
+def test_plugins_that_cannot_be_loaded_leave_the_others_as_they_were(tmp_path, unaffected):
+    load_faulty(list(AT_LOADING), tmp_path / "all", unaffected)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in AT_LOADING if name != "same_name"])
-def test_each_plugin_that_cannot_be_loaded_alone(tmp_path, undisturbed, name):
-    load_faulty(["one_name", "same_name"] if name == "one_name" else [name], tmp_path / "alone", undisturbed)
+def test_each_plugin_that_cannot_be_loaded_alone(tmp_path, unaffected, name):
+    load_faulty(["one_name", "same_name"] if name == "one_name" else [name], tmp_path / "alone", unaffected)

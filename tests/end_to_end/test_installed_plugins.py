@@ -131,7 +131,7 @@ def test_a_stored_trial_is_used_again_only_with_the_same_versions(tmp_path):
         file.write("\n# a later version\n")
     said = say(here, tmp_path, *run, "--dry-run")
     assert "2 trials to do, 0 kept" in said.stdout
-    assert "was made by ganbench_plugins.py " in said.stderr and "is made again" in said.stderr
+    assert "came from ganbench_plugins.py " in said.stderr and "is rerun" in said.stderr
 
 
 def test_what_it_offers_passes_the_contract_checks(tmp_path):

@@ -1,4 +1,4 @@
-"""A run killed with its whole process tree, again and again, ends with the results of an undisturbed one."""
+"""A run killed with its whole process tree, again and again, ends with the results of an unaffected one."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def command(suite: str, output: Path) -> list[str]:
     ]
 
 
-def undisturbed(suite: str, output: Path) -> float:
+def unaffected(suite: str, output: Path) -> float:
     began = time.monotonic()
     subprocess.run(command(suite, output), check=True, capture_output=True)
     return time.monotonic() - began
@@ -84,12 +84,12 @@ def assert_equal_reports(ours: Path, theirs: Path) -> None:
 
 
 def kill_and_go_on(suite: str, tmp_path: Path, kills: int) -> None:
-    seconds = undisturbed(suite, tmp_path / "undisturbed")
+    seconds = unaffected(suite, tmp_path / "unaffected")
     moments = random.Random(0)
     hits = sum(killed(suite, tmp_path / "killed", moments.uniform(0, seconds / kills)) for _ in range(kills))
     assert hits, "no kill met a run at work"
-    undisturbed(suite, tmp_path / "killed")
-    assert_equal_reports(tmp_path / "killed", tmp_path / "undisturbed")
+    unaffected(suite, tmp_path / "killed")
+    assert_equal_reports(tmp_path / "killed", tmp_path / "unaffected")
     assert not list((tmp_path / "killed" / "trials").glob(".*"))
 
 
@@ -117,7 +117,7 @@ def test_ctrl_c_keeps_what_is_done_ends_the_workers_and_says_how_to_go_on(tmp_pa
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does: everyone in the group gets it
         said = process.stderr.read()
         assert process.wait(30) == 130
-    assert "interrupted; finished trials are kept in" in said and "Go on with: ganbench run" in said
+    assert "interrupted; finished trials are kept in" in said and "Continue with: ganbench run" in said
     assert "Traceback" not in said
     _, alive = psutil.wait_procs(workers, timeout=10)
     assert not alive

@@ -10,24 +10,17 @@ from ganbench.testing.run_checks import run_checks
 FILE = Path(__file__).parent / "broken" / "diagnoses.py"
 
 REFUSALS = [
-    ("Alarmist", {"is-silent-on-healthy-runs": "in the recorded run 'healthy-points', where nothing is wrong"}),
+    ("Alarmist", {"is-silent-on-healthy-runs": "in the recorded run 'healthy-points', which is healthy"}),
     ("Deaf", {"is-loud-on-a-failed-run": "finds nothing in the recorded run 'mode-collapse'"}),
-    (
-        "Untold",
-        {
-            "is-loud-on-a-failed-run": "declare loud_on",
-            "handles-missing-signals": "boredom",
-            "diagnoses-alike-twice": "boredom",
-        },
-    ),
-    ("Sworn", {"findings-are-well-formed": "confidence = 90"}),
+    ("Undeclared", {"names-a-failed-run": "declare loud_on"}),
+    ("Overconfident", {"findings-are-well-formed": "confidence = 90"}),
     ("NoRemedy", {"findings-are-well-formed": "give ganbench.Remedy(settings, advice)"}),
     ("Misnamed", {"findings-are-well-formed": "give the component's name, 'Misnamed'"}),
     ("Trusting", {"handles-missing-signals": "raises IndexError for a history without rows"}),
     ("Overwrites", {"leaves-the-history-alone": "auc_d"}),
     ("Remembers", {"diagnoses-alike-twice": "other findings"}),
-    ("NoSuchProbe", {"probes-exist": "the probe 'coverag'", "observing-changes-nothing": "ends in error"}),
-    ("Meddles", {"observing-changes-nothing": "with other weights than the same run unwatched"}),
+    ("NoSuchProbe", {"probes-exist": "an unknown probe 'coverag'"}),
+    ("ChangesWeights", {"observing-changes-nothing": "with other weights than the same trial without it"}),
     ("WithHistory", {}),
     ("Sound", {}),
 ]

@@ -1,36 +1,33 @@
-"""Each broken executor is refused by the check meant for it, and none of them takes the checker along."""
+"""Each broken executor is refused by the check meant for it, and none affects the checking process."""
 
 from pathlib import Path
 
 import pytest
 
+from ganbench.testing.candidate import select_candidates
 from ganbench.testing.helpers.executor_trace import TimeLimits
 from ganbench.testing.kinds import executors
-from ganbench.testing.candidate import select_candidates
 from ganbench.testing.run_checks import run_checks
 
 FILE = Path(__file__).parent / "broken" / "executors.py"
 DEADLY = "survives-a-trial-that-dies"
 
 REFUSALS = [
-    ("LosesErrors", {"gives-each-trial-back-once": "gives back 'faulty' 0 times"}),
+    ("LosesErrors", {"gives-each-trial-back-once": "yields 'faulty' 0 times"}),
     ("Silent", {"announces-every-trial": "emits no TrialStarted"}),
     ("DropsWeights", {"gives-the-results-of-run-trial": "without weights"}),
     ("WantsTrials", {"has-nothing-to-do-without-trials": "raised IndexError"}),
-    (
-        "LeavesAProcess",
-        {"leaves-no-process-behind": "leaves 1 process", "can-be-closed-early": "running after it was closed"},
-    ),
-    ("Collects", {"can-be-closed-early": "gives no result before all trials have ended"}),
-    ("WaitsWhenClosed", {"can-be-closed-early": "closed after the first result, it goes on for"}),
+    ("LeavesAProcess", {"leaves-no-process-behind": "leaves 1 process"}),
+    ("Collects", {"can-be-closed-early": "yields no result before all trials have ended"}),
+    ("WaitsWhenClosed", {"can-be-closed-early": "closed after the first result, it runs for another"}),
     ("LastFirst", {}),
     ("MiddleFirst", {}),
 ]
 
 
 @pytest.fixture(autouse=True)
-def hurried(monkeypatch):
-    """Broken executors use up what patience there is; the others need no more than this."""
+def short_time_limits(monkeypatch):
+    """Broken executors use up the time limits; the others need no more than these."""
     monkeypatch.setattr(executors, "TIME_LIMITS", TimeLimits(scenario=30.0, ending=1.0, slow=4.0))
 
 
@@ -53,13 +50,14 @@ def test_an_executor_is_refused_for_its_defect_alone(name, refused):
 
 def test_an_executor_that_never_ends_does_not_hold_the_checker_up(monkeypatch):
     monkeypatch.setattr(executors, "TIME_LIMITS", TimeLimits(scenario=8.0, ending=1.0, slow=2.0))
-    said = outcomes("Hangs")
-    assert "was not done after 8 s" in said["gives-each-trial-back-once"].message
-    assert said["can-be-closed-early"].status == "blocked"
-    assert "gives-each-trial-back-once failed" in said[DEADLY].message
+    result = outcomes("Hangs")
+    assert "was not done after 8 s" in result["gives-each-trial-back-once"].message
+    assert result["can-be-closed-early"].status == "passed"
+    assert result["a-trial-that-raises-is-an-error"].message == "not run: needs gives-each-trial-back-once"
+    assert result[DEADLY].status == "expected"
 
 
-def test_a_trial_that_dies_in_the_calling_process_takes_the_executor_along_and_not_the_checker():
+def test_a_trial_that_ends_the_calling_process_does_not_end_the_checker():
     failed = failures("Undeclared")
     assert failed.keys() == {DEADLY}
     assert "of which the second ends the process that it runs in" in failed[DEADLY]

@@ -11,25 +11,21 @@ FILE = Path(__file__).parent / "broken" / "reports.py"
 
 REFUSALS = [
     ("WritesIntoTheWorkingDirectory", {"writes-nowhere-else": "elsewhere/draft.txt"}),
-    ("TidiesUpOutside", {"writes-nowhere-else": "draft.txt"}),
-    ("KeepsASideFile", {"returns-the-files-it-wrote": "writes style.css and does not return it"}),
+    ("WritesBesideItsFolder", {"writes-nowhere-else": "draft.txt"}),
+    ("WritesAnExtraFile", {"returns-the-files-it-wrote": "writes style.css and does not return it"}),
     (
-        "TellsTheTime",
-        {
-            "writes-the-same-again": "other bytes the second time: trials.txt",
-            "does-the-same-twice": "behaves differently",
-            "runs-in-a-spawned-process": "behaves differently",
-        },
+        "WritesTheTime",
+        {"writes-the-same-again": "other bytes the second time: trials.txt"},
     ),
     ("EmptiesTheFolder", {"leaves-other-files-alone": "notes-of-someone-else.dat"}),
-    ("WantsScores", {"serves-a-run-without-scores": "raises IndexError where all trials ended in an error"}),
-    ("WantsTrials", {"serves-a-run-without-trials": "raises IndexError where no trial has ended yet"}),
+    ("WantsScores", {"serves-a-run-without-scores": "raises IndexError if all trials ended in an error"}),
+    ("WantsTrials", {"serves-a-run-without-trials": "raises IndexError if no trial has ended yet"}),
     ("RenamesMethods", {"leaves-the-comparison-alone": "changes the tables of the comparison: trials"}),
     ("Latin1", {"text-is-utf-8": "trials.txt is not UTF-8"}),
     ("Grows", {"writes-the-same-again": "other bytes the second time: trials.jsonl"}),
     ("Latin1Log", {"text-is-utf-8": "trials.LOG is not UTF-8"}),
-    ("LeavesTheEncodingOpen", {"text-is-utf-8": "opens trials.md, trials.txt for writing without an encoding"}),
-    ("Draws", {}),
+    ("NoEncoding", {"text-is-utf-8": "opens trials.md, trials.txt for writing without an encoding"}),
+    ("WritesAnImage", {}),
     ("Sound", {}),
 ]
 
@@ -47,5 +43,5 @@ def test_a_report_is_refused_for_its_defect_alone(name, refused):
         assert words in failed[check] and "fix:" in failed[check]
 
 
-def test_a_report_that_returns_nothing_is_told_so():
+def test_a_report_that_returns_no_files_is_refused():
     assert "write() returns None" in failures("ReturnsNothing")["returns-the-files-it-wrote"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,17 +12,18 @@ from typing import Any
 
 import jinja2
 from markupsafe import Markup
+from PIL import Image
 
 import ganbench
 
 from . import curves, prose
 from .failures import MethodFailures, collect_failures
 from .numbers import format_number, format_seed
-from .pictures import data_uri
 from .rankings import DatasetTables, MetricRow, MetricTable, tables_by_dataset, to_records
 
 MAX_PICTURES_BYTES = 4_500_000  # of all pictures of a page, before base64 adds a third
 MAX_PICTURE_BYTES = 200_000
+PICTURE_SIDES = (560, 440, 340, 260, 200)  # pixels, tried in turn until a picture is small enough
 MAX_OPEN_CARDS = 4  # a page with no more cards shows their curves at once
 MAX_LINEAR_RATIO = 30.0  # of the largest to the smallest value on an axis; beyond it, the axis is logarithmic
 
@@ -221,3 +224,48 @@ def _describe_onsets(failures: MethodFailures | None) -> list[str]:
             forecast = ", a forecast" if group.is_forecast else ""
             texts.append(f"{group.diagnosis} ({group.severity}{forecast}): step {', '.join(steps)}")
     return texts
+
+
+# --- pictures ----------------------------------------------------------------------------------------
+
+
+def data_uri(path: Path | None, max_bytes: int) -> str | None:
+    """Return a picture as a data URI, or None if there is none or it is damaged.
+
+    Args:
+        path: The picture's file.
+        max_bytes: About how large it may be; a larger one is scaled down to a JPEG.
+    """
+    if path is None or not path.is_file():
+        return None
+    content = path.read_bytes()
+    try:
+        with Image.open(io.BytesIO(content)) as picture:
+            if picture.format == "PNG" and len(content) <= max_bytes:
+                picture.verify()
+                return _encode("image/png", content)
+            return _encode("image/jpeg", _compress(_on_white(picture), max_bytes))
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return None
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    """Return the picture on white, since JPEG has no transparency."""
+    rgba = picture.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
+
+
+def _compress(picture: Image.Image, max_bytes: int) -> bytes:
+    content = b""
+    for side in PICTURE_SIDES:
+        picture.thumbnail((side, side), Image.Resampling.LANCZOS)
+        buffer = io.BytesIO()
+        picture.save(buffer, "JPEG", quality=85, optimize=True)
+        content = buffer.getvalue()
+        if len(content) <= max_bytes:
+            break
+    return content
+
+
+def _encode(media_type: str, content: bytes) -> str:
+    return f"data:{media_type};base64,{base64.b64encode(content).decode('ascii')}"

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ...contract.records import History, Trial
-from ...results.trial_files import Unreadable, read_history, read_result
+from ...results.trial_files import UnreadableTrial, read_history, read_result
 from ..columns import ColumnReader
 from ..log import Array, Log, UnreadableLog
 
@@ -36,11 +36,11 @@ def read_stored_history(path: Path, name: str) -> StoredHistory:
     """Read a `history.parquet`. Raise UnreadableLog if it is damaged or was not written by ganbench."""
     try:
         history = read_history(path.parent)
-    except Unreadable as error:
+    except UnreadableTrial as error:
         raise UnreadableLog(str(error).removeprefix(f"{path}: ")) from None
     try:
         trial = read_result(path.parent).trial
-    except Unreadable:
+    except UnreadableTrial:
         trial = None
     return StoredHistory(trial.id if trial else name, history, trial)
 

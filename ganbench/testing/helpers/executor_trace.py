@@ -1,7 +1,7 @@
-"""Runs an executor in a process of its own and writes down what it does.
+"""Run an executor through scenarios in a process of its own, and record what it does.
 
-An executor may take its process with it or never end, so none is tried in the checker's own. Records are written as
-they are made, and what was written before the end is known however it ended.
+An executor may end its process, or never return. Each record is written at once, so that those before such an end are
+not lost.
 """
 
 from __future__ import annotations
@@ -31,16 +31,23 @@ from ...registry.registry import Registry, load_registry
 from ...trial import run_trial
 from .trials import small_trial
 
-STARTING = 120.0  # seconds for the process to start, on top of what its scenarios may take
-FAULTY = str(Path(__file__).with_name("faulty_losses.py"))
-SLOW_STEPS = 20  # of the trial that takes its time
+STARTUP_SECONDS = 120.0  # for the process to start, in addition to the time limits of its scenarios
+MAX_LINE_CHARS = 300  # of the last line that the process printed
+FAULTY_LOSSES = str(Path(__file__).with_name("faulty_losses.py"))
+SLOW_STEPS = 20  # of the slow trial
 
 Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class TimeLimits:
-    """Seconds: what a scenario may take, what workers may take to end after it, and what the slow trial takes."""
+    """Seconds.
+
+    Attributes:
+        scenario: For a scenario to end.
+        ending: For workers to exit after it.
+        slow: That the slow trial takes.
+    """
 
     scenario: float = 90.0
     ending: float = 5.0
@@ -49,17 +56,22 @@ class TimeLimits:
 
 @dataclass(frozen=True)
 class ExecutorTrace:
-    """What was seen of an executor: records by scenario, and by the scenario at hand how its process ended before its time."""
+    """What an executor did.
+
+    Attributes:
+        scenarios: Records, by scenario.
+        ends: How the process ended, by the scenario during which it ended early ("" if none had begun).
+    """
 
     scenarios: dict[str, list[Record]] = field(default_factory=dict)
     ends: dict[str, str] = field(default_factory=dict)
 
     def results(self, scenario: str) -> list[Record]:
-        """The results that a scenario gave back, in order."""
+        """Return the records of the results that the executor yielded, in order."""
         return [record for record in self.scenarios.get(scenario, ()) if record["what"] == "result"]
 
     def last(self, scenario: str, what: str) -> Record | None:
-        """The last record of that kind, where there is one."""
+        """Return the last record of a kind, or None."""
         return next((record for record in reversed(self.scenarios.get(scenario, [])) if record["what"] == what), None)
 
 
@@ -67,14 +79,19 @@ class ExecutorTrace:
 def trace_executor(
     name: str, options: str, files: tuple[str, ...], scenarios: tuple[str, ...], limits: TimeLimits
 ) -> ExecutorTrace:
-    """The scenarios of an executor, by name and options as JSON, carried out elsewhere. Never raises on its account.
+    """Run an executor through scenarios in another process; errors of the executor are recorded, not raised.
 
-    A scenario that ends the process it runs in takes no other along: those go on in a new one.
+    Args:
+        name: Of the executor.
+        options: Its options, as JSON.
+        files: Plugin files to load.
+        scenarios: Keys of `SCENARIOS`. If one of them ends the process, the others run in a new one.
+        limits: Time limits.
     """
     trace = ExecutorTrace()
     while left := [scenario for scenario in scenarios if scenario not in trace.scenarios]:
         records, end = _run_scenarios(
-            [name, options, files, left, asdict(limits)], STARTING + len(left) * limits.scenario
+            [name, options, files, left, asdict(limits)], STARTUP_SECONDS + len(left) * limits.scenario
         )
         for record in records:
             trace.scenarios.setdefault(record["scenario"], []).append(record)
@@ -84,32 +101,32 @@ def trace_executor(
     return trace
 
 
-def _run_scenarios(request: list[Any], limits: float) -> tuple[list[Record], str]:
-    """What was written down in a process of its own, and how that ended, where it did not by itself."""
+def _run_scenarios(request: list[Any], timeout: float) -> tuple[list[Record], str]:
+    """Run scenarios in a new process; return its records, and how it ended (empty if normally)."""
     with tempfile.TemporaryDirectory(prefix="ganbench-check-") as folder:
         records = Path(folder) / "records"
         with (Path(folder) / "log").open("w+b") as log:
-            end = _run(json.dumps([*request, str(records)]), limits, log)
+            end = _run(json.dumps([*request, str(records)]), timeout, log)
         lines = records.read_text(encoding="utf-8").splitlines() if records.exists() else []
     return [json.loads(line) for line in lines], end
 
 
-def _run(request: str, limits: float, log: Any) -> str:
-    """Start the process, wait for it, and end whatever is left of it. Says how it ended, where it did not by itself."""
+def _run(request: str, timeout: float, log: Any) -> str:
+    """Start the process, wait for it and kill what is left; return how it ended (empty if normally)."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    # Not `-m`: workers that it spawns would import the main module again, and all checks with it.
+    # Not `-m`: workers that it spawns would import the main module again, with all checks.
     process = subprocess.Popen(
         [sys.executable, "-c", f"from {__name__} import main; main()", request],
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=log,
         env=environment,
-        start_new_session=True,  # so that its workers can be ended with it
+        start_new_session=True,  # so that its workers can be killed with it
     )
     try:
-        code = process.wait(limits)
+        code = process.wait(timeout)
     except subprocess.TimeoutExpired:
-        return f"did not end within {limits:g} s"
+        return f"did not end within {timeout:g} s"
     finally:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             if hasattr(os, "killpg"):
@@ -120,14 +137,14 @@ def _run(request: str, limits: float, log: Any) -> str:
         return ""
     log.seek(0)
     last = (log.read().decode("utf-8", "replace").strip().splitlines() or [""])[-1]
-    return f"ended its process with exit code {code}" + (f" ({last[:300]})" if last else "")
+    return f"ended its process with exit code {code}" + (f" ({last[:MAX_LINE_CHARS]})" if last else "")
 
 
 # --- in the other process ----------------------------------------------------------------------------
 
 
 class _Recorder:
-    """Writes records of the scenario at hand, each at once and with its time in seconds."""
+    """Appends records of the current scenario to a file, each at once and with a time in seconds."""
 
     def __init__(self, path: str, limits: TimeLimits) -> None:
         self._file = Path(path).open("a", encoding="utf-8")  # noqa: SIM115  (as long as the process)
@@ -140,33 +157,33 @@ class _Recorder:
 
 
 def main() -> None:
-    """Carry out the request on the command line, and end this process."""
+    """Run the scenarios of the request on the command line, and exit."""
     name, options, files, scenarios, limits, path = json.loads(sys.argv[1])
     recorder = _Recorder(path, TimeLimits(**limits))
-    registry = load_registry((*files, FAULTY))
+    registry = load_registry((*files, FAULTY_LOSSES))
     executor = registry.build("executor", registry.check("executor", ComponentRef(name, json.loads(options)), "check"))
     for scenario in scenarios:
         recorder.scenario = scenario
         recorder.write("begins")
-        with _ended_after(recorder.limits.scenario, recorder):
+        with _exit_after(recorder.limits.scenario, recorder):
             try:
                 SCENARIOS[scenario](executor, registry, recorder)
             except (Exception, SystemExit) as error:
                 recorder.write("raised", error=f"{type(error).__name__}: {error}")
-            recorder.write("left", processes=_left_over(recorder.limits.ending))
+            recorder.write("left", processes=_remaining_processes(recorder.limits.ending))
     sys.stdout.flush()
-    os._exit(0)  # threads that an executor leaves do not keep the checker waiting
+    os._exit(0)  # without waiting for threads that the executor has left
 
 
 @contextlib.contextmanager
-def _ended_after(limits: float, recorder: _Recorder) -> Iterator[None]:
-    """The end of this process, if the block takes longer."""
+def _exit_after(seconds: float, recorder: _Recorder) -> Iterator[None]:
+    """End this process if the block takes longer."""
 
     def end() -> None:
-        recorder.write("hung", seconds=limits)
+        recorder.write("hung", seconds=seconds)
         os._exit(1)
 
-    timer = threading.Timer(limits, end)
+    timer = threading.Timer(seconds, end)
     timer.daemon = True
     timer.start()
     try:
@@ -176,12 +193,12 @@ def _ended_after(limits: float, recorder: _Recorder) -> Iterator[None]:
 
 
 def _nothing(executor: Any, registry: Registry, recorder: _Recorder) -> None:
-    """No trial at all."""
+    """Run no trials."""
     _collect(executor, [], recorder)
 
 
 def _mixed(executor: Any, registry: Registry, recorder: _Recorder) -> None:
-    """Two trials and one that raises; then the first again, by itself."""
+    """Run two trials and one that raises; then the first of them again with `run_trial`."""
     trials = [*_healthy(registry), replace(small_trial(registry, loss="raises-on-purpose"), id="faulty")]
     results = _collect(executor, trials, recorder)
     healthy = next((r for r in results if r.trial == trials[0]), None)
@@ -190,15 +207,15 @@ def _mixed(executor: Any, registry: Registry, recorder: _Recorder) -> None:
 
 
 def _deadly(executor: Any, registry: Registry, recorder: _Recorder) -> None:
-    """A trial that ends its process between two that do not."""
+    """Run a trial that ends its process between two that do not."""
     first, last = _healthy(registry)
     _collect(executor, [first, replace(small_trial(registry, loss="dies-on-purpose"), id="faulty"), last], recorder)
 
 
 def _closed(executor: Any, registry: Registry, recorder: _Recorder) -> None:
-    """A slow trial between two short ones: closed after the first result, whichever that is."""
+    """Run a slow trial between two short ones, and close the iterator after the first result."""
     first, last = _healthy(registry)
-    loss = {"name": "slow-on-purpose", "nap": recorder.limits.slow / SLOW_STEPS}
+    loss = {"name": "slow-on-purpose", "seconds": recorder.limits.slow / SLOW_STEPS}
     trials = [first, replace(small_trial(registry, steps=SLOW_STEPS, loss=loss), id="slow"), last]
     running = executor.run(trials, _listener(recorder))
     _write_result(recorder, "result", next(iter(running)), trials)
@@ -229,11 +246,11 @@ def _collect(executor: Any, trials: Sequence[Trial], recorder: _Recorder) -> lis
 
 
 def _listener(recorder: _Recorder) -> Callable[[Event], None]:
-    """What the executor emits to. Being local, it cannot be sent to another process."""
+    """Return the `emit` of an executor; a local function, which cannot be sent to another process."""
 
     def emit(event: Event) -> None:
         trial = event.trial.id if isinstance(event, TrialStarted) else getattr(event, "trial_id", "")
-        if not isinstance(event, TrialProgress):  # of those there are many
+        if not isinstance(event, TrialProgress):  # too many to record
             recorder.write("event", event=type(event).__name__, trial=trial)
 
     return emit
@@ -255,9 +272,9 @@ def _write_result(recorder: _Recorder, what: str, result: Any, trials: Sequence[
     )
 
 
-def _left_over(grace: float) -> list[str]:
-    """Processes that still run in this one's session after so many seconds."""
-    deadline = time.monotonic() + grace
+def _remaining_processes(seconds: float) -> list[str]:
+    """Return the processes that still run in this one's session after so many seconds."""
+    deadline = time.monotonic() + seconds
     while (running := _running()) and time.monotonic() < deadline:
         time.sleep(0.05)
     return running
@@ -268,10 +285,12 @@ def _running() -> list[str]:
         return [child.name for child in multiprocessing.active_children()]
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):  # it just ended
+        with contextlib.suppress(OSError):  # it has just exited
             state, _, _, session = (folder / "stat").read_text().rpartition(")")[2].split()[:4]
             command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace").strip()
             mine = int(session) == os.getsid(0) and int(folder.name) != os.getpid()
-            if mine and state != "Z" and "resource_tracker" not in command:  # Python's own, which ends with this one
+            if (
+                mine and state != "Z" and "resource_tracker" not in command
+            ):  # Python's own, which exits with this process
                 found.append(command[:80])
     return found

@@ -1,4 +1,4 @@
-"""A plugin file: losses that break or dawdle, for executors to live with."""
+"""A plugin file: losses that fail or are slow, for checking executors."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from torch.nn.functional import softplus
 
 import ganbench
 
-CALLS = 5  # of D's loss that go well
+GOOD_CALLS = 5  # of D's loss, before it fails
 
 
-class _NonSaturating(ABC):
-    """The non-saturating loss, which something else happens before."""
+class _NonSaturating(ganbench.Loss, ABC):
+    """The non-saturating loss, with an action before each update of D."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -31,34 +31,34 @@ class _NonSaturating(ABC):
 
     @abstractmethod
     def before(self) -> None:
-        """What happens before each update of D."""
+        """Act before an update of D."""
 
 
 class Raises(_NonSaturating):
     """Raises an error in the middle of training."""
 
     def before(self) -> None:
-        if self.calls > CALLS:
-            raise RuntimeError("broke on purpose")
+        if self.calls > GOOD_CALLS:
+            raise RuntimeError("raised on purpose")
 
 
 class Dies(_NonSaturating):
     """Ends its process in the middle of training, as a crash in native code does."""
 
     def before(self) -> None:
-        if self.calls > CALLS:
+        if self.calls > GOOD_CALLS:
             os._exit(3)
 
 
 class Slow(_NonSaturating):
-    """Goes well, and sleeps `nap` seconds at each update of D."""
+    """Works, and sleeps so many `seconds` at each update of D."""
 
-    def __init__(self, *, nap: float) -> None:
+    def __init__(self, *, seconds: float) -> None:
         super().__init__()
-        self.nap = nap
+        self.seconds = seconds
 
     def before(self) -> None:
-        time.sleep(self.nap)
+        time.sleep(self.seconds)
 
 
 @ganbench.hookimpl

@@ -1,4 +1,4 @@
-"""A process of its own in which components are built again from names and options, as the workers of a run do."""
+"""Build components again in another process from their names and options, as the workers of a run do."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def behaviour_in_other_process(candidate: Candidate) -> str:
 
 @functools.cache
 def _started() -> Connection:
-    """The pipe to the process, which is started once and serves all components: a start takes seconds."""
+    """Return the pipe to the process, which is started once for all components: a start takes seconds."""
     ours, theirs = multiprocessing.Pipe()
     # Not multiprocessing's own way of spawning, which imports the caller's main module again.
     process = subprocess.Popen(

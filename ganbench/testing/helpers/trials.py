@@ -1,7 +1,4 @@
-"""Trials of a second, made of a suite's tables as any trial is.
-
-A small run, made by hand and stored: what reports are tried on.
-"""
+"""Trials that take a second, and a small stored run for checking reports."""
 
 from __future__ import annotations
 
@@ -45,12 +42,12 @@ SMALL_MLP = {"generator": {"name": "mlp", "width": 16}, "discriminator": {"name"
 
 
 def specs_of(suite: Suite, registry: Registry) -> dict[str, DataSpec]:
-    """What each data set of a suite looks like, by its label. Whatever building one raises passes through."""
+    """Return the data spec of each data set of a suite, by label; errors of building one are not caught."""
     return {label: registry.build("dataset", entry.ref).spec for label, entry in suite.datasets.items()}
 
 
 def trials_of(table: Mapping[str, Any], registry: Registry) -> list[Trial]:
-    """The trials of a suite table, for a process that loads the same plugin files as `registry`."""
+    """Return the trials of a suite table, with the plugin files of `registry`."""
     suite = parse_suite(table, Path("check.toml"))
     return expand(suite, registry, specs_of(suite, registry), plugin_files=registry.plugins.files)
 
@@ -58,7 +55,7 @@ def trials_of(table: Mapping[str, Any], registry: Registry) -> list[Trial]:
 def small_trial(
     registry: Registry, *, steps: int = 30, datasets: Any = RING, diagnoses: Any = (), **method: Any
 ) -> Trial:
-    """A short trial of a small method; other keys replace the parts of the method."""
+    """Return a short trial of a small method; `method` replaces keys of its table."""
     table = {
         "datasets": datasets,
         "metrics": ["energy-distance"],
@@ -71,7 +68,7 @@ def small_trial(
     return trials_of(table, registry)[0]
 
 
-METHODS = ("plain", "r1_r2 & 50% | <b>σ</b>")  # the second holds what HTML, LaTeX and Markdown take for their own
+METHODS = ("plain", "r1_r2 & 50% | <b>σ</b>")  # the second has special characters of HTML, LaTeX and Markdown
 DATASETS = ("ring", "digits “ü”")
 MLP = ComponentRef("mlp")
 STEPS = 200
@@ -79,7 +76,7 @@ STEPS = 200
 
 @contextmanager
 def store_run(results: Sequence[TrialResult]) -> Iterator[StoredComparison]:
-    """The comparison of a run with these results, stored for as long as the block lasts."""
+    """Store a run with these results while the block lasts, and provide its comparison."""
     from ...results.comparison import load
 
     with TemporaryDirectory(prefix="ganbench-check-") as folder:
@@ -98,19 +95,19 @@ def store_run(results: Sequence[TrialResult]) -> Iterator[StoredComparison]:
 
 @functools.cache
 def mixed() -> tuple[TrialResult, ...]:
-    """Trials that were done, one that diverged, one that broke, with findings: two methods, data sets and seeds."""
+    """Return results for two methods, data sets and seeds: one diverged, one failed, two have findings."""
     results = [_done(trial) for trial in _trials()]
     results[1] = _diverged(results[1])
     results[2] = replace(results[2], findings=(_collapse("failure"),), verdicts=("mode-collapse",))
     results[4] = replace(results[4], findings=(_collapse("warning"),), verdicts=("inconclusive",))
-    results[7] = _broken(results[7])
+    results[7] = _failed(results[7])
     return tuple(results)
 
 
 @functools.cache
-def all_broken() -> tuple[TrialResult, ...]:
-    """The same trials, all of which ended in an error: nothing scored, nothing found."""
-    return tuple(_broken(_done(trial)) for trial in _trials())
+def all_failed() -> tuple[TrialResult, ...]:
+    """Return the same trials with the status "error": no scores and no findings."""
+    return tuple(_failed(_done(trial)) for trial in _trials())
 
 
 def _trials() -> Iterable[Trial]:
@@ -150,7 +147,7 @@ def _done(trial: Trial) -> TrialResult:
         threads=1,
         scores=scores,
         verdicts=("healthy",),
-        # Of one method only: drawing curves is most of what a page costs.
+        # For one method alone: drawing curves takes most of the time of a report.
         artifacts=_arrays() if (trial.dataset, trial.method) == (DATASETS[0], METHODS[0]) else None,
     )
 
@@ -194,5 +191,5 @@ def _collapse(severity: Severity) -> Finding:
     )
 
 
-def _broken(result: TrialResult) -> TrialResult:
+def _failed(result: TrialResult) -> TrialResult:
     return TrialResult(result.trial, Status.ERROR, "RuntimeError: a_b | <c> & {d}", device="cpu", threads=1)

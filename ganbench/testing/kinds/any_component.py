@@ -64,10 +64,28 @@ def options_are_declared(candidate: Candidate) -> None:
                 cause="the annotation is missing, or its type is imported under TYPE_CHECKING only",
                 fix=f"annotate it, as `{option.name}: float = ...`",
             )
+        if not option.part and option.default is not REQUIRED:
+            _check_default(option)
+
+
+def _check_default(option: Option) -> None:
+    try:
+        convert(json.loads(json.dumps(option.default)), option.type, option.name)
+    except (RequestError, TypeError) as error:
+        raise ContractError(
+            f"the default of option {option.name!r}, {option.default!r}, is not of its declared type: {error}",
+            cause="default and annotation differ, or a suite cannot express the default",
+            fix="give a plain value (number, text, true or false, a list) of the annotated type",
+        ) from None
+
+
+@check(basic=True, needs=())
+def builds_from_defaults(candidate: Candidate) -> None:
+    """It builds from its defaults (and the options declared for checking)."""
+    for option in candidate.entry.options.values():
         if option.part:
             _check_part(candidate, option)
-        elif option.default is not REQUIRED:
-            _check_default(option)
+    candidate.build_for_data()
 
 
 def _check_part(candidate: Candidate, option: Option) -> None:
@@ -85,23 +103,6 @@ def _check_part(candidate: Candidate, option: Option) -> None:
             cause="a misspelt kind or name",
             fix="see `ganbench list` for all kinds and names",
         ) from None
-
-
-def _check_default(option: Option) -> None:
-    try:
-        convert(json.loads(json.dumps(option.default)), option.type, option.name)
-    except (RequestError, TypeError) as error:
-        raise ContractError(
-            f"the default of option {option.name!r}, {option.default!r}, is not of its declared type: {error}",
-            cause="default and annotation differ, or a suite cannot express the default",
-            fix="give a plain value (number, text, true or false, a list) of the annotated type",
-        ) from None
-
-
-@check(basic=True, needs=())
-def builds_from_defaults(candidate: Candidate) -> None:
-    """It builds from its defaults (and the options declared for checking)."""
-    candidate.build_for_data()
 
 
 @check(needs=("builds-from-defaults",))
@@ -199,11 +200,17 @@ def _same(a: Any, b: Any) -> bool:
     return bool(np.array_equal(a, b)) if isinstance(a, np.ndarray) else bool(a == b)
 
 
-# Checks of single kinds that find the same mistake, with a better message.
-REPEATS = ("gives-the-same-samples-again", "scores-alike-twice", "diagnoses-alike-twice", "writes-the-same-again")
+# Checks that find the same mistake, with a better message.
+SAME_CAUSE = (
+    "leaves-global-state-alone",
+    "gives-the-same-samples-again",
+    "scores-alike-twice",
+    "diagnoses-alike-twice",
+    "writes-the-same-again",
+)
 
 
-@check(needs=(BASIC, *REPEATS))
+@check(needs=(BASIC, *SAME_CAUSE))
 def does_the_same_twice(candidate: Candidate) -> None:
     """Built twice under one seed, it behaves the same to the last bit."""
     _compare(candidate, _behaviour_here, "built a second time under the same seed")

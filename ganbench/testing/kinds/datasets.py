@@ -1,4 +1,4 @@
-"""What is asked of a data set."""
+"""Checks of data sets."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import torch
 from scipy.stats import chi2
 from torch import Tensor
 
+from ...contract.components import Dataset
 from ...contract.records import Batch, DataSpec
 from ...training.data import DeviceDataset
 from ..candidate import Candidate
 from ..check import ContractError, NotApplicable, behaviour, check
 
-LOOKED_AT = 2000  # samples of each part that values are checked on
-SHARED = 1e-3  # share of held-out samples that may be in the training part: real data sets hold a few twice
+MAX_SAMPLES = 2000  # of each part, whose values are checked
+MAX_SHARED = 1e-3  # share of held-out samples in the training part: real data sets have a few duplicates
 NEAR_A_MODE = 0.98889  # of a Gaussian in the plane lies within three standard deviations
 PARTS = ("training", "held_out")
 
@@ -24,53 +25,54 @@ PARTS = ("training", "held_out")
 @check("dataset", basic=True)
 def states_its_spec(candidate: Candidate) -> None:
     """`spec` is a DataSpec of a kind, shape and range that networks can be built for."""
-    spec = getattr(candidate.build(), "spec", None)
+    dataset: Dataset = candidate.build()
+    spec: object = dataset.spec
     if not isinstance(spec, DataSpec):
         raise ContractError(
             f"spec is {spec!r}",
-            cause="the attribute is missing, or set only when samples are loaded",
+            cause="it is not a DataSpec, or set only when samples are loaded",
             fix="set `spec = ganbench.DataSpec(...)` on the class or in __init__",
         )
     dimensions = {"points": 1, "images": 3}.get(spec.kind)
     if dimensions is None or len(spec.shape) != dimensions or min(spec.shape) < 1:
         raise ContractError(
             f"its spec states kind {spec.kind!r} and shape {spec.shape}",
-            cause="the shape of a batch, or channels in the last place",
+            cause="the shape of a batch, or channels last",
             fix='state ("points", (dimensions,)) or ("images", (channels, height, width)), without the batch',
         )
     if spec.value_range is not None and not spec.value_range[0] < spec.value_range[1]:
         raise ContractError(
             f"its spec states the value range {spec.value_range}",
-            cause="the bounds are exchanged or equal",
-            fix="state (low, high), or None where values are unbounded",
+            cause="the bounds are swapped or equal",
+            fix="state (low, high), or None if values are unbounded",
         )
 
 
-@check("dataset")
+@check("dataset", basic=True)
 def samples_are_as_the_spec_says(candidate: Candidate) -> None:
-    """Both parts hold finite float32 samples, or uint8, of the stated shape and range, with labels in range."""
-    dataset = candidate.build()
+    """Both parts are finite float32 samples, or uint8, of the stated shape and range, with labels in range."""
+    dataset: Dataset = candidate.build()
     spec: DataSpec = dataset.spec
     for part in PARTS:
         batch = getattr(dataset, part)()
         _check_batch(part, batch, spec)
-        x = first(batch, spec)
+        x = take_evenly(batch, spec)
         if not torch.isfinite(x).all():
             raise ContractError(
-                f"its {part} samples hold values that are not finite",
+                f"its {part} samples have values that are not finite",
                 cause="a division by a standard deviation of zero",
                 fix="scale by constants that the spec's value_range states",
             )
         low, high = spec.value_range or (-torch.inf, torch.inf)
         if x.min() < low or x.max() > high:
             raise ContractError(
-                f"its {part} samples reach from {float(x.min()):.4g} to {float(x.max()):.4g}, outside of {spec.value_range}",
+                f"its {part} samples range from {float(x.min()):.4g} to {float(x.max()):.4g}, outside of {spec.value_range}",
                 cause="samples are not scaled, or the spec states another range",
                 fix="scale them to the stated value_range",
             )
         if float(x.std()) == 0:
             raise ContractError(
-                f"its {part} samples are all the same value", cause="nothing was read", fix="look at them"
+                f"its {part} samples are constant", cause="no data was read", fix="check the values that are read"
             )
 
 
@@ -84,14 +86,14 @@ def _check_batch(part: str, batch: Any, spec: DataSpec) -> None:
     if batch.x.dtype not in (torch.float32, torch.uint8) or batch.x.device.type != "cpu":
         raise ContractError(
             f"its {part} samples are {batch.x.dtype} on {batch.x.device}",
-            cause="numpy's float64 was carried over, or samples were moved to a device",
-            fix="give float32, or uint8 with a value_range, on the CPU",
+            cause="numpy's float64 was kept, or samples were moved to a device",
+            fix="return float32, or uint8 with a value_range, on the CPU",
         )
     if len(batch.x) == 0 or tuple(batch.x.shape[1:]) != spec.shape:
         raise ContractError(
             f"its {part} samples have shape {tuple(batch.x.shape)}, and the spec says (N, {', '.join(map(str, spec.shape))})",
-            cause="a missing channel axis, or channels in the last place",
-            fix="give (N, *spec.shape)",
+            cause="a missing channel axis, or channels last",
+            fix="return (N, *spec.shape)",
         )
     _check_labels(part, batch, spec)
 
@@ -102,7 +104,7 @@ def _check_labels(part: str, batch: Batch, spec: DataSpec) -> None:
         raise ContractError(
             f"its spec states {spec.classes} classes, and its {part} samples come {'without' if labels is None else 'with'} labels",
             cause="labels and spec.classes do not agree",
-            fix="give labels and spec.classes, or neither",
+            fix="state both labels and spec.classes, or neither",
         )
     if labels is None:
         return
@@ -110,48 +112,48 @@ def _check_labels(part: str, batch: Batch, spec: DataSpec) -> None:
         raise ContractError(
             f"its {part} labels are {tuple(labels.shape)} of {labels.dtype}",
             cause="one-hot labels, or another integer type",
-            fix="give int64 class numbers of shape (N,)",
+            fix="return int64 class numbers of shape (N,)",
         )
     if labels.min() < 0 or labels.max() >= spec.classes:
         raise ContractError(
-            f"its {part} labels reach from {int(labels.min())} to {int(labels.max())} for {spec.classes} classes",
-            cause="labels that begin with 1, or a class that the spec does not count",
+            f"its {part} labels range from {int(labels.min())} to {int(labels.max())} for {spec.classes} classes",
+            cause="labels that start at 1, or a class that the spec does not count",
             fix="number classes from 0 to spec.classes - 1",
         )
 
 
 @check("dataset")
 def held_out_samples_are_not_trained_on(candidate: Candidate) -> None:
-    """No held-out sample is in the training part (at most 0.1 %: real collections hold a few twice)."""
-    dataset = candidate.build()
-    seen, held_out = _rows(dataset.training().x), _rows(dataset.held_out().x)
-    shared = float(np.isin(held_out, seen).mean())
-    if shared > SHARED:
+    """No held-out sample is in the training part (at most 0.1 %: real data sets have a few duplicates)."""
+    dataset: Dataset = candidate.build()
+    training, held_out = _row_hashes(dataset.training().x), _row_hashes(dataset.held_out().x)
+    shared = float(np.isin(held_out, training).mean())
+    if shared > MAX_SHARED:
         raise ContractError(
             f"{shared:.1%} of its held-out samples are in the training part as well",
-            cause="both parts are drawn from one pool, or the data can take few values only",
-            fix="split first, and draw each part from its own side; where repeats are the data's nature, declare it in "
-            "expected_failures",
+            cause="both parts are drawn from the same samples, or the data has few distinct values",
+            fix="split first, and draw each part from its own side; if the data has few distinct values, declare this check "
+            "in expected_failures",
         )
 
 
-def _rows(x: Tensor) -> Any:
-    """A number for each sample, equal for equal samples."""
+def _row_hashes(x: Tensor) -> Any:
+    """Return a hash of each sample."""
     flat = np.ascontiguousarray(x.flatten(1).numpy())
-    wide = flat.view(np.dtype((np.void, flat.dtype.itemsize * flat.shape[1]))).ravel()
-    return np.array([hash(row.tobytes()) for row in wide])
+    rows = flat.view(np.dtype((np.void, flat.dtype.itemsize * flat.shape[1]))).ravel()
+    return np.array([hash(row.tobytes()) for row in rows])
 
 
 @check("dataset")
 def both_parts_are_alike(candidate: Candidate) -> None:
-    """Mean and spread of the two parts are close: a metric's floor is meaningless where they are not."""
-    dataset = candidate.build()
-    real, held_out = (first(getattr(dataset, part)(), dataset.spec) for part in PARTS)
+    """Mean and standard deviation of the two parts are close: otherwise a metric's floor is meaningless."""
+    dataset: Dataset = candidate.build()
+    real, held_out = (take_evenly(getattr(dataset, part)(), dataset.spec) for part in PARTS)
     scale = float(real.std())
-    apart = abs(float(real.mean() - held_out.mean())) / scale, abs(float(held_out.std()) / scale - 1)
-    if max(apart) > 0.25:
+    gaps = abs(float(real.mean() - held_out.mean())) / scale, abs(float(held_out.std()) / scale - 1)
+    if max(gaps) > 0.25:
         raise ContractError(
-            f"its parts differ: means {apart[0]:.2f} standard deviations apart, spreads by {apart[1]:.0%}",
+            f"its parts differ: means by {gaps[0]:.2f} standard deviations, standard deviations by {gaps[1]:.0%}",
             cause="the parts are scaled differently, or sorted before they are split",
             fix="shuffle with a fixed seed before splitting, and scale both by the same constants",
         )
@@ -159,63 +161,63 @@ def both_parts_are_alike(candidate: Candidate) -> None:
 
 @check("dataset")
 def gives_the_same_samples_again(candidate: Candidate) -> None:
-    """Asked twice, and built anew under another random seed, it gives the same samples."""
+    """It gives the same samples at every call, and when built again under another random seed."""
     dataset, other = candidate.build(seed=1), candidate.build(seed=2)
     torch.manual_seed(3)
     for part in PARTS:
         one, again, elsewhere = getattr(dataset, part)(), getattr(dataset, part)(), getattr(other, part)()
         if not (torch.equal(one.x, again.x) and torch.equal(one.x, elsewhere.x)):
             raise ContractError(
-                f"its {part} samples are others when asked again",
-                cause="samples drawn from a global random stream, or files read in an order that is not fixed",
+                f"its {part} samples differ at the next call or in another object",
+                cause="samples drawn from a global random stream, or files read in an undefined order",
                 fix="draw from torch.Generator().manual_seed(fixed number), and sort files by name",
             )
 
 
 @check("dataset")
 def modes_are_where_it_claims(candidate: Candidate) -> None:
-    """Where it states modes: as many as the spec counts, each with samples, most of them near it.
+    """If it states modes, there are as many as the spec says, each has samples, and most samples are near one.
 
-    Near is where 98.9 % of a Gaussian lies: three sigma in the plane, more in more dimensions.
+    Near means the radius that contains 98.9 % of a Gaussian: three sigma in the plane, more in more dimensions.
     """
-    dataset = candidate.build()
-    modes, spec = getattr(dataset, "modes", None), dataset.spec
+    dataset: Dataset = candidate.build()
+    modes, spec = dataset.modes, dataset.spec
     if modes is None:
         if spec.modes:
             raise ContractError(
-                f"its spec counts {spec.modes} modes and it does not say where",
+                f"its spec states {spec.modes} modes, and it does not say where they are",
                 cause="the attribute `modes` is missing",
-                fix="set self.modes = ganbench.Modes(centres, sigma), or leave modes out of the spec",
+                fix="set self.modes = ganbench.Modes(centres, sigma), or remove modes from the spec",
             )
         raise NotApplicable("it states no modes")
     if len(modes.centres) != spec.modes or modes.centres.shape[1:] != spec.shape:
         raise ContractError(
-            f"it gives centres of shape {tuple(modes.centres.shape)}, and its spec counts {spec.modes} modes",
+            f"its centres have shape {tuple(modes.centres.shape)}, and its spec states {spec.modes} modes",
             cause="spec.modes and modes.centres do not agree",
-            fix="give centres of shape (spec.modes, dimensions)",
+            fix="state centres of shape (spec.modes, dimensions)",
         )
-    x = first(dataset.training(), spec, 50 * spec.modes)
+    x = take_evenly(dataset.training(), spec, 50 * spec.modes)
     distance, nearest = torch.cdist(x.double(), modes.centres.double()).min(dim=1)
     radius = modes.sigma * float(chi2.ppf(NEAR_A_MODE, x.shape[1])) ** 0.5
     near = float((distance <= radius).double().mean())
     empty = int((nearest.bincount(minlength=spec.modes) == 0).sum())
     if near < 0.9 or empty:
         raise ContractError(
-            f"{near:.0%} of its samples lie within {radius:.3g} of a mode, and {empty} modes have none",
-            cause="centres or sigma are in other units than the samples",
-            fix="scale the modes as the samples are scaled",
+            f"{near:.0%} of its samples are within {radius:.3g} of a mode, and {empty} modes have none",
+            cause="centres or sigma have another scale than the samples",
+            fix="scale the modes like the samples",
         )
 
 
-def first(batch: Batch, spec: DataSpec, n: int = LOOKED_AT) -> Tensor:
-    """Up to `n` samples, spread over the part, as the loop would draw them."""
+def take_evenly(batch: Batch, spec: DataSpec, n: int = MAX_SAMPLES) -> Tensor:
+    """Return up to `n` samples, spread evenly over the part, as floats."""
     rows = torch.linspace(0, len(batch.x) - 1, min(n, len(batch.x))).long()
     return DeviceDataset(Batch(batch.x[rows]), spec, torch.device("cpu")).take(torch.arange(len(rows))).x
 
 
 @behaviour("dataset")
 def behaves(candidate: Candidate) -> Any:
-    """Its spec and its samples."""
-    dataset = candidate.build()
-    digests = [hashlib.sha256(first(getattr(dataset, part)(), dataset.spec).numpy().tobytes()) for part in PARTS]
+    """Return its spec and hashes of its samples."""
+    dataset: Dataset = candidate.build()
+    digests = [hashlib.sha256(take_evenly(getattr(dataset, part)(), dataset.spec).numpy().tobytes()) for part in PARTS]
     return [repr(dataset.spec), *(digest.hexdigest() for digest in digests)]

@@ -1,4 +1,4 @@
-"""What is asked of a generator."""
+"""Checks of generators."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from ..candidate import Candidate
 from ..check import ContractError, behaviour, check
 from ..helpers import networks
 
-TOLERANCE = 1e-4  # of the width of the value range: rounding of a tanh
+ROUNDING = 1e-4  # of the width of the value range: rounding of a tanh
 
 
 @check("generator", basic=True)
 def latent_dim_is_true(candidate: Candidate) -> None:
-    """`latent_dim` is the width of the latents that forward takes, and its prior is one there is."""
+    """`latent_dim` is the length of the noise vectors that forward takes, and `prior` a known distribution."""
     spec = candidate.specs()[0]
     network = candidate.build(spec).eval()
     dim = getattr(network, "latent_dim", None)
     if not isinstance(dim, int) or dim < 1:
         raise ContractError(
             f"latent_dim is {dim!r}",
-            cause="the attribute is missing",
-            fix="set self.latent_dim in __init__ to the width of the latents, a positive int",
+            cause="it is not a positive int",
+            fix="set self.latent_dim in __init__ to the length of the noise vectors",
         )
     if getattr(network, "prior", "normal") not in ("normal", "uniform"):
         raise ContractError(
             f"prior is {network.prior!r}",
-            cause="a prior that the loop cannot draw from",
-            fix='declare prior = "normal" or prior = "uniform", or transform the latents in forward',
+            cause="the training loop cannot sample from it",
+            fix='declare prior = "normal" or prior = "uniform", or transform the noise in forward',
         )
     labels = networks.inputs_for(candidate, network, spec, 4)[1]
     with torch.no_grad():
@@ -37,18 +37,18 @@ def latent_dim_is_true(candidate: Candidate) -> None:
             network(torch.randn(4, dim), labels)
         except Exception as error:
             raise ContractError(
-                f"latents of shape (4, latent_dim) = (4, {dim}) are refused: {error}",
-                cause="latent_dim states another width than forward takes",
+                f"raises {type(error).__name__} for noise of shape (4, latent_dim) = (4, {dim}): {error}",
+                cause="latent_dim is not the length that forward takes",
                 fix="build the first layer from self.latent_dim",
             ) from error
         try:
             network(torch.randn(4, dim + 1), labels)
         except Exception:
-            return  # as it should: the width means something
+            return  # as it should
     raise ContractError(
-        f"takes latents of width {dim + 1} as well as of latent_dim = {dim}",
-        cause="forward cuts or ignores its latents",
-        fix="use all of the latents, and state their width in latent_dim",
+        f"takes noise of length {dim + 1} as well as of latent_dim = {dim}",
+        cause="forward truncates or ignores its input",
+        fix="use the whole noise vector, and state its length in latent_dim",
     )
 
 
@@ -60,7 +60,7 @@ def makes_samples_of_the_data_spec(candidate: Candidate) -> None:
 
 @check("generator")
 def stays_in_the_value_range(candidate: Candidate) -> None:
-    """Samples lie in the value range that the data states."""
+    """Samples are in the value range of the data."""
     for spec in candidate.specs():
         if spec.value_range is None:
             continue
@@ -69,10 +69,10 @@ def stays_in_the_value_range(candidate: Candidate) -> None:
         with torch.no_grad():
             x = network(10 * z, labels)
         low, high = spec.value_range
-        slack = TOLERANCE * (high - low)
+        slack = ROUNDING * (high - low)
         if x.min() < low - slack or x.max() > high + slack:
             raise ContractError(
-                f"makes values from {float(x.min()):.3g} to {float(x.max()):.3g} for data in [{low:g}, {high:g}]",
+                f"generates values from {float(x.min()):.3g} to {float(x.max()):.3g} for data in [{low:g}, {high:g}]",
                 cause="the last layer is unbounded, or bounded to another range",
                 fix="end in tanh or sigmoid, scaled to data.value_range",
             )
@@ -80,7 +80,7 @@ def stays_in_the_value_range(candidate: Candidate) -> None:
 
 @check("generator")
 def latents_matter(candidate: Candidate) -> None:
-    """Different latents give different samples."""
+    """Different noise gives different samples."""
     spec = candidate.specs()[0]
     network = candidate.build(spec).eval()
     z, labels = networks.inputs_for(candidate, network, spec, 8)
@@ -88,37 +88,37 @@ def latents_matter(candidate: Candidate) -> None:
         x = network(z, None if labels is None else torch.zeros_like(labels))
     if torch.equal(x[0], x[1]):
         raise ContractError(
-            "makes the same sample of different latents",
-            cause="forward does not use its latents",
-            fix="start from z",
+            "generates the same sample from different noise",
+            cause="forward does not use z",
+            fix="compute the samples from z",
         )
 
 
 @check("generator")
 def gradients_reach_every_weight(candidate: Candidate) -> None:
-    """Every weight that learns gets a finite gradient."""
+    """Every trainable weight gets a finite gradient."""
     networks.check_gradients(candidate)
 
 
-@check("generator")
+@check("generator", needs=("latents-matter",))
 def can_be_frozen(candidate: Candidate) -> None:
-    """Frozen, it computes no gradient for its weights, and still passes one to its input."""
+    """With frozen weights, these get no gradient and its input does."""
     networks.check_frozen(candidate)
 
 
-@check("generator")
+@check("generator", needs=("keeps-no-hidden-state",))
 def state_survives_saving(candidate: Candidate) -> None:
-    """Saved and loaded into another copy, it makes the same samples."""
+    """Its state_dict, loaded into another copy, gives the same samples."""
     networks.check_state(candidate)
 
 
 @check("generator")
 def keeps_no_hidden_state(candidate: Candidate) -> None:
-    """As a function of its weights, as a copy and a second time, it makes the same samples in evaluation mode."""
+    """Functional calls, copies and repeated calls give the same samples in evaluation mode."""
     networks.check_functional(candidate)
 
 
 @behaviour("generator")
 def behaves(candidate: Candidate) -> Any:
-    """Its first samples."""
-    return networks.behaviour_of(candidate)
+    """Return its first samples."""
+    return networks.describe(candidate)

@@ -136,7 +136,8 @@ def nearest_own_member(candidate: Candidate, component: Any, names: Iterable[str
     members = members_of(candidate.entry.kind)
     for name in names:
         own = [n for n, method in own_members(candidate, component).items() if method == members[name].is_method]
-        if near := get_close_matches(name, own, n=1, cutoff=MIN_SIMILARITY_TO_REQUIRED):
+        near = get_close_matches(name, own, n=1, cutoff=MIN_SIMILARITY_TO_REQUIRED)
+        if near := near or [other for other in own if name in other]:  # such as `compute_score`
             return near[0]
     return None
 

@@ -21,7 +21,7 @@ ROUNDING = 1e-5  # a penalty below this counts as zero
 Penalty = Callable[[DiscriminatorFn, Batch, Batch], Tensor]
 
 
-class SmoothD(nn.Module):
+class SmallD(nn.Module):
     """A small D, twice differentiable, for the first data that the regularizer does not skip."""
 
     def __init__(self, candidate: Candidate, seed: int) -> None:
@@ -84,7 +84,7 @@ def gives_a_scalar_that_is_not_negative(candidate: Candidate) -> None:
     """Its penalty is a finite float32 scalar of at least zero, for batches of 1, 2 and 64 and any D."""
     penalty = penalty_of(candidate)
     for seed, n in enumerate((1, 2, 64)):
-        value = penalty(SmoothD(candidate, seed), *batches(candidate, n, seed))
+        value = penalty(SmallD(candidate, seed), *batches(candidate, n, seed))
         if not isinstance(value, Tensor) or value.shape != () or value.dtype != torch.float32:
             shown = f"shape {tuple(value.shape)} of {value.dtype}" if isinstance(value, Tensor) else repr(value)
             raise ContractError(
@@ -124,7 +124,7 @@ def is_zero_where_its_theory_says(candidate: Candidate) -> None:
             cause="the target of the gradient norm, a missing square, or a constant that is added",
             fix="compare with the paper's formula, or correct zero_for",
         )
-    if float(penalty(SmoothD(candidate, 0), *batches(candidate)).detach()) <= ROUNDING:
+    if float(penalty(SmallD(candidate, 0), *batches(candidate)).detach()) <= ROUNDING:
         raise ContractError(
             "its penalty is zero for other discriminators as well",
             cause="a gradient with respect to a detached input",
@@ -137,7 +137,7 @@ def its_gradient_reaches_its_player(candidate: Candidate) -> None:
     """The gradient of its penalty reaches D's weights (second order, for gradient penalties), or G's samples."""
     penalty = penalty_of(candidate)
     regularizer: Regularizer = candidate.build()
-    d, (real, fake) = SmoothD(candidate, 0), batches(candidate)
+    d, (real, fake) = SmallD(candidate, 0), batches(candidate)
     value = penalty(d, real, fake)
     for_g = regularizer.player == "generator"
     wanted = [fake.x] if for_g else [weight for name, weight in d.named_parameters() if name.endswith("weight")]
@@ -155,7 +155,7 @@ def labels_travel_with_their_samples(candidate: Candidate) -> None:
     """Every batch that it passes to D has labels if the given ones have."""
     penalty = penalty_of(candidate)
     labels, (real, fake) = torch.arange(16), batches(candidate)
-    d = SmoothD(candidate, 0)
+    d = SmallD(candidate, 0)
 
     def conditional(batch: Batch) -> Tensor:
         if batch.labels is None or len(batch.labels) != len(batch.x):
@@ -174,7 +174,7 @@ def labels_travel_with_their_samples(candidate: Candidate) -> None:
 def leaves_its_batches_alone(candidate: Candidate) -> None:
     """It changes neither the batches that it is given nor D's gradients."""
     penalty = penalty_of(candidate)
-    d, (real, fake) = SmoothD(candidate, 0), batches(candidate)
+    d, (real, fake) = SmallD(candidate, 0), batches(candidate)
     before = real.x.clone(), fake.x.detach().clone()
     penalty(d, real, Batch(fake.x.detach()))
     if not (torch.equal(real.x, before[0]) and torch.equal(fake.x.detach(), before[1])):
@@ -197,7 +197,7 @@ def changes_weights_in_place(candidate: Candidate) -> None:
     regularizer: Regularizer = candidate.build()
     if not provides(regularizer, "after_step"):
         raise NotApplicable("it offers no after_step(module)")
-    network = SmoothD(candidate, 0)
+    network = SmallD(candidate, 0)
     before = dict(network.named_parameters())
     values = {name: weight.detach().clone() for name, weight in before.items()}
     regularizer.after_step(network)
@@ -226,7 +226,7 @@ def changes_weights_in_place(candidate: Candidate) -> None:
 def behaves(candidate: Candidate) -> Any:
     """Return its penalty on a few samples, and sums of the weights after `after_step`."""
     regularizer: Regularizer = candidate.build()
-    network = SmoothD(candidate, 0)
+    network = SmallD(candidate, 0)
     values = []
     if provides(regularizer, "penalty"):
         values.append(float(regularizer.penalty(network, *batches(candidate)).detach()))

@@ -1,4 +1,4 @@
-"""What is asked of a suite: it can be read, unfolded and built from the components that are there."""
+"""Checks of suites: their file can be read and expanded, and their components can be built."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from ...results.reports import check_reports
 from ...suite.expand import expand
 from ...suite.parse import Suite, read_suite
 from ..candidate import Candidate
-from ..check import ContractError, NotApplicable, behaviour, check
+from ..check import BASIC, ContractError, NotApplicable, behaviour, check
 from ..helpers.trials import specs_of
 
-PLAIN = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-PLAIN_PARTS = re.compile(rf"{PLAIN.pattern}(/{PLAIN.pattern})?")  # a family and one of it
-DISTRIBUTION = re.compile(r"[A-Za-z0-9._-]+")
+NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+NAME_IN_FAMILY = re.compile(rf"{NAME.pattern}(/{NAME.pattern})?")  # the name of a family before it
+DISTRIBUTION_NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 
 def path_of(candidate: Candidate) -> Path:
-    """The suite's file. Raises ContractError where it is none."""
+    """Return the path of the suite's file. Raise ContractError if it is no TOML file."""
     path = candidate.entry.build()
     if not isinstance(path, Path) or path.suffix != ".toml" or not path.is_file():
         raise ContractError(
@@ -36,18 +36,18 @@ def path_of(candidate: Candidate) -> Path:
 
 
 def suite_of(candidate: Candidate) -> Suite:
-    """The suite, read. Raises ContractError where it cannot be."""
+    """Return the suite. Raise ContractError if it cannot be parsed."""
     try:
         return read_suite(path_of(candidate))
     except RequestError as error:
-        raise _refused(error) from error
+        raise _invalid(error) from error
 
 
 def trials_of(candidate: Candidate) -> list[Trial]:
-    """Its trials. Raises ContractError for what is not there, NotApplicable where a data set's files are missing.
+    """Return the trials of the suite. Raise ContractError if it cannot be expanded.
 
-    So it does where a component is unknown and the suite's distribution names another one, among its dependencies
-    and extras, that is not installed.
+    Raises NotApplicable instead if files of a data set are missing, or if a distribution is not installed that the
+    suite's distribution names among its dependencies and extras.
     """
     suite = suite_of(candidate)
     try:
@@ -60,26 +60,26 @@ def trials_of(candidate: Candidate) -> list[Trial]:
     except RequestError as error:
         if missing := _missing_distributions(candidate.entry.origin.distribution):
             raise NotApplicable(f"{error}; {', '.join(missing)}, which it may need, is not installed") from error
-        raise _refused(error) from error
-    except ValueError as error:  # of a data set whose options are out of bounds
-        raise _refused(error) from error
+        raise _invalid(error) from error
+    except ValueError as error:  # options of a data set are out of bounds
+        raise _invalid(error) from error
 
 
-def _refused(error: Exception) -> ContractError:
+def _invalid(error: Exception) -> ContractError:
     return ContractError(
         f"cannot be run: {error}",
-        cause="a slip in a name or a value, or a component of a plugin that is not installed",
-        fix="correct it; a distribution that the suite needs belongs in the dependencies or the extras of its own",
+        cause="a misspelt name, a wrong value, or a component of a plugin that is not installed",
+        fix="correct it; list a distribution that the suite needs among the dependencies or extras of its own",
     )
 
 
 def _missing_distributions(distribution: str) -> list[str]:
-    """What a distribution asks for, as a dependency or under any extra, and is not installed."""
+    """Return those plugins among a distribution's dependencies and extras that are not installed."""
     try:
-        asked = metadata.requires(distribution) or []
+        required = metadata.requires(distribution) or []
     except metadata.PackageNotFoundError:  # a plugin file
         return []
-    names = (match.group() for line in asked if (match := DISTRIBUTION.match(line)))
+    names = (match.group() for line in required if (match := DISTRIBUTION_NAME.match(line)))
     return [name for name in dict.fromkeys(names) if name.startswith("ganbench") and not _installed(name)]
 
 
@@ -92,56 +92,56 @@ def _installed(distribution: str) -> bool:
 
 @check("suite", basic=True)
 def is_a_toml_file(candidate: Candidate) -> None:
-    """Its build takes nothing and returns the path of a TOML file that is there."""
+    """Its `build` takes no arguments and returns the path of an existing TOML file."""
     path_of(candidate)
 
 
 @check("suite", basic=True)
 def can_be_read(candidate: Candidate) -> None:
-    """Every key of its file is one there is, with a value of the right type."""
+    """Every key of its file is known, and has a value of the right type."""
     suite_of(candidate)
 
 
 @check("suite")
 def is_named_plainly(candidate: Candidate) -> None:
-    """Suite, data sets and methods are named in small letters, digits and dashes; the file's name is the component's.
+    """Names have lower-case letters, digits and dashes alone; the suite has the component's name.
 
-    Data sets and methods may be of a family: `weak/frozen`.
+    Data sets and methods may have the name of a family before theirs: `weak/frozen`.
     """
     suite = suite_of(candidate)
     if suite.name != candidate.entry.name:
         raise ContractError(
-            f"the suite calls itself {suite.name!r} and is offered as {candidate.entry.name!r}",
+            f"the suite's name is {suite.name!r}, and the component's is {candidate.entry.name!r}",
             cause="`name` in the file, or the file's own name, differs from the component's",
-            fix="give them one name: results go into a folder of that name",
+            fix="use the same name: results are stored in a folder of that name",
         )
     for name in (suite.name, *suite.datasets, *suite.methods):
-        if not (PLAIN if name == suite.name else PLAIN_PARTS).fullmatch(name):
+        if not (NAME if name == suite.name else NAME_IN_FAMILY).fullmatch(name):
             raise ContractError(
-                f"the name {name!r} is not made of small letters, digits and dashes",
+                f"the name {name!r} is not made of lower-case letters, digits and dashes",
                 cause="spaces, capitals or underscores",
-                fix="write it as in `hinge-spectral`: names become folders and are typed after --only",
+                fix="write it like `hinge-spectral`: names become folders, and are typed after --only",
             )
 
 
-@check("suite")
+@check("suite", needs=(BASIC, "describes-itself"))
 def says_what_it_is_for(candidate: Candidate) -> None:
-    """Its `summary` says what it compares: it heads the report."""
+    """Its `summary`, which is shown at the top of the report, says what it compares."""
     if not suite_of(candidate).summary.strip():
         raise ContractError(
             "has no summary",
             cause='the line `summary = "..."` is missing',
-            fix="say in a sentence what the suite compares, on what",
+            fix="say in a sentence what the suite compares, and on which data",
         )
 
 
 @check("suite")
 def expands_into_trials(candidate: Candidate) -> None:
-    """Every component that it names is there with those options, and at least one trial comes of it."""
+    """Every component that it names exists and has those options, and there is at least one trial."""
     suite, trials = suite_of(candidate), trials_of(candidate)
     if not trials:
         raise ContractError(
-            "unfolds into no trial",
+            "expands into no trial",
             cause="no data set or no seed",
             fix="give `datasets`, `seeds` and [methods.NAME]",
         )
@@ -150,12 +150,12 @@ def expands_into_trials(candidate: Candidate) -> None:
         if suite.executor is not None:
             candidate.registry.check("executor", suite.executor, suite.source)
     except RequestError as error:
-        raise _refused(error) from error
+        raise _invalid(error) from error
 
 
-@check("suite")
+@check("suite", needs=(BASIC, "expands-into-trials"))
 def every_part_is_used(candidate: Candidate) -> None:
-    """No method and no data set is skipped everywhere, and each metric serves some data set."""
+    """No method, data set or metric is skipped in every trial."""
     trials = trials_of(candidate)
     reasons = {trial.id: candidate.registry.why_skipped(trial) for trial in trials}
     for what in ("method", "dataset"):
@@ -164,22 +164,22 @@ def every_part_is_used(candidate: Candidate) -> None:
             if all(why):
                 raise ContractError(
                     f"{what} {name!r} is skipped in every trial: {why[0]}",
-                    cause="a component that does not serve the data beside it",
-                    fix="take it out, or give `points` and `images` components that serve",
+                    cause="a component that does not support the data",
+                    fix="remove it, or set components under `points` and `images` that do",
                 )
     for ref in trials[0].evaluation.metrics:
         why = [candidate.registry.skip("metric", ref, trial) for trial in trials]
         if all(why):
             raise ContractError(
-                f"metric {ref.name!r} serves none of its data sets: {why[0]}",
-                cause="a metric for data of another kind",
-                fix="take it out, or add data that it serves",
+                f"metric {ref.name!r} is skipped in every trial: {why[0]}",
+                cause="a metric for another kind of data",
+                fix="remove it, or add data that it supports",
             )
 
 
-@check("suite")
+@check("suite", needs=(BASIC, "expands-into-trials"))
 def its_components_build(candidate: Candidate) -> None:
-    """Each component builds from the options that the suite gives it, networks for the data that they meet."""
+    """Each component builds from the options that the suite sets, networks for the data of their trials."""
     tried: list[tuple[str, ComponentRef, Any]] = []
     for trial in trials_of(candidate):
         for kind, ref, given in _to_build(candidate, trial):
@@ -192,13 +192,13 @@ def its_components_build(candidate: Candidate) -> None:
                 raise ContractError(
                     f"{kind} {ref.name!r} of method {trial.method!r} on {trial.dataset!r} does not build: "
                     f"{type(error).__name__}: {error}",
-                    cause="an option out of bounds, or a network that does not suit the data",
-                    fix="correct the option; every trial of the method would end in this error",
+                    cause="an option out of bounds, or a network that does not support the data",
+                    fix="correct the option: every trial of the method would end in this error",
                 ) from error
 
 
 def _to_build(candidate: Candidate, trial: Trial) -> Iterator[tuple[str, ComponentRef, tuple[Any, ...]]]:
-    """What the trial builds, kind by kind, and what each is built for."""
+    """Yield what a trial builds: kind, reference and positional arguments."""
     if candidate.registry.why_skipped(trial):
         return
     for kind, refs in refs_of(trial).items():
@@ -210,5 +210,5 @@ def _to_build(candidate: Candidate, trial: Trial) -> Iterator[tuple[str, Compone
 
 @behaviour("suite")
 def behaves(candidate: Candidate) -> Any:
-    """What its file says."""
+    """Return the contents of its file."""
     return repr(suite_of(candidate)).replace(str(path_of(candidate).parent), "")

@@ -15,7 +15,7 @@ import pandas as pd
 from ...contract.errors import RequestError
 from ...contract.records import History, TrialResult
 from ...results.store import Store
-from ...results.trial_files import Unreadable, read_history
+from ...results.trial_files import UnreadableTrial, read_history
 from ..ground_truth.labels import Labels, failures_of, labels
 
 Part = Literal["development", "held-out"]
@@ -91,7 +91,7 @@ def read_recordings(store: Store) -> tuple[list[Recording], list[str]]:
             continue
         try:
             made.append(_recording(store, result))
-        except (Unreadable, ValueError, KeyError, TypeError) as error:
+        except (UnreadableTrial, ValueError, KeyError, TypeError) as error:
             notes.append(f"{result.trial.id}: {error}")
     if not made:
         why = f" ({notes[0]})" if notes else ""

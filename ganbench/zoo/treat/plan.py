@@ -11,7 +11,7 @@ from typing import Any
 
 from ...contract.errors import RequestError
 from ...contract.records import ComponentRef
-from ...diagnosis.stored import diagnose_stored, missing_plugin_hint
+from ...diagnosis.diagnose import diagnose_stored, missing_plugin_hint
 from ...pipeline import resolve_device
 from ...registry.plugins import local_files
 from ...registry.registry import Registry, load_registry, refs_of

@@ -8,14 +8,14 @@ import numpy as np
 
 from ...contract.records import TrialResult
 from ...results.store import Store
-from ...results.trial_files import Unreadable, read_history
+from ...results.trial_files import UnreadableTrial, read_history
 
 # What of an environment decides the last bits.
 DECISIVE = ("ganbench", "python", "torch", "numpy", "platform", "processor", "cores")
 
 
 def difference(then: Store, before: TrialResult, now: Store, after: TrialResult) -> str:
-    """Where the histories of two results part; empty where they agree. Raises Unreadable.
+    """Where the histories of two results part; empty where they agree. Raises UnreadableTrial.
 
     Columns that only one of them has, as where a diagnosis measures more by now, are not compared.
     """
@@ -41,7 +41,7 @@ def has_history(store: Store, result: TrialResult) -> bool:
     """Whether there is a history to compare with."""
     try:
         read_history(store.folder_of(result.trial.id))
-    except Unreadable:
+    except UnreadableTrial:
         return False
     return True
 

@@ -8,7 +8,7 @@ from ...contract.errors import RequestError
 from ...contract.records import Trial
 from ...pipeline import Prepared
 from ...results.reuse import reusable_results
-from ...results.trial_files import Unreadable
+from ...results.trial_files import UnreadableTrial
 from ...suite.parse import Suite
 from .cases import Case
 from .plan import TreatPlan, in_a_drawn_order
@@ -28,7 +28,7 @@ def differences(plan: TreatPlan) -> list[str]:
     for case, trial in _sample(plan):
         try:
             parted = difference(plan.source, case.result, plan.store, plan.store.read(trial.id))
-        except Unreadable as error:
+        except UnreadableTrial as error:
             parted = str(error)
         if parted:
             lines.append(f"{case.trial.id}: {parted}")

@@ -22,7 +22,7 @@ from train_mnist_classifier import train
 
 import ganbench.testing
 from ganbench.testing.candidate import trial_on
-from ganbench.testing.helpers.metric_cases import Case
+from ganbench.testing.helpers.metric_cases import MetricCase
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +135,7 @@ def test_the_contract_holds_on_digits(digits, monkeypatch, check, channels):
     """The checks run on stand-ins: it skips the data sets that they use by default."""
     images = digits[0] if channels == 1 else stacked(digits[0], 240)
     spec = ganbench.DataSpec("images", tuple(images.shape[1:]), value_range=(-1.0, 1.0))
-    cases = [Case("digits", images[:120], images[120:240], spec, None)]
+    cases = [MetricCase("digits", images[:120], images[120:240], spec, None)]
     monkeypatch.setattr("ganbench.testing.kinds.metrics.cases", lambda candidate: cases)
     (candidate,) = ganbench.testing.select_candidates(["metric/mnist-modes"])
     check.run(candidate)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganbench.builtin.reports import curves, pictures
-from ganbench.builtin.reports.html_page import HtmlReport
+from ganbench.builtin.reports import curves
+from ganbench.builtin.reports.html_page import HtmlReport, data_uri
 
 VOID = {"meta", "img", "br", "link", "hr"}
 SVG_SHAPES = {"path", "use", "rect"}
@@ -114,9 +114,9 @@ def test_a_method_whose_trials_were_all_skipped_is_named_with_the_reason(compari
 
 def test_a_large_picture_is_compressed(tmp_path):
     Image.effect_noise((900, 700), 60).save(tmp_path / "large.png")
-    uri = pictures.data_uri(tmp_path / "large.png", 40_000)
+    uri = data_uri(tmp_path / "large.png", 40_000)
     assert uri.startswith("data:image/jpeg;base64,") and len(uri) < 40_000 * 1.4
-    assert uri == pictures.data_uri(tmp_path / "large.png", 40_000)
+    assert uri == data_uri(tmp_path / "large.png", 40_000)
 
 
 def test_downsampling_keeps_spikes():

@@ -1,5 +1,7 @@
 """Data sets, each with one defect that its name states."""
 
+import os
+
 import torch
 
 import ganbench
@@ -123,8 +125,8 @@ class ModesUncounted(ModesElsewhere):
     spec = ganbench.DataSpec("points", (2,), modes=3)
 
 
-class DependsOnOthers(Sound):
-    """Cannot be built where it was not imported with its neighbour."""
+class CountsInstances(Sound):
+    """Gives other samples with every object built."""
 
     made = []
 
@@ -134,6 +136,14 @@ class DependsOnOthers(Sound):
     def training(self):
         x, labels = draw(1)
         return ganbench.Batch((x + len(self.made) * 0.001).clamp(0, 1), labels)
+
+
+class DependsOnItsProcess(Sound):
+    """Gives other samples in every process."""
+
+    def training(self):
+        x, labels = draw(1)
+        return ganbench.Batch((x + os.getpid() % 97 * 1e-3).clamp(0, 1), labels)
 
 
 @ganbench.hookimpl

@@ -6,7 +6,7 @@ import ganbench
 
 
 class Sound:
-    """Missing coverage at the last probe: keeps the contract."""
+    """Finds missing coverage at the last two probes, and keeps the contract."""
 
     probes = ("coverage",)
     loud_on = "mode-collapse"
@@ -41,21 +41,21 @@ class Alarmist(Sound):
 
 
 class Deaf(Sound):
-    """Reads a column that there is not."""
+    """Reads a column that does not exist."""
 
     def diagnose(self, history):
         if "koverage" in history.columns:
             yield self.finding(0.0, 1)
 
 
-class Untold(Sound):
-    """Does not say what it should find."""
+class Undeclared(Sound):
+    """Declares no recorded run."""
 
-    loud_on = "boredom"
+    loud_on = "no such run"
 
 
-class Sworn(Sound):
-    """Is sure beyond certainty."""
+class Overconfident(Sound):
+    """Has a confidence above 1."""
 
     def finding(self, value, step):
         found = super().finding(value, step)
@@ -76,7 +76,7 @@ class Misnamed(Sound):
 
 
 class Trusting(Sound):
-    """Takes a last row for granted."""
+    """Assumes that there is a last row."""
 
     def diagnose(self, history):
         if "coverage" in history.columns and history.columns["coverage"][-1] < 0.5:
@@ -94,34 +94,34 @@ class Overwrites(Sound):
 
 
 class Remembers(Sound):
-    """Complains once."""
+    """Warns at the second call."""
 
     def __init__(self):
-        self.told = False
+        self.called = False
 
     def finding(self, value, step):
-        severity = "warning" if self.told else "failure"
-        self.told = True
+        severity = "warning" if self.called else "failure"
+        self.called = True
         return ganbench.Finding(**{**vars(super().finding(value, step)), "severity": severity})
 
 
 class NoSuchProbe(Sound):
-    """Declares a probe that there is not."""
+    """Declares an unknown probe."""
 
     probes = ("coverag",)
 
 
-class Meddles(Sound):
-    """Pushes the discriminator's weights where it only should look."""
+class ChangesWeights(Sound):
+    """Changes the discriminator's weights when it observes."""
 
     def observe(self, view):
         for weight in view._discriminator.parameters():
             weight.data.add_(1e-3)
-        return {"pushed": 1.0}
+        return {"changed": 1.0}
 
 
 class WithHistory(Sound):
-    """Brings the failed run that it should find."""
+    """Has a failed run of its own that it should find."""
 
     loud_on = "nothing that is recorded"
 

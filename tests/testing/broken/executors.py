@@ -9,7 +9,7 @@ import ganbench
 
 
 class InProcess:
-    """One trial after the other: keeps the contract as far as one process can."""
+    """Runs trials in the calling process, and keeps the contract as far as possible there."""
 
     expected_failures = {"survives-a-trial-that-dies": "runs trials in the calling process"}
 
@@ -19,27 +19,27 @@ class InProcess:
 
 
 class Undeclared(InProcess):
-    """Does not declare that a trial may take it along."""
+    """Does not declare that a trial may end its process."""
 
     expected_failures = {}
 
 
 class LosesErrors(InProcess):
-    """Gives back what went well alone."""
+    """Yields successful results alone."""
 
     def run(self, trials, emit):
         return (result for result in super().run(trials, emit) if result.status == "done")
 
 
 class Silent(InProcess):
-    """Says nothing while it works."""
+    """Emits no events."""
 
     def run(self, trials, emit):
         return super().run(trials, lambda event: None)
 
 
 class DropsWeights(InProcess):
-    """Sends results without their arrays."""
+    """Yields results without their arrays."""
 
     def run(self, trials, emit):
         for result in super().run(trials, emit):
@@ -47,14 +47,14 @@ class DropsWeights(InProcess):
 
 
 class WantsTrials(InProcess):
-    """Takes a first trial for granted."""
+    """Assumes that there is a first trial."""
 
     def run(self, trials, emit):
         return super().run([trials[0], *trials[1:]], emit)
 
 
 class LeavesAProcess(InProcess):
-    """Starts a helper that nobody ends."""
+    """Starts a process and does not end it."""
 
     def run(self, trials, emit):
         if trials:
@@ -63,7 +63,7 @@ class LeavesAProcess(InProcess):
 
 
 class Hangs(InProcess):
-    """Waits for a message that never comes."""
+    """Never returns."""
 
     def run(self, trials, emit):
         yield from super().run(trials, emit)
@@ -72,21 +72,21 @@ class Hangs(InProcess):
 
 
 class LastFirst(InProcess):
-    """Begins with the last trial, as it may."""
+    """Starts with the last trial, which is allowed."""
 
     def run(self, trials, emit):
         return super().run(trials[::-1], emit)
 
 
 class MiddleFirst(InProcess):
-    """Begins in the middle, as it may."""
+    """Starts in the middle, which is allowed."""
 
     def run(self, trials, emit):
         return super().run([*trials[1:], *trials[:1]], emit)
 
 
 class WaitsWhenClosed(InProcess):
-    """Hands all trials to a thread, which is waited for."""
+    """Runs all trials in a thread and waits for it."""
 
     def run(self, trials, emit):
         with ThreadPoolExecutor(1) as pool:
@@ -95,7 +95,7 @@ class WaitsWhenClosed(InProcess):
 
 
 class Collects(InProcess):
-    """Gives all results back together."""
+    """Collects all results before it yields them."""
 
     def run(self, trials, emit):
         return iter(list(super().run(trials, emit)))

@@ -48,7 +48,7 @@ class FirstAlone(Sound):
 
 
 class PartIsMissing(Sound):
-    """Is made of a component that there is not."""
+    """Has an option that defaults to an unknown component."""
 
     def __init__(self, *, of: Annotated[Callable[..., Any], ganbench.Part("loss")] = "hinged") -> None: ...
 
@@ -132,7 +132,7 @@ class DrawsOnce(Sound):
 
 
 class SeedsInUse(Sound):
-    """Wants the same numbers at every step."""
+    """Seeds torch with a constant."""
 
     def discriminator(self, d, real, fake):
         torch.manual_seed(0)
@@ -140,7 +140,7 @@ class SeedsInUse(Sound):
 
 
 class SeedsAtRandom(Sound):
-    """Wants other numbers in every run."""
+    """Seeds torch at random."""
 
     def generator(self, d, real, fake):
         torch.seed()
@@ -148,7 +148,7 @@ class SeedsAtRandom(Sound):
 
 
 class Debugs(Sound):
-    """Forgot to take the search for an anomaly out."""
+    """Leaves anomaly detection on."""
 
     def discriminator(self, d, real, fake):
         torch.autograd.set_detect_anomaly(True)
@@ -156,7 +156,7 @@ class Debugs(Sound):
 
 
 class Hurries(Sound):
-    """Makes everybody's products less precise."""
+    """Reduces the precision of all matrix products."""
 
     def __init__(self):
         torch.set_float32_matmul_precision("medium")

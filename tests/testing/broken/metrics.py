@@ -8,7 +8,7 @@ import ganbench
 
 
 class Sound:
-    """Mean distance between the quantiles of each coordinate: keeps the contract."""
+    """Is the mean distance between the quantiles of each coordinate, and keeps the contract."""
 
     better = "lower"
 
@@ -25,7 +25,7 @@ class Sound:
         return (fake.quantile(shares, dim=0) - real.quantile(shares, dim=0)).abs().mean()
 
 
-class WrongWayRound(Sound):
+class WrongDirection(Sound):
     """States the wrong direction."""
 
     better = "higher"
@@ -51,21 +51,21 @@ class Tensors(Sound):
 
 
 class Blind(Sound):
-    """Looks at nothing."""
+    """Is constant."""
 
     def distance(self, fake, real):
         return torch.tensor(0.5)
 
 
 class CountsCopies(Sound):
-    """Counts real samples that are met exactly."""
+    """Counts real samples that are matched exactly."""
 
     better = "higher"
 
     def distance(self, fake, real):
-        met = (torch.cdist(real, fake, compute_mode="donot_use_mm_for_euclid_dist") == 0).any(dim=1).double().mean()
+        matched = (torch.cdist(real, fake, compute_mode="donot_use_mm_for_euclid_dist") == 0).any(dim=1).double().mean()
         near = (torch.cdist(real, fake).min(dim=1).values < 0.5 * real.std()).double().mean()
-        return met + 0.001 * near
+        return matched + 0.1 * near
 
 
 class FirstOnly(Sound):
@@ -103,8 +103,8 @@ class RefusesNaN(Sound):
         return super().score(samples)
 
 
-class KindToOne(Sound):
-    """Has no value for a single sample repeated, and takes a NaN among many for a good sign."""
+class RewardsOneNaN(Sound):
+    """Is NaN for a single sample repeated, and better with a NaN among many samples."""
 
     def score(self, samples):
         fake, real = samples.fake.flatten(1).double(), samples.real.flatten(1).double()
@@ -115,7 +115,7 @@ class KindToOne(Sound):
 
 
 class InPlace(Sound):
-    """Normalizes the samples that it is given."""
+    """Normalizes the samples in place."""
 
     def score(self, samples):
         scores = super().score(samples)
@@ -124,14 +124,14 @@ class InPlace(Sound):
 
 
 class EqualCounts(Sound):
-    """Pairs each generated sample with a real one, and gives up where they are not as many."""
+    """Is NaN unless there are as many generated samples as real ones."""
 
     def distance(self, fake, real):
         return super().distance(fake, real) if len(fake) == len(real) else torch.tensor(math.nan)
 
 
 class SkipsAll(Sound):
-    """Serves no data set."""
+    """Skips every data set."""
 
     @staticmethod
     def skip(trial):

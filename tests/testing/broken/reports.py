@@ -7,7 +7,7 @@ import ganbench
 
 
 class Sound:
-    """One line for each trial: keeps the contract."""
+    """Writes a line for each trial, and keeps the contract."""
 
     def write(self, comparison, folder):
         lines = [f"{row.dataset} {row.method}: {row.status}" for row in comparison.trials.itertuples()]
@@ -16,15 +16,15 @@ class Sound:
 
 
 class WritesIntoTheWorkingDirectory(Sound):
-    """Leaves a file where it was called."""
+    """Writes into the working directory."""
 
     def write(self, comparison, folder):
         Path("draft.txt").write_text("draft", encoding="utf-8")
         return super().write(comparison, folder)
 
 
-class TidiesUpOutside(Sound):
-    """Writes beside its folder, and removes it again."""
+class WritesBesideItsFolder(Sound):
+    """Writes a file beside its folder, and removes it."""
 
     def write(self, comparison, folder):
         draft = folder.parent / "draft.txt"
@@ -34,22 +34,22 @@ class TidiesUpOutside(Sound):
 
 
 class ReturnsNothing(Sound):
-    """Does not say what it wrote."""
+    """Returns no files."""
 
     def write(self, comparison, folder):
         super().write(comparison, folder)
 
 
-class KeepsASideFile(Sound):
-    """Says only half of what it wrote."""
+class WritesAnExtraFile(Sound):
+    """Does not return all files."""
 
     def write(self, comparison, folder):
         (folder / "style.css").write_text("", encoding="utf-8")
         return super().write(comparison, folder)
 
 
-class TellsTheTime(Sound):
-    """Writes when it was written."""
+class WritesTheTime(Sound):
+    """Writes a timestamp."""
 
     def write(self, comparison, folder):
         (file,) = super().write(comparison, folder)
@@ -58,7 +58,7 @@ class TellsTheTime(Sound):
 
 
 class EmptiesTheFolder(Sound):
-    """Removes what others wrote."""
+    """Removes other files."""
 
     def write(self, comparison, folder):
         for file in folder.glob("*.dat"):
@@ -67,7 +67,7 @@ class EmptiesTheFolder(Sound):
 
 
 class WantsScores(Sound):
-    """Takes the best method for granted."""
+    """Assumes that there is a best method."""
 
     def write(self, comparison, folder):
         _ = comparison.comparison.sort_values("rank").iloc[0] if len(comparison.trials) else None
@@ -76,7 +76,7 @@ class WantsScores(Sound):
 
 
 class WantsTrials(Sound):
-    """Takes a trial for granted."""
+    """Assumes that there is a trial."""
 
     def write(self, comparison, folder):
         _ = comparison.trials.iloc[0]
@@ -84,7 +84,7 @@ class WantsTrials(Sound):
 
 
 class RenamesMethods(Sound):
-    """Changes the tables that other reports are written from."""
+    """Changes the tables of the comparison."""
 
     def write(self, comparison, folder):
         comparison.trials["method"] = comparison.trials["method"].str.upper()
@@ -92,7 +92,7 @@ class RenamesMethods(Sound):
 
 
 class Latin1(Sound):
-    """Writes in the encoding of another age."""
+    """Writes Latin-1."""
 
     def write(self, comparison, folder):
         (folder / "trials.txt").write_text("ü", encoding="latin-1")
@@ -100,7 +100,7 @@ class Latin1(Sound):
 
 
 class Grows(Sound):
-    """Appends to what it wrote before."""
+    """Appends to its file."""
 
     def write(self, comparison, folder):
         with (folder / "trials.jsonl").open("a", encoding="utf-8") as file:
@@ -109,15 +109,15 @@ class Grows(Sound):
 
 
 class Latin1Log(Sound):
-    """Writes a log in the encoding of another age."""
+    """Writes a log in Latin-1."""
 
     def write(self, comparison, folder):
         (folder / "trials.LOG").write_text("ü", encoding="latin-1")
         return [folder / "trials.LOG"]
 
 
-class LeavesTheEncodingOpen(Sound):
-    """Writes in whatever encoding this machine has."""
+class NoEncoding(Sound):
+    """Writes in the default encoding of the machine."""
 
     def write(self, comparison, folder):
         (folder / "trials.txt").write_text("plain")
@@ -126,8 +126,8 @@ class LeavesTheEncodingOpen(Sound):
         return [folder / "trials.txt", folder / "trials.md"]
 
 
-class Draws(Sound):
-    """Writes pictures, which hold the time that they were drawn at."""
+class WritesAnImage(Sound):
+    """Writes an image with a timestamp."""
 
     def write(self, comparison, folder):
         (folder / "curve.PNG").write_bytes(b"\xff" + str(time.time_ns()).encode())

@@ -10,7 +10,7 @@ FOLDER = Path(__file__).with_name("suites")
 
 @ganbench.hookimpl
 def ganbench_suites():
-    yield ganbench.Component("a-text", partial(str, FOLDER / "sound.toml"))
+    yield ganbench.Component("a-text", lambda: str(FOLDER / "sound.toml"))
     yield ganbench.Component("lost", partial(Path, FOLDER / "lost.toml"))
     yield ganbench.Component("renamed", partial(Path, FOLDER / "sound.toml"))
     for file in sorted(FOLDER.glob("*.toml")):

@@ -23,7 +23,7 @@ def test_cures_and_harm_are_counted_by_arm(run, treat):
     said = treat(run)
     assert said.code == 0, said.err
     assert "judged by verdicts (4 trials): 2 failed, 2 ended well" in said.out
-    assert "NOT THE SAME" not in said.err
+    assert "NOT REPRODUCED" not in said.err
     rows = table(run / "treat")
     assert list(rows.columns[:12]) == [
         *("trial", "dataset", "method", "seed", "arm", "diagnosis", "remedy", "cured", "harmed"),
@@ -70,8 +70,8 @@ def test_stored_results_that_do_not_repeat_are_said_aloud_and_made_again(run, tr
         pq.write_table(history.set_column(index, "loss_g", moved), path)
     said = treat(run, "--healthy", 0, "--verify", 2, "--output", "elsewhere")
     assert said.code == 0
-    assert "NOT THE SAME: ring-wild-0" in said.err and "'loss_g' from step" in said.err
-    assert "NOT THE SAME: ring-wild-1" not in said.err
+    assert "NOT REPRODUCED: ring-wild-0" in said.err and "'loss_g' from step" in said.err
+    assert "NOT REPRODUCED: ring-wild-1" not in said.err
     rows = table(run.parent / "elsewhere")
     assert rows[rows.arm == "unchanged"].treated.notna().all()
     assert not (run / "treat").exists()

@@ -1,4 +1,4 @@
-"""What `ganbench check` and `ganbench.testing.cases` are told to check, and what they answer where there is nothing."""
+"""Selecting the components to check, as `ganbench check` and `ganbench.testing.cases` do."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def ganbench_losses():
 """
 
 
-def test_a_name_goes_before_a_folder_of_that_name(tmp_path, monkeypatch):
+def test_a_distribution_takes_precedence_over_a_folder(tmp_path, monkeypatch):
     (tmp_path / "ganbench").mkdir()
     monkeypatch.chdir(tmp_path)
     assert {candidate.entry.origin.distribution for candidate in select_candidates(["ganbench"])} == {"ganbench"}
 
 
-def test_components_are_meant_by_name_kind_and_distribution():
+def test_components_are_selected_by_name_and_kind():
     assert [candidate.id for candidate in select_candidates(["hinge", "loss/hinge"])] == ["loss/hinge"]
     assert {candidate.id for candidate in select_candidates(["mlp"])} == {"generator/mlp", "discriminator/mlp"}
 
@@ -41,7 +41,7 @@ def test_components_are_meant_by_name_kind_and_distribution():
         ("nothing.py", "nothing.py offers no component"),
     ],
 )
-def test_anything_else_is_answered_in_one_line(name, words, tmp_path, monkeypatch):
+def test_an_unknown_name_is_an_error_of_one_line(name, words, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder").mkdir()
     (tmp_path / "data.bin").write_bytes(b"\0")
@@ -51,7 +51,7 @@ def test_anything_else_is_answered_in_one_line(name, words, tmp_path, monkeypatc
     assert words in str(refused.value) and "\n" not in str(refused.value)
 
 
-def test_options_for_a_component_that_is_not_meant_are_refused():
+def test_options_for_a_component_that_is_not_selected_are_refused():
     with pytest.raises(RequestError, match=r"options are given for 'loss/hing'.*did you mean 'loss/hinge'"):
         select_candidates(["hinge"], {"loss/hing": {}})
 

@@ -1,0 +1,374 @@
+"""Whether ganbench works on a GPU, and how fast: one command of at most eight minutes, from a bare checkout.
+
+    python benchmarks/accelerator.py [--output DIR] [--device auto|cpu|cuda] [--minutes 7.5]
+
+It runs the tests marked `cuda`, a short trial of every shipped component and of each suite kind, a few training steps
+against the same steps on the CPU, our training step against a bare PyTorch loop side by side, and counts peak memory and
+host-device synchronizations. A part that fails is a line of the result and ends nothing else. Without a GPU the same
+paths are tried with fake `cuda` tensors (`tests/device/fake_cuda.py`), which find mixtures of devices and
+synchronizations, and measure neither speed nor memory.
+
+Written are `accelerator.md`, a table, and `accelerator.json`. Exit code 0: nothing failed; 1: something did; 2: a package
+is missing, or the request is wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+import warnings
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = {  # as they are imported, and as pip installs them
+    **{name: name for name in ("click", "filelock", "jinja2", "matplotlib", "msgspec", "numpy", "pandas", "pluggy")},
+    **{name: name for name in ("pyarrow", "pytest", "rich", "safetensors", "scipy", "torch")},
+    "PIL": "pillow", "sklearn": "scikit-learn",
+}
+BLOCK_STEPS, ROUNDS = 100, 7  # of the step ratio: steps between two synchronizations, and pairs of blocks
+
+
+@dataclass
+class Report:
+    """What was found: figures by name, and a line for each failure."""
+
+    device: str
+    versions: dict[str, str]
+    seconds: float = 0.0
+    figures: dict[str, Any] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """Note an exception of a part as a failure, and continue."""
+        try:
+            yield
+        except Exception as error:
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            message = " ".join(str(error).split())[:300]
+            self.failures.append(
+                f"{name}: {type(error).__name__}: {message} ({Path(place.filename).name}:{place.lineno})"
+            )
+
+
+def main() -> int:
+    """Run all parts and write the table; return the exit code."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--output", type=Path, default=ROOT / "results" / "reference" / "accelerator", metavar="DIR")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="cpu: fake cuda tensors")
+    parser.add_argument("--minutes", type=float, default=7.5, help="when to stop beginning new parts")
+    request = parser.parse_args()
+    if missing := [pip for name, pip in PACKAGES.items() if importlib.util.find_spec(name) is None]:
+        print(f"accelerator.py: packages are missing: python -m pip install {' '.join(missing)}", file=sys.stderr)
+        return 2
+    sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+    import torch
+
+    if request.device == "cuda" and not torch.cuda.is_available():
+        print("accelerator.py: --device cuda: this machine has no CUDA device; give --device cpu", file=sys.stderr)
+        return 2
+    real = torch.cuda.is_available() and request.device != "cpu"
+    began = time.monotonic()
+    report = Report(torch.cuda.get_device_name() if real else "fake cuda", versions())
+    deadline = began + 60 * request.minutes
+    for name, run in (
+        ("trials", run_trials),
+        ("agreement", compare_with_cpu),
+        ("synchronizations", count_synchronizations),
+        ("step ratio", measure_steps),
+        ("tests", run_tests),
+    ):
+        with report.part(name):
+            run(report, real, deadline)
+    report.seconds = round(time.monotonic() - began, 1)
+    request.output.mkdir(parents=True, exist_ok=True)
+    text = table(report)
+    (request.output / "accelerator.md").write_text(text, encoding="utf-8")
+    (request.output / "accelerator.json").write_text(json.dumps(asdict(report), indent=1) + "\n", encoding="utf-8")
+    print(text)
+    return 1 if report.failures else 0
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what computes."""
+    import torch
+
+    import ganbench
+
+    return {
+        "ganbench": ganbench.__version__,
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "cuda": str(torch.version.cuda),
+        "platform": platform.platform(),
+    }
+
+
+def on_device(real: bool) -> AbstractContextManager[Any]:
+    """Return a context in which the device "cuda" is there: the real one, or a fake one."""
+    if real:
+        return nullcontext()
+    from device.fake_cuda import fake_cuda
+
+    return fake_cuda()
+
+
+def run_trials(report: Report, real: bool, deadline: float) -> None:
+    """Run a short trial of every shipped component, and one of each suite kind with all metrics and diagnoses."""
+    from device.shipped import evaluated_trials, trials
+
+    import ganbench
+
+    done = 0
+    for name, trial in {
+        **{f"suite of {kind}": trial for kind, trial in evaluated_trials().items()},
+        **trials(),
+    }.items():
+        if time.monotonic() > deadline:
+            report.left_out.append(f"trial {name}: no time left")
+            continue
+        with on_device(real):
+            result = ganbench.run_trial(replace(trial, device="cuda"), threads=1)
+        if result.status == "done":
+            done += 1
+        else:
+            report.failures.append(f"trial {name}: {result.status}: {result.reason}")
+    report.figures["trials"] = {"done": done}
+
+
+def compare_with_cpu(report: Report, real: bool, deadline: float) -> None:
+    """Train a few steps on both devices from the same weights and random numbers, in float32 without TF32."""
+    from device.agreement import LOSS_TOLERANCE, STEPS, WEIGHT_TOLERANCE, differences
+    from device.shipped import trials
+
+    found: dict[str, dict[str, float]] = {}
+    for name, trial in trials().items():
+        if time.monotonic() > deadline:
+            report.left_out.append(f"agreement of {name}: no time left")
+            continue
+        with report.part(f"agreement of {name}"), on_device(real):
+            found[name] = differences(trial, "cuda")
+            if found[name]["losses"] > LOSS_TOLERANCE or found[name]["weights"] > WEIGHT_TOLERANCE:
+                report.failures.append(f"agreement of {name}: relative differences {found[name]}")
+    largest = {what: max((one[what] for one in found.values()), default=0.0) for what in ("losses", "weights")}
+    report.figures["agreement"] = {"steps": STEPS, "trials": len(found), "largest relative difference": largest}
+
+
+def count_synchronizations(report: Report, real: bool, deadline: float) -> None:
+    """Count how often a training step makes the host wait for the device; it never should."""
+    import torch
+    from device.shipped import build, trials
+
+    total: dict[str, int] = {}
+    for name, trial in trials().items():
+        if time.monotonic() > deadline:
+            report.left_out.append(f"synchronizations of {name}: no time left")
+            continue
+        with report.part(f"synchronizations of {name}"), on_device(real) as fake:
+            gan = build(trial, "cuda").gan
+            gan.warm_up()
+            gan.step()
+            if real:
+                total[name] = _count_warnings(torch, gan.step)
+            else:
+                fake.syncs.clear()
+                gan.step()
+                total[name] = len(fake.syncs)
+            if total[name]:
+                report.failures.append(f"{name}: a step waits {total[name]} times for the device")
+    report.figures["synchronizations per step"] = {"trials": len(total), "most": max(total.values(), default=0)}
+
+
+def _count_warnings(torch: Any, step: Callable[[], object]) -> int:
+    torch.cuda.synchronize()
+    torch.cuda.set_sync_debug_mode("warn")
+    try:
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("always")
+            step()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    return sum("synchroniz" in str(warning.message) for warning in seen)
+
+
+def measure_steps(report: Report, real: bool, deadline: float) -> None:
+    """Measure our step against a bare loop's, block by block in turn, and the peak memory of both."""
+    if not real:
+        report.left_out.append("step ratio and peak memory: a fake device has neither speed nor memory")
+        return
+    import torch
+
+    figures: dict[str, Any] = {}
+    for name, spec, batch_size, network in (
+        ("ring, mlp, batch 256", ("points", (2,), None), 256, "mlp"),
+        ("32 pixels, conv, batch 64", ("images", (3, 32, 32), (-1.0, 1.0)), 64, "conv"),
+    ):
+        if time.monotonic() > deadline:
+            report.left_out.append(f"step ratio of {name}: no time left")
+            continue
+        with report.part(f"step ratio of {name}"):
+            steps, peaks = {}, {}
+            for who, make in (("ours", our_step), ("bare", bare_step)):
+                torch.cuda.reset_peak_memory_stats()
+                step = steps[who] = make(spec, batch_size, network)
+                _seconds(torch, step)  # warm-up
+                peaks[who] = round(torch.cuda.max_memory_allocated() / 2**20, 1)
+            pairs = [(_seconds(torch, steps["ours"]), _seconds(torch, steps["bare"])) for _ in range(ROUNDS)]
+            ratios = [ours / bare for ours, bare in pairs]
+            figures[name] = {
+                "bare ms per step": round(1e3 * statistics.median(bare for _, bare in pairs) / BLOCK_STEPS, 4),
+                "ratio": round(statistics.median(ratios), 3),
+                "ratio range": [round(min(ratios), 3), round(max(ratios), 3)],
+                "peak MiB": peaks,
+            }
+    report.figures["step ratio"] = figures
+
+
+def _seconds(torch: Any, step: Callable[[], object]) -> float:
+    torch.cuda.synchronize()
+    began = time.perf_counter()
+    for _ in range(BLOCK_STEPS):
+        step()
+    torch.cuda.synchronize()
+    return time.perf_counter() - began
+
+
+def _parts(spec: Any, network: str) -> tuple[Any, Any, Any, Any]:
+    """A data spec, 4,096 samples of it on the device, and the two networks there."""
+    import torch
+
+    import ganbench
+    from ganbench.registry.registry import load_registry
+
+    kind, shape, value_range = spec
+    data, registry = ganbench.DataSpec(kind, shape, value_range), load_registry()
+    torch.manual_seed(0)
+    x = torch.rand(4096, *shape) * 2 - 1
+    generator, discriminator = (
+        registry.build(part, ganbench.ComponentRef(network), data).cuda() for part in ("generator", "discriminator")
+    )
+    return data, x, generator, discriminator
+
+
+def our_step(spec: Any, batch_size: int, network: str) -> Callable[[], object]:
+    """Return `GAN.step` of the non-saturating loss."""
+    import torch
+
+    import ganbench
+    from ganbench.registry.registry import load_registry
+    from ganbench.training.data import DeviceDataset
+    from ganbench.training.game import GAN
+
+    data, x, generator, discriminator = _parts(spec, network)
+    adam = ganbench.ComponentRef("adam", {"lr": 2e-4, "betas": [0.5, 0.999], "eps": 1e-8, "weight_decay": 0.0})
+    settings = ganbench.Training(10**6, batch_size, adam, adam)
+    loss = load_registry().build("loss", ganbench.ComponentRef("non-saturating"))
+    training = DeviceDataset(ganbench.Batch(x), data, torch.device("cuda"))
+    return GAN(generator, discriminator, loss, {}, training, settings, seed=0).step
+
+
+def bare_step(spec: Any, batch_size: int, network: str) -> Callable[[], object]:
+    """Return the step that one would write by hand for the non-saturating loss, fused optimizers included."""
+    import torch
+    from torch.nn.functional import softplus
+
+    _, x, g, d = _parts(spec, network)
+    x = x.cuda()
+    optimizer_g, optimizer_d = (
+        torch.optim.Adam(net.parameters(), lr=2e-4, betas=(0.5, 0.999), fused=True) for net in (g, d)
+    )
+
+    def step() -> None:
+        real = x[torch.randint(len(x), (batch_size,), device="cuda")]
+        with torch.no_grad():
+            fake = g(torch.randn(batch_size, g.latent_dim, device="cuda"))
+        optimizer_d.zero_grad()
+        (softplus(-d(real)).mean() + softplus(d(fake)).mean()).backward()
+        optimizer_d.step()
+        d.requires_grad_(False)
+        optimizer_g.zero_grad()
+        softplus(-d(g(torch.randn(batch_size, g.latent_dim, device="cuda")))).mean().backward()
+        optimizer_g.step()
+        d.requires_grad_(True)
+
+    return step
+
+
+def run_tests(report: Report, real: bool, deadline: float) -> None:
+    """Run the tests marked `cuda` in a process of their own, with what time is left."""
+    left = deadline - time.monotonic()
+    if left < 20:
+        report.left_out.append("tests marked cuda: no time left")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        # Our own options ask for plugins that need not be here: an empty configuration, with the folders it needs.
+        settings, results = Path(folder) / "pytest.ini", Path(folder) / "results.xml"
+        settings.write_text(
+            f"[pytest]\npythonpath = {ROOT / 'tests'} {ROOT}\nmarkers =\n    cuda: needs a GPU\n    slow: minutes\n"
+        )
+        command = [sys.executable, "-m", "pytest", "-q", "-c", str(settings), "--rootdir", str(ROOT), "-m", "cuda"]
+        command += [
+            "-p",
+            "no:cacheprovider",
+            "--import-mode=importlib",
+            f"--junitxml={results}",
+            str(ROOT / "tests" / "device"),
+        ]
+        environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
+        environment |= {} if real else {"GANBENCH_FAKE_CUDA": "1"}
+        try:
+            subprocess.run(command, cwd=ROOT, env=environment, timeout=left, capture_output=True, check=False)
+        except subprocess.TimeoutExpired:
+            report.left_out.append(f"tests marked cuda: not done after {left:.0f} s")
+            return
+        cases = list(ElementTree.parse(results).iter("testcase"))
+    failed = [case for case in cases if case.find("failure") is not None or case.find("error") is not None]
+    skipped = [case for case in cases if case.find("skipped") is not None]
+    for case in failed:
+        found = case.find("failure") if case.find("failure") is not None else case.find("error")
+        message = " ".join((found.get("message") or "").split())[:300] if found is not None else ""
+        report.failures.append(f"test {case.get('name')}: {message}")
+    passed = len(cases) - len(failed) - len(skipped)
+    report.figures["tests"] = {"passed": passed, "failed": len(failed), "skipped": len(skipped)}
+
+
+def table(report: Report) -> str:
+    """Format a report as Markdown."""
+    lines = [f"# ganbench on {report.device}", ""]
+    lines += [f"`python benchmarks/accelerator.py`, {report.seconds:.0f} s. "]
+    lines[-1] += ", ".join(f"{name} {version}" for name, version in report.versions.items())
+    lines += ["", "| part | figure | value |", "|---|---|---|"]
+    lines += [
+        f"| {part} | {name} | {value} |" for part, figures in report.figures.items() for name, value in _rows(figures)
+    ]
+    lines += ["", f"{len(report.failures)} failures" + (":" if report.failures else "."), ""]
+    lines += [f"- {failure}" for failure in report.failures]
+    lines += [f"- left out: {line}" for line in report.left_out]
+    return "\n".join(lines) + "\n"
+
+
+def _rows(figures: dict[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
+    for name, value in figures.items():
+        if isinstance(value, dict):
+            yield from _rows(value, f"{before}{name}: ")
+        else:
+            yield f"{before}{name}", f"{value:.2g}" if isinstance(value, float) and value < 1e-2 else str(value)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
