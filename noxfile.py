@@ -16,7 +16,8 @@ from packaging.version import Version
 
 PYTHONS = ["3.11", "3.12", "3.13"]
 PLUGINS = ["ganbench-example", "ganbench-vision", "ganbench-sngan", "ganbench-pacgan"]
-TRACKERS = "ganbench-trackers"  # its tests read runs back with a wandb that is newer than the lowest click allows
+TRACKERS = "ganbench-trackers"
+TRACKERS_CLICK = "click>=8.2"  # wandb needs it, ganbench does not
 
 nox.options.default_venv_backend = "venv"
 nox.options.reuse_existing_virtualenvs = True
@@ -32,10 +33,17 @@ def tests(session: nox.Session) -> None:
 @nox.session(python=PYTHONS[0])
 def lowest(session: nox.Session) -> None:
     """Run the tests with the lowest versions that the pyproject files claim, on the lowest Python."""
-    constraints = Path(session.create_tmp()) / "lowest.txt"
-    constraints.write_text("\n".join(lowest_versions(_claims())) + "\n", encoding="utf-8")
-    session.install("-c", str(constraints), "-e", ".[test]", *_editable(PLUGINS))
+    constraints = _constraints_file(session, _claims(PLUGINS))
+    session.install("-c", constraints, "-e", ".[test]", *_editable(PLUGINS))
     session.run("pytest", f"--ignore=plugins/{TRACKERS}", *session.posargs)
+
+
+@nox.session(python=PYTHONS[0])
+def lowest_trackers(session: nox.Session) -> None:
+    """Run the tests of the trackers with the lowest versions that they claim."""
+    constraints = _constraints_file(session, [*_claims([TRACKERS]), TRACKERS_CLICK])
+    session.install("-c", constraints, "-e", ".[test]", "-e", f"plugins/{TRACKERS}[test]")
+    session.run("pytest", f"plugins/{TRACKERS}", *session.posargs)
 
 
 @nox.session(python=PYTHONS[0])
@@ -71,14 +79,18 @@ def lowest_versions(requirements: Iterable[str]) -> list[str]:
     return [f"{name}=={version}" for name, version in sorted(lowest.items())]
 
 
-def _claims() -> list[str]:
-    """Requirements of ganbench, of its tests and of the plugins that are tested with it."""
+def _constraints_file(session: nox.Session, requirements: Iterable[str]) -> str:
+    path = Path(session.create_tmp()) / "lowest.txt"
+    path.write_text("\n".join(lowest_versions(requirements)) + "\n", encoding="utf-8")
+    return str(path)
+
+
+def _claims(plugins: Iterable[str]) -> list[str]:
+    """Requirements of ganbench, of its tests and of plugins, extras included."""
     root = Path(__file__).parent
-    project = _project(root)
-    requirements = [*project["dependencies"], *project["optional-dependencies"]["test"]]
-    for plugin in PLUGINS:
-        requirements += _project(root / "plugins" / plugin)["dependencies"]
-    return requirements
+    projects = [_project(root), *(_project(root / "plugins" / plugin) for plugin in plugins)]
+    extras = [extra for project in projects for extra in project.get("optional-dependencies", {}).values()]
+    return [claim for claims in [*(project["dependencies"] for project in projects), *extras] for claim in claims]
 
 
 def _project(folder: Path) -> dict:

@@ -1,10 +1,10 @@
-"""Makes docs/failures.md true: runs the commands that it shows, and writes what came of them into it.
+"""Runs the commands that docs/failures.md shows, and writes their output into it.
 
-    python docs/failures/make.py [FOLDER]
+    python scripts/make_failures_page.py [FOLDER]
 
-Every `sh` block of a section is carried out in FOLDER (a temporary one, unless given). What stands between
-`<!-- name -->` and `<!-- end -->` is replaced by what the commands said, and the pictures beside this file are drawn
-anew. In a FOLDER that an earlier call has filled, commands that are done are not carried out again.
+Every `sh` block of a section is run in FOLDER (a temporary one by default). The text between `<!-- name -->` and
+`<!-- end -->` is replaced by the output, and the pictures in docs/failures/ are drawn again. In a FOLDER that an earlier
+call has filled, commands that are done are not run again.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import failures_pictures as pictures
 import numpy as np
-import pictures
 
 import ganbench
 from ganbench.builtin.diagnoses.readings import DESCRIPTIONS
 from ganbench.results.store import Store
 from ganbench.results.trial_files import read_history
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "failures.md"
-HERE = Path(__file__).parent
+PICTURES = ROOT / "docs" / "failures"
 
 MOMENTS = {"oscillation": (0.85, 0.9, 0.95, 1.0)}  # of the steps done, at which samples are shown: here, neighbours
 USUAL_MOMENTS = (0.05, 0.25, 0.5, 1.0)
@@ -94,7 +94,7 @@ class Section:
 
     @property
     def cures(self) -> Sequence[str]:
-        """The commands that are to mend it, the best one last; the healthy run needs none."""
+        """The commands that are to fix it, the best one last; the healthy run needs none."""
         return self.commands[1:]
 
     @cached_property
@@ -228,7 +228,7 @@ def _draw(section: Section) -> None:
     ):
         found = shown.finding(section.name)
         onset = found.onset_step if found else None
-        pictures.draw(shown.frames(moments), shown.history, charts, onset, HERE / f"{name}.png")
+        pictures.draw(shown.frames(moments), shown.history, charts, onset, PICTURES / f"{name}.png")
 
 
 def _verdict(section: Section) -> str:

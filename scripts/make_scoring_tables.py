@@ -1,4 +1,4 @@
-"""Writes the tables of docs/scoring.md from the committed scores: `python docs/scoring_tables.py`."""
+"""Writes the tables of docs/scoring.md from the committed scores: `python scripts/make_scoring_tables.py`."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
-HERE = Path(__file__).parent
-PAGE = HERE / "scoring.md"
-REFERENCE = HERE.parent / "results" / "reference"
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "scoring.md"
+REFERENCE = ROOT / "results" / "reference"
 SCORES, ELSEWHERE = REFERENCE / "failures", REFERENCE / "elsewhere"
 END = "<!-- end -->"
 QUESTIONS = {"now": "State", "end": "Forecast"}
@@ -29,7 +29,7 @@ SECTIONS = {"<!-- figures -->": of_the_zoo, "<!-- elsewhere -->": of_elsewhere}
 
 
 def written(page: str) -> str:
-    """The page with its tables made anew."""
+    """The page with its tables rewritten."""
     for begin, tables in SECTIONS.items():
         before, rest = page.split(begin)
         page = f"{before}{begin}\n{tables()}\n{END}{rest.partition(END)[2]}"
@@ -45,14 +45,14 @@ def _scored(folder: Path) -> list[str]:
 
 
 def _aurocs(score: pd.DataFrame, title: str) -> str:
-    """A line for each failure: the AUROC with its interval at each fraction, and the best of folklore's."""
+    """A line for each failure: the AUROC with its interval at each fraction, and the best of the heuristics."""
     fractions = sorted(score["fraction"].unique())
-    lines = [f"**{title}: AUROC on the held-out part**, 95 % interval; below it the best of folklore's rules.", ""]
+    lines = [f"**{title}: AUROC on the held-out part**, 95 % interval; below it the best of the heuristics.", ""]
     lines += ["| failure | " + " | ".join(f"{f:.0%}" for f in fractions) + " | runs with it |"]
     lines += ["|---" * (len(fractions) + 2) + "|"]
     for diagnosis, rows in score.groupby("diagnosis", sort=False):
         mine = rows[rows["diagnoser"] == "ganbench"].set_index("fraction")
-        folk = rows[rows["diagnoser"].str.startswith("folklore")].groupby("fraction")["auroc"].max()
+        folk = rows[rows["diagnoser"].str.startswith("heuristic")].groupby("fraction")["auroc"].max()
         cells = [_cell(mine.loc[f], folk.get(f)) for f in fractions]
         n = mine.loc[fractions[-1]]
         lines.append(

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from ..contract.errors import RequestError
-from ..pipeline import RunOutcome, Prepared, Request, execute, prepare
+from ..pipeline import Prepared, Request, RunOutcome, execute, prepare
 from ..registry.plugins import redirect_prints
 
 

@@ -57,15 +57,15 @@ def command(
     try:
         sample = treat.reproduce(plan)
         faults = _train(sample, words) if sample.todo else 0
-        repeats = _is_reproducible(plan)
-        faults += _train(treat.treat(plan, repeats), words)
+        reproducible = _is_reproducible(plan)
+        faults += _train(treat.treat(plan, reproducible), words)
     except KeyboardInterrupt:
         click.echo(
             f"ganbench: interrupted; finished trials are kept in {plan.store.folder}. Continue with: {words}", err=True
         )
         return 130
     tables = treat.write_tables(plan)
-    click.echo(treat.how_judged(plan.cases))
+    click.echo(treat.describe_outcomes(plan.cases))
     _show(tables)
     if faults:
         click.echo(f"ganbench: {faults} trials ended in error or timeout; the same command reruns them", err=True)

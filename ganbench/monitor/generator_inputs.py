@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .call_convention import Inferred, SampleMismatch
-from .row_buffer import SampleBuffer
+from .tensor_buffer import SampleBuffer
 
 Prior = Literal["normal", "uniform", "unit"]  # standard normal, uniform on [-1, 1), uniform on [0, 1)
 MIN_PRIOR_VALUES = 64  # that a prior can be inferred from

@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, IterableDataset, SequentialSampler, def
 from .call_convention import CallConvention, Inferred, is_similar
 from .calls import collect_tensors, count_rows
 from .messages import format_error
-from .row_buffer import MAX_ROWS, SampleBuffer, row_limit
+from .tensor_buffer import MAX_ROWS, SampleBuffer, row_limit
 
 COLLATE_ITEMS = 64  # items of a data set that are collated at a time
 MAX_READ_SECONDS = 10.0  # for reading a source

@@ -25,7 +25,7 @@ from .isolation import isolation
 from .logits import LogitReader
 from .networks import Networks
 from .real_samples import SEED, RealSamples
-from .row_buffer import SampleBuffer
+from .tensor_buffer import SampleBuffer
 
 MAX_FLIPPED_AUC = 0.4  # below which a D whose logits G makes fall is taken for one with lower logits for more real
 SIGMOID_SAMPLES = 16  # that D is run on to detect a sigmoid
@@ -133,7 +133,7 @@ class LoopView(View):
 
     @property
     def held_out_size(self) -> int:
-        """How many samples stand for held-out data."""
+        """How many samples the held-out part has."""
         return len(self._real_samples.held_out)
 
     def fake(self, n: int) -> Batch:

@@ -1,13 +1,11 @@
-"""Fits the weights of the calibrated diagnoses: `python -m ganbench.zoo.fit RECORDINGS`.
+"""Fits the weights of the calibrated diagnoses on recordings of the zoo, a folder that `ganbench score` wrote.
 
-RECORDINGS is a folder that `ganbench score` wrote. Only its development part is looked at. What is written,
-`calibration.json` beside this file, is all that the diagnoses use. With `--treated SUMMARY`, the summary.csv that
-`ganbench treat` wrote, it keeps how each remedy has fared.
+    python -m ganbench.zoo.fit weights RECORDINGS [--treated SUMMARY]
+    python -m ganbench.zoo.fit transfer RECORDINGS
 
-How weights travel between data sets: `python -m ganbench.zoo.fit RECORDINGS`.
-
-The state models are fitted on all runs of one data set and tried on all of another; printed is the AUROC over all
-probes, one line for each failure and data set that was fitted on. Nothing of it is used by the diagnoses.
+`weights` looks at the development part alone and writes `calibration.json`, which is all that the diagnoses use; with the
+summary.csv of `ganbench treat` it keeps how each remedy has fared. `transfer` prints how well weights that were fitted on
+one data set do on another; nothing of it is used by the diagnoses.
 """
 
 from __future__ import annotations
@@ -29,8 +27,8 @@ import ganbench
 from ..builtin.diagnoses.calibrated import CALIBRATION_FILE, MIN_AGE, Model
 from ..builtin.diagnoses.readings import probed_rows, read_evidence, until
 
-# What each question is answered from: signals whose meaning says on which side the failure lies.
-NUMBERS: dict[str, dict[str, tuple[str, ...]]] = {
+# The readings that each model weighs: those whose meaning says on which side the failure lies.
+READINGS: dict[str, dict[str, tuple[str, ...]]] = {
     "overpowering-discriminator": {
         "now": (
             "d_log_margin",
@@ -56,38 +54,45 @@ NUMBERS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "memorization": {"now": ("memory_gap", "copy_ratio"), "end": ("memory_gap", "copy_ratio")},
 }
-LATE = ("oscillation",)  # whose state is known at the end alone
+KNOWN_AT_END = ("oscillation",)  # failures whose state is known at the end alone
 FOLDS = 8
-STRENGTH = 0.3  # of the regularization, C in scikit-learn's words
-MOST_FALSE_ALARMS = 0.02  # of whole healthy runs, from which the threshold of a forecast follows
-FORECAST = (0.75, 0.98)  # bounds of that threshold
-LEAST_STATE, MOST_STATE = 0.2, 0.8  # bounds of that of a state
+INVERSE_REGULARIZATION = 0.3  # C of scikit-learn
+MAX_FALSE_ALARM_RATE = 0.02  # of whole healthy runs, which sets the threshold of a forecast
+FORECAST_THRESHOLDS = (0.75, 0.98)  # bounds of that threshold
+MIN_STATE_THRESHOLD, MAX_STATE_THRESHOLD = 0.2, 0.8  # bounds of the threshold of a state
+
+TRANSFER_DATASETS = ("ring", "grid", "digits", "stacked-digits")
+TRANSFER_FAILURES = ("overpowering-discriminator", "weak-discriminator", "mode-collapse")
+
+HeldOutFolds = Sequence[tuple[pd.DataFrame, Model]]  # runs, each part with a model fitted on the others
 
 
-LeftOut = Sequence[tuple[pd.DataFrame, Model]]  # runs, each part with a model fitted on the others
+@click.group()
+def main() -> None:
+    """Fit the weights of the calibrated diagnoses on recordings of the zoo."""
 
 
-@click.command()
+@main.command()
 @click.argument("recordings", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option(
     "--treated", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="summary.csv of a treatment."
 )
-def main(recordings: Path, treated: Path | None) -> None:
+def weights(recordings: Path, treated: Path | None) -> None:
     """Fit on the development part of RECORDINGS and write calibration.json."""
-    table = numbers_of(recordings)
+    table = read_numbers(recordings)
     models = {
         diagnosis: {horizon: fit(table, diagnosis, horizon, names) for horizon, names in by_horizon.items()}
-        for diagnosis, by_horizon in NUMBERS.items()
+        for diagnosis, by_horizon in READINGS.items()
     }
-    fitted = {"models": models, "track_records": track_records(treated) if treated else {}}
+    fitted = {"models": models, "track_records": read_track_records(treated) if treated else {}}
     CALIBRATION_FILE.write_text(json.dumps(fitted, indent=1) + "\n", encoding="utf-8")
     click.echo(f"{CALIBRATION_FILE}: fitted on {table['run'].nunique()} runs")
 
 
-def track_records(summary: Path) -> dict[str, str]:
-    """By failure, what came of its remedy in the zoo."""
+def read_track_records(summary: Path) -> dict[str, str]:
+    """Return how the remedy against each failure has fared in the zoo, by failure."""
     table = pd.read_csv(summary)
-    mine = table[(table["arm"] == "recommended") & table["diagnosis"].isin([*NUMBERS, "divergence"])]
+    mine = table[(table["arm"] == "recommended") & table["diagnosis"].isin([*READINGS, "divergence"])]
     return {
         str(
             row.diagnosis
@@ -96,8 +101,8 @@ def track_records(summary: Path) -> dict[str, str]:
     }
 
 
-def numbers_of(recordings: Path, part: str = "development") -> pd.DataFrame:
-    """A row for each run of `part` and fraction of its budget: what the history says by then, and what is true."""
+def read_numbers(recordings: Path, part: str = "development") -> pd.DataFrame:
+    """Return a row for each run of `part` and fraction of its budget: the readings of its history by then, and the truth."""
     runs = pd.read_parquet(recordings / "runs.parquet").set_index("run")
     runs = runs[runs["part"] == part]
     states = pd.read_parquet(recordings / "states.parquet").set_index(["run", "fraction"])
@@ -115,44 +120,46 @@ def numbers_of(recordings: Path, part: str = "development") -> pd.DataFrame:
                 continue
             past = until(history, _row_at(history, fraction))
             before = until(history, [0, *probed_rows(past)][-2])
-            truth = {f"now {d}": bool(state[d]) for d in NUMBERS} | {f"end {d}": d in end for d in NUMBERS}
+            truth = {f"now {d}": bool(state[d]) for d in READINGS} | {f"end {d}": d in end for d in READINGS}
             about = {"run": run, "recipe": f"{facts['recipe']} on {facts['dataset']}", "healthy": facts["healthy"]}
-            rows.append(about | {"fraction": fraction} | read_evidence(past) | truth | _before(read_evidence(before)))
+            rows.append(
+                about | {"fraction": fraction} | read_evidence(past) | truth | _prefix_before(read_evidence(before))
+            )
     return pd.DataFrame(rows)
 
 
 def _row_at(history: ganbench.History, fraction: float) -> int:
-    """The observation nearest to `fraction` of the budget, as runs are scored at; probes fall on it."""
+    """The observation nearest to `fraction` of the budget, at which runs are scored and probed."""
     return int(np.abs(history.columns["step"] - fraction * history.steps).argmin())
 
 
-def _before(told: dict[str, float]) -> dict[str, float]:
-    return {f"before {name}": value for name, value in told.items()}
+def _prefix_before(values: dict[str, float]) -> dict[str, float]:
+    return {f"before {name}": value for name, value in values.items()}
 
 
 def fit(table: pd.DataFrame, diagnosis: str, horizon: str, names: Iterable[str]) -> dict[str, Any]:
-    """A model in the form that `calibrated.Model` reads; its threshold from recipes that it was not fitted on."""
+    """Return a model as `calibrated.Model` reads it, its threshold set on recipes that it was not fitted on."""
     names, truth = list(names), f"{horizon} {diagnosis}"
-    if horizon == "now" and diagnosis in LATE:
+    if horizon == "now" and diagnosis in KNOWN_AT_END:
         table = table[table["fraction"] == 1.0]
     if not table[truth].any():
         raise click.ClickException(f"no run of the development part has {diagnosis}: nothing to fit it on")
-    threshold = _best_at_the_end if horizon == "now" else _quiet_on_healthy
-    left_out = [
-        (table.iloc[tried], Model(**_weighed(table.iloc[seen], truth, names), failure=0.5))
+    threshold = _threshold_of_state if horizon == "now" else _threshold_of_forecast
+    folds = [
+        (table.iloc[tried], Model(**_fit_logistic(table.iloc[seen], truth, names), failure=0.5))
         for seen, tried in GroupKFold(FOLDS).split(table, groups=table["recipe"])
         if table.iloc[seen][truth].any()
     ]
-    return _weighed(table, truth, names) | {"failure": round(threshold(left_out, truth), 3)}
+    return _fit_logistic(table, truth, names) | {"failure": round(threshold(folds, truth), 3)}
 
 
-def _weighed(table: pd.DataFrame, truth: str, names: list[str]) -> dict[str, Any]:
-    """The logistic regression of `truth` on standardized numbers."""
+def _fit_logistic(table: pd.DataFrame, truth: str, names: list[str]) -> dict[str, Any]:
+    """A logistic regression of `truth` on standardized readings."""
     healthy = table[table["healthy"] & (table["fraction"] >= 0.5)][names].median().fillna(0.0)
     filled = table[names].fillna(healthy)
     centre, scale = filled.mean(), filled.std().clip(lower=1e-3)
     standard = ((filled - centre) / scale).clip(-4, 4)
-    model = LogisticRegression(C=STRENGTH, max_iter=5000).fit(standard, table[truth].to_numpy(bool))
+    model = LogisticRegression(C=INVERSE_REGULARIZATION, max_iter=5000).fit(standard, table[truth].to_numpy(bool))
     weights = pd.Series(model.coef_[0], index=names)
     return {
         "weights": _plain(weights),
@@ -165,36 +172,36 @@ def _weighed(table: pd.DataFrame, truth: str, names: list[str]) -> dict[str, Any
 
 
 def _bounds(healthy: pd.DataFrame, weights: Any) -> Any:
-    """What 95 % of healthy runs end within, on the side that the weight calls suspect."""
+    """The bound within which 95 % of healthy runs end, on the side that the weight makes suspect."""
     return pd.Series(
         {str(name): healthy[name].quantile(0.95 if weights[name] > 0 else 0.05) for name in healthy}
     ).fillna(0.0)
 
 
-def _best_at_the_end(left_out: LeftOut, truth: str) -> float:
-    """The probability that tells the states of finished runs best, by F1; in the middle of those that do."""
+def _threshold_of_state(folds: HeldOutFolds, truth: str) -> float:
+    """The threshold with the best F1 on the states of finished runs; the median of those that tie."""
     probability, true = [], []
-    for table, model in left_out:
+    for table, model in folds:
         ended = table[table["fraction"] == 1.0]
         probability += [model.probability(row) for row in _rows(ended)]
         true += list(ended[truth])
-    candidates = np.arange(LEAST_STATE, MOST_STATE, 0.01)
+    candidates = np.arange(MIN_STATE_THRESHOLD, MAX_STATE_THRESHOLD, 0.01)
     found = np.array(probability) >= candidates[:, None]
     f1 = 2 * (found & np.array(true, bool)).sum(axis=1) / (found.sum(axis=1) + sum(true))
     return float(np.median(candidates[f1 == f1.max()]))
 
 
-def _quiet_on_healthy(left_out: LeftOut, truth: str) -> float:
-    """The probability that few whole healthy runs ever reach at two probes in a row, once they are old enough."""
+def _threshold_of_forecast(folds: HeldOutFolds, truth: str) -> float:
+    """The threshold that few whole healthy runs ever reach at two probes in a row, once they are old enough."""
     highest = []
-    for table, model in left_out:
+    for table, model in folds:
         going = table[table["healthy"] & (table["fraction"] < 1.0) & (table["fraction"] >= MIN_AGE)]
         steady = [
             min(model.probability(row), model.probability({name: row[f"before {name}"] for name in model.weights}))
             for row in _rows(going)
         ]
         highest += list(pd.Series(steady, index=going["run"], dtype=float).groupby(level=0).max())
-    return float(np.clip(np.quantile(highest, 1 - MOST_FALSE_ALARMS) + 0.01, *FORECAST))
+    return float(np.clip(np.quantile(highest, 1 - MAX_FALSE_ALARM_RATE) + 0.01, *FORECAST_THRESHOLDS))
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -205,36 +212,28 @@ def _plain(series: Any) -> dict[str, float]:
     return {str(name): float(np.round(value, 4)) for name, value in series.items()}
 
 
-if __name__ == "__main__":
-    main()
-
-
-TRANSFER_DATASETS = ("ring", "grid", "digits", "stacked-digits")
-TRANSFER_FAILURES = ("overpowering-discriminator", "weak-discriminator", "mode-collapse")
-
-
-@click.command()
+@main.command()
 @click.argument("recordings", type=click.Path(path_type=Path, exists=True, file_okay=False))
 def transfer(recordings: Path) -> None:
     """Print how well each state model does on data sets that it was not fitted on."""
-    table = pd.concat([numbers_of(recordings, part) for part in ("development", "held-out")])
+    table = pd.concat([read_numbers(recordings, part) for part in ("development", "held-out")])
     on = table["recipe"].str.rpartition(" on ")[2]
     click.echo(
-        "failure                      fitted on        tried on "
+        "failure                      fitted on        tested on "
         + "  ".join(f"{name:>14}" for name in TRANSFER_DATASETS)
     )
     for diagnosis in TRANSFER_FAILURES:
         for dataset in TRANSFER_DATASETS:
-            model = Model(**fit(table[on == dataset], diagnosis, "now", NUMBERS[diagnosis]["now"]))
+            model = Model(**fit(table[on == dataset], diagnosis, "now", READINGS[diagnosis]["now"]))
             cells = (f"{_auroc(model, table[on == other], diagnosis):14.3f}" for other in TRANSFER_DATASETS)
             click.echo(f"{diagnosis:<28} {dataset:<25} " + "  ".join(cells))
 
 
 def _auroc(model: Model, runs: pd.DataFrame, diagnosis: str) -> float:
     true = runs[f"now {diagnosis}"].to_numpy(bool)
-    said = [model.probability({str(k): v for k, v in row.items()}) for row in runs.to_dict("records")]
-    return float(roc_auc_score(true, np.nan_to_num(said))) if 0 < true.sum() < len(true) else np.nan
+    probability = [model.probability({str(k): v for k, v in row.items()}) for row in runs.to_dict("records")]
+    return float(roc_auc_score(true, np.nan_to_num(probability))) if 0 < true.sum() < len(true) else np.nan
 
 
 if __name__ == "__main__":
-    transfer()
+    main()

@@ -1,4 +1,4 @@
-"""docs/plugins.md has every hook with the signature it has in the code, and its examples pass their checks."""
+"""docs/plugins.md has the signatures of the code, of hooks and of base classes, and its examples pass their checks."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 
 import ganbench
 from ganbench.contract import components, hooks
+from ganbench.contract.adapt import RENAMED as RENAMED_MEMBERS
 from ganbench.registry.registry import load_registry
 from ganbench.testing.candidate import select_candidates
 from ganbench.testing.run_checks import run_checks
@@ -32,20 +33,32 @@ KINDS = {
 
 
 def signature(function: object, name: str) -> str:
-    """As the page writes it: without self and without the modules of names."""
-    made = inspect.signature(function)
-    parameters = [p for p in made.parameters.values() if p.name != "self"]
-    text = f"{name}{made.replace(parameters=parameters)}".replace("'", "")
-    text = re.sub(r"(?:collections\.abc|ganbench(?:\.\w+)?|typing)\.(\w)", r"\1", text)
+    """Return a signature as the page shows it: without self and without the modules of names."""
+    full = inspect.signature(function)
+    parameters = [p for p in full.parameters.values() if p.name != "self"]
+    text = f"{name}{full.replace(parameters=parameters)}".replace("'", "")
+    text = re.sub(r"(?:collections\.abc|ganbench(?:\.\w+)*|typing)\.(\w)", r"\1", text)
     return text.replace(" | ".join(event.__name__ for event in get_args(ganbench.Event)), "Event")
 
 
-def methods_of(protocol: type) -> list[str]:
-    offered = {n: f for n, f in vars(protocol).items() if inspect.isfunction(f) and n in ("__call__", *dir(protocol))}
-    public = {n: f for n, f in offered.items() if n == "__call__" or not n.startswith("_")}
-    return [
-        signature(f, protocol.__name__ if n == "__call__" else f"{protocol.__name__}.{n}") for n, f in public.items()
-    ]
+def methods_of(cls: type, without: tuple[str, ...] = ()) -> list[str]:
+    """Return the signatures of a class's public methods."""
+    functions = {n: f for n, f in vars(cls).items() if inspect.isfunction(f) and n not in without}
+    public = {n: f for n, f in functions.items() if n == "__call__" or not n.startswith("_")}
+    return [signature(f, cls.__name__ if n == "__call__" else f"{cls.__name__}.{n}") for n, f in public.items()]
+
+
+def attributes_of(base: type) -> list[str]:
+    """Return the declared attributes of a base class with their types and defaults."""
+    lines = []
+    for name, hint in inspect.get_annotations(base).items():
+        default = f" = {vars(base)[name]!r}".replace("'", '"') if name in vars(base) else ""
+        lines.append(f"{base.__name__}.{name}: {hint}{default}")
+    return lines
+
+
+def signatures_in(section: str) -> list[str]:
+    return [line.strip() for line in SECTIONS[section].splitlines() if line.startswith("    ")]
 
 
 def test_there_is_a_section_for_every_hook():
@@ -54,12 +67,34 @@ def test_there_is_a_section_for_every_hook():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_signatures_are_those_of_the_code(kind):
-    shown = [line.strip() for line in SECTIONS[KINDS[kind]].splitlines() if line.startswith("    ")]
+    shown = signatures_in(KINDS[kind])
     hook = hooks.HOOKS[kind]
     assert signature(getattr(hooks, hook), hook) in shown
     if kind != "suite":
-        for line in methods_of(getattr(components, kind.capitalize())):
-            assert line in shown
+        base = getattr(components, kind.capitalize())
+        expected = methods_of(base) + (attributes_of(base) if kind in components.BASE_CLASSES else [])
+        assert [line for line in expected if line not in shown] == []
+        documented = [line for line in shown if line.startswith((f"{base.__name__}.", f"{base.__name__}("))]
+        assert sorted(documented) == sorted(expected)
+
+
+def test_views_and_games_are_as_shown():
+    renamed = ("judge", "whole_packs", "play_on", "at")
+    expected = methods_of(ganbench.View, renamed) + methods_of(ganbench.Game, renamed)
+    assert sorted(signatures_in("Views and games")) == sorted(expected)
+    for name in inspect.get_annotations(ganbench.View):
+        assert f"`{name}`" in SECTIONS["Views and games"] or f"`view.{name}`" in SECTIONS["Views and games"]
+
+
+def test_old_names_are_listed_with_the_new_ones():
+    section = SECTIONS["Versions and stability"]
+    for kind, names in RENAMED_MEMBERS.items():
+        for new, old in names.items():
+            assert re.search(rf"\| `{old}\(.*\)` of a {kind} \| `{new}` \|", section)
+    for cls, old, new in ((ganbench.View, "judge", "logits"), (ganbench.View, "whole_packs", "round_to_pack")):
+        assert hasattr(cls, old) and hasattr(cls, new)
+        assert f"| `{cls.__name__}.{old}` | `{cls.__name__}.{new}` |" in section
+    assert hasattr(ganbench.Game, "play_on") and "| `Game.play_on` | `Game.fork` |" in section
 
 
 def test_the_event_hook_is_as_shown():
@@ -85,7 +120,7 @@ def test_the_example_passes_every_check_of_its_kind(kind, tmp_path):
     assert sum(o.status == "passed" for o in outcomes) >= 5
 
 
-def test_the_listener_hears(tmp_path, make_trial, capsys):
+def test_the_listener_gets_events(tmp_path, make_trial, capsys):
     plugins = load_registry((example("Events", tmp_path),)).plugins
     plugins.emit(ganbench.TrialEnded(ganbench.TrialResult(make_trial(), "error", "it broke")))
     assert "failed: it broke" in capsys.readouterr().out

@@ -71,7 +71,8 @@ def test_the_component_of_contributing_keeps_the_contract(tmp_path, monkeypatch)
     (plugin,) = blocks((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), "python")
     (tmp_path / "ganbench_plugins.py").write_text(plugin)
     monkeypatch.chdir(tmp_path)
-    outcomes = list(run_checks(select_candidates(["ganbench_plugins.py"])))
+    (candidate,) = select_candidates(["ganbench_plugins.py"])
+    outcomes = list(run_checks(candidate))
     assert outcomes and not [outcome for outcome in outcomes if outcome.status == "failed"]
 
 

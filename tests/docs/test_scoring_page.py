@@ -16,7 +16,7 @@ REFERENCE = ROOT / "results" / "reference"
 
 
 def test_the_tables_of_the_page_are_those_of_the_committed_scores():
-    spec = importlib.util.spec_from_file_location("scoring_tables", ROOT / "docs" / "scoring_tables.py")
+    spec = importlib.util.spec_from_file_location("scoring_tables", ROOT / "scripts" / "make_scoring_tables.py")
     tables = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tables)
     page = tables.PAGE.read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""A plugin file whose components each do one thing that they should not."""
+"""A plugin file whose components each have one fault."""
 
 import ctypes
 import os
@@ -17,10 +17,10 @@ from torch import nn
 import ganbench
 
 
-def step_of(update):
-    """The act of a loss that does `update(its number of calls)` and is sound otherwise."""
+def loss_with(update):
+    """Return a loss that calls `update` with its number of calls, and is correct otherwise."""
 
-    class Faulty:
+    class Faulty(ganbench.Loss):
         """Non-saturating, with a fault."""
 
         def __init__(self):
@@ -37,13 +37,13 @@ def step_of(update):
     return Faulty
 
 
-def at(step, act):
-    """`act` at one step."""
-    return step_of(lambda calls: act() if calls == step else None)
+def at(step, fault):
+    """Return a loss with a fault at one step."""
+    return loss_with(lambda calls: fault() if calls == step else None)
 
 
 def raises():
-    raise RuntimeError("broke at step 500")
+    raise RuntimeError("failed at step 500")
 
 
 def hangs():
@@ -88,12 +88,12 @@ def another_type():
 
 
 def leaves_a_thread():
-    def meddle():
+    def change_settings():
         while True:
             torch.manual_seed(0)
             torch.set_num_threads(2)
 
-    threading.Thread(target=meddle).start()
+    threading.Thread(target=change_settings).start()
 
 
 def closes_output():
@@ -107,7 +107,7 @@ class FailsToBuild:
     """Cannot be built."""
 
     def __init__(self):
-        raise ValueError("no such thing")
+        raise ValueError("cannot be built")
 
 
 class NotANumber:
@@ -120,7 +120,7 @@ class NotANumber:
         return d(fake).mean()
 
 
-class VectorLoss(step_of(lambda calls: None)):
+class VectorLoss(loss_with(lambda calls: None)):
     """Forgets the mean."""
 
     def generator(self, d, real, fake):
@@ -142,20 +142,20 @@ class Linear(nn.Module):
 
 
 class WrongShape(Linear):
-    """Makes points of three dimensions."""
+    """Generates points of three dimensions."""
 
     width = 3
 
 
 class WrongDevice(Linear):
-    """Answers from nowhere."""
+    """Returns a tensor without storage."""
 
     def forward(self, z, labels=None):
         return super().forward(z).to("meta")
 
 
 class Double(Linear):
-    """Answers in float64."""
+    """Returns float64."""
 
     def forward(self, z, labels=None):
         return super().forward(z).double()
@@ -172,7 +172,7 @@ def ganbench_losses():
     yield ganbench.Component("crashes", at(5, lambda: ctypes.string_at(0)))
     yield ganbench.Component("hangs", at(5, hangs))
     yield ganbench.Component("floods", at(5, floods))
-    yield ganbench.Component("seeds", step_of(seeds))
+    yield ganbench.Component("seeds", loss_with(seeds))
     yield ganbench.Component("threads", at(50, lambda: torch.set_num_threads(2)))
     yield ganbench.Component("settings", at(50, settings))
     yield ganbench.Component("another-type", at(5, another_type))

@@ -1,7 +1,7 @@
-"""Whatever a plugin does, it stays where it happens: healthy methods beside it end bit-identical to a run without it.
+"""Faults of a plugin affect its own trials alone: healthy methods end bit-identical to a run without it.
 
-The default tests let all faults loose in one suite; `pytest -m slow tests/end_to_end/test_fault_matrix.py` has each
-alone with two healthy methods.
+The default tests have all faults in one suite; `pytest -m slow tests/end_to_end/test_fault_matrix.py` runs each alone
+with two healthy methods.
 """
 
 from __future__ import annotations
@@ -54,10 +54,10 @@ discriminator = {{ name = "mlp", width = 16 }}
 {settings}
 """
 
-# What becomes of a trial: its status, and words of its reason.
+# The status of the trial, and words of its reason.
 IN_A_TRIAL = {
-    "raises-in-build": ("error", "ValueError: no such thing"),
-    "raises-at-step-500": ("error", "RuntimeError: broke at step 500 (ganbench_plugins.py"),
+    "raises-in-build": ("error", "ValueError: cannot be built"),
+    "raises-at-step-500": ("error", "RuntimeError: failed at step 500 (ganbench_plugins.py"),
     "not-a-number": ("diverged", "not finite since step 1"),
     "wrong-shape": ("error", "returns (8, 3) of float32, and (8, 2) of float32 is expected"),
     "vector-loss": ("error", "scalar"),
@@ -80,14 +80,14 @@ IN_A_TRIAL = {
 }
 GENERATORS = ("wrong-shape", "wrong-device", "float64")
 
-# What a plugin that cannot be loaded is told with.
+# Code of a plugin that cannot be loaded, and words of the message.
 AT_LOADING = {
     "import": ("raise RuntimeError('at import')", "RuntimeError: at import"),
     "import_exits": ("import sys\nsys.exit(3)", "SystemExit: 3"),
-    "import_meddles": (
+    "import_changes_settings": (
         "import torch, random\ntorch.set_num_threads(2)\ntorch.set_default_dtype(torch.float64)\n"
-        "torch.manual_seed(0)\nrandom.seed(0)\nprint('a flood\\n' * 100_000)\nraise ValueError('meddled')",
-        "ValueError: meddled",
+        "torch.manual_seed(0)\nrandom.seed(0)\nprint('a flood\\n' * 100_000)\nraise ValueError('changed settings')",
+        "ValueError: changed settings",
     ),
     "registration": (
         "import ganbench\n@ganbench.hookimpl\ndef ganbench_losses():\n    raise ValueError('at registration')\n",
@@ -122,19 +122,19 @@ AT_LOADING["same_name"] = AT_LOADING["one_name"]
 
 
 def run(folder: Path, suite: str, site: Path | None = None) -> tuple[subprocess.CompletedProcess[str], Path]:
-    """Run a suite with the plugins of `site`; what it said and where its results are."""
+    """Run a suite with the plugins of `site`; return the process and the folder of its results."""
     folder.mkdir(exist_ok=True)
     (folder / "faults.toml").write_text(suite, encoding="utf-8")
     environment = {**os.environ, "PYTHONPATH": str(site) if site else ""}
     line = [sys.executable, "-m", "ganbench", "run", "--suite", "faults.toml", "--output", "out"]
-    said = subprocess.run(line, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    return said, folder / "out"
+    process = subprocess.run(line, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    return process, folder / "out"
 
 
 def results(output: Path) -> dict[str, TrialResult]:
-    made, damaged = Store(output).results()
+    results, damaged = Store(output).results()
     assert not damaged
-    return {result.trial.method: result for result in made}
+    return {result.trial.method: result for result in results}
 
 
 def method(fault: str) -> str:
@@ -149,7 +149,8 @@ def assert_same_where_healthy(output: Path, unaffected: Path) -> None:
     for name in ("first", "last"):
         assert ours[name].status == "done", ours[name].reason
         one, other = (
-            folder / "trials" / made[name].trial.id for folder, made in ((output, ours), (unaffected, theirs))
+            folder / "trials" / results_of_run[name].trial.id
+            for folder, results_of_run in ((output, ours), (unaffected, theirs))
         )
         assert one.name == other.name
         assert (one / "weights.safetensors").read_bytes() == (other / "weights.safetensors").read_bytes()
@@ -161,44 +162,46 @@ def assert_same_where_healthy(output: Path, unaffected: Path) -> None:
 
 @pytest.fixture(scope="module")
 def unaffected(tmp_path_factory) -> Path:
-    """The results of the two healthy methods alone."""
-    said, output = run(tmp_path_factory.mktemp("unaffected"), SUITE + HEALTHY)
-    assert said.returncode == 0, said.stderr
+    """Run the two healthy methods alone."""
+    process, output = run(tmp_path_factory.mktemp("unaffected"), SUITE + HEALTHY)
+    assert process.returncode == 0, process.stderr
     return output
 
 
-def let_loose(faults: list[str], folder: Path, unaffected: Path) -> None:
-    """Faulty methods between the two healthy ones, all in one worker's life as long as it lives."""
+def run_with_faults(faults: list[str], folder: Path, unaffected: Path) -> None:
+    """Run faulty methods between the two healthy ones, in one worker as long as it lives, and check all results."""
     folder.mkdir(exist_ok=True)
     (folder / "ganbench_plugins.py").write_bytes((FOLDER / "faulty_components.py").read_bytes())
-    said, output = run(folder, SUITE + "".join(method(fault) for fault in faults) + HEALTHY)
-    made = results(output)
+    process, output = run(folder, SUITE + "".join(method(fault) for fault in faults) + HEALTHY)
+    trials_by_method = results(output)
     for fault in faults:
         status, words = IN_A_TRIAL[fault]
-        assert (made[fault].status, words in made[fault].reason) == (status, True), made[fault].reason
+        assert (trials_by_method[fault].status, words in trials_by_method[fault].reason) == (status, True), (
+            trials_by_method[fault].reason
+        )
     assert_same_where_healthy(output, unaffected)
-    assert said.returncode == int(any(IN_A_TRIAL[fault][0] in ("error", "timeout") for fault in faults))
-    assert len(said.stdout) + len(said.stderr) < 20_000
+    assert process.returncode == int(any(IN_A_TRIAL[fault][0] in ("error", "timeout") for fault in faults))
+    assert len(process.stdout) + len(process.stderr) < 20_000
     trials = pd.read_csv(output / "report" / "trials.csv").set_index("method")
     assert set(trials.index) == {"first", "last", *faults}
     if "floods" in faults:
-        kept = (output / "trials" / made["floods"].trial.id / "output.txt").read_text()
+        kept = (output / "trials" / trials_by_method["floods"].trial.id / "output.txt").read_text()
         assert len(kept) <= 4000 and kept.endswith("the last line\n")
 
 
 @pytest.mark.timeout(280)
-def test_faults_in_trials_leave_the_others_as_they_were(tmp_path, unaffected):
-    let_loose(list(IN_A_TRIAL), tmp_path / "all", unaffected)
+def test_faults_in_trials_do_not_affect_the_others(tmp_path, unaffected):
+    run_with_faults(list(IN_A_TRIAL), tmp_path / "all", unaffected)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", IN_A_TRIAL)
 def test_each_fault_in_a_trial_alone(tmp_path, unaffected, fault):
-    let_loose([fault], tmp_path / "alone", unaffected)
+    run_with_faults([fault], tmp_path / "alone", unaffected)
 
 
-def install(names: list[str], site: Path) -> None:
-    """Distributions with entry points, as an installer leaves them."""
+def install_plugins(names: list[str], site: Path) -> None:
+    """Write distributions with entry points, as an installer does."""
     for name in names:
         code, _ = AT_LOADING[name]
         if code is not None:
@@ -209,29 +212,31 @@ def install(names: list[str], site: Path) -> None:
         (info / "entry_points.txt").write_text(f"[ganbench]\n{name} = plugin_{name}\n")
 
 
-def load_faulty(names: list[str], folder: Path, unaffected: Path) -> None:
-    """Methods that want a loss of a faulty plugin, between the two healthy ones."""
+def run_with_broken_plugins(names: list[str], folder: Path, unaffected: Path) -> None:
+    """Run a method with a loss of a broken plugin between the two healthy ones, and check all results."""
     site = folder / "site"
     site.mkdir(parents=True)
-    install(names, site)
-    wanting = FAULTY.format(fault="wanting", loss="twice", generator='{ name = "mlp", width = 16 }', settings="")
-    listens = names == ["listener_exits"]  # it loads, and so nothing of it is wanting
-    said, output = run(folder, SUITE + ("" if listens else wanting) + HEALTHY, site)
-    made = results(output)
-    assert said.returncode == (0 if listens else 1)
+    install_plugins(names, site)
+    method_without_loss = FAULTY.format(
+        fault="unavailable", loss="twice", generator='{ name = "mlp", width = 16 }', settings=""
+    )
+    listens = names == ["listener_exits"]  # it can be loaded, and has no loss
+    process, output = run(folder, SUITE + ("" if listens else method_without_loss) + HEALTHY, site)
+    trials_by_method = results(output)
+    assert process.returncode == (0 if listens else 1)
     if not listens:
-        assert made["wanting"].status == "error" and "'twice'" in made["wanting"].reason
+        assert trials_by_method["unavailable"].status == "error" and "'twice'" in trials_by_method["unavailable"].reason
     for name in names:
-        assert AT_LOADING[name][1] in said.stderr
-    assert said.stdout.count("a flood") == 0
+        assert AT_LOADING[name][1] in process.stderr
+    assert process.stdout.count("a flood") == 0
     assert_same_where_healthy(output, unaffected)
 
 
-def test_plugins_that_cannot_be_loaded_leave_the_others_as_they_were(tmp_path, unaffected):
-    load_faulty(list(AT_LOADING), tmp_path / "all", unaffected)
+def test_plugins_that_cannot_be_loaded_do_not_affect_the_others(tmp_path, unaffected):
+    run_with_broken_plugins(list(AT_LOADING), tmp_path / "all", unaffected)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in AT_LOADING if name != "same_name"])
 def test_each_plugin_that_cannot_be_loaded_alone(tmp_path, unaffected, name):
-    load_faulty(["one_name", "same_name"] if name == "one_name" else [name], tmp_path / "alone", unaffected)
+    run_with_broken_plugins(["one_name", "same_name"] if name == "one_name" else [name], tmp_path / "alone", unaffected)

@@ -1,4 +1,4 @@
-"""Networks and losses of a library that knows nothing of ganbench run in it, unchanged, through forty lines.
+"""Networks and losses of another library, unchanged, run in ganbench through a plugin of forty lines.
 
 The library is torchgan 0.1.0 (Pal and Das 2021), as published. Its networks' second argument is meant for something
 else, but only `True` changes what they do, so that labels may pass.
@@ -95,29 +95,29 @@ discriminator = { name = "conv", width = 8 }
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> Path:
-    """The folder of a run of torchgan's parts and ours; the data set is a plugin of its own, where the run is."""
+    """Run torchgan's components and ours; the data set is another plugin, in the working directory."""
     here, suites = tmp_path_factory.mktemp("here"), tmp_path_factory.mktemp("suites")
     (here / "ganbench_plugins.py").write_text(DATA, encoding="utf-8")
     (suites / "ganbench_plugins.py").write_bytes(WRAPPER.read_bytes())
     (suites / "foreign.toml").write_text(SUITE, encoding="utf-8")
     line = [sys.executable, "-m", "ganbench", "run", "--suite", str(suites / "foreign.toml"), "--output", "out"]
     environment = {**os.environ, "GANBENCH_PLUGINS": ""}
-    said = subprocess.run(line, cwd=here, env=environment, capture_output=True, text=True, check=False)
-    assert said.returncode == 0, said.stderr
+    result = subprocess.run(line, cwd=here, env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
     return here / "out"
 
 
-def test_forty_lines_are_enough():
+def test_the_wrapper_has_at_most_forty_lines():
     assert len(WRAPPER.read_text(encoding="utf-8").splitlines()) <= 40
 
 
-def test_the_library_is_as_published_and_knows_nothing_of_us():
+def test_the_library_is_as_published_and_independent_of_ganbench():
     assert version("torchgan") == "0.1.0"
     sources = Path(torchgan.models.__file__).parents[1].rglob("*.py")
     assert not any("ganbench" in source.read_text(encoding="utf-8") for source in sources)
 
 
-def test_its_networks_and_losses_train_beside_ours(run):
+def test_its_networks_and_losses_are_trained_beside_ours(run):
     trials = pd.read_csv(run / "report/trials.csv").set_index("method")
     assert dict(trials["status"]) == dict.fromkeys(["theirs", "their-networks", "their-loss", "ours"], "done")
     assert (trials["steps"] == 20).all()
@@ -126,7 +126,7 @@ def test_its_networks_and_losses_train_beside_ours(run):
     assert scores["value"].notna().all()
 
 
-def test_the_record_says_where_its_parts_came_from(run):
+def test_results_record_the_origins_of_the_components(run):
     trials = pd.read_csv(run / "report/trials.csv").set_index("method")
     origins = json.loads((run / "trials" / trials.loc["theirs", "trial"] / "result.json").read_text())["origins"]
     for part in ("generator torchgan-dcgan", "discriminator torchgan-dcgan", "loss torchgan"):
@@ -135,7 +135,7 @@ def test_the_record_says_where_its_parts_came_from(run):
 
 @pytest.mark.parametrize("kind", ["Minimax", "LeastSquares", "Wasserstein"])
 def test_the_losses_are_torchgans_own(kind):
-    (loss,) = (s for s in ganbench.testing.select([str(WRAPPER)]) if s.entry.kind == "loss")
+    (loss,) = (c for c in ganbench.testing.select_candidates([str(WRAPPER)]) if c.entry.kind == "loss")
     real, fake = (ganbench.Batch(torch.randn(8)) for _ in range(2))
     built = loss.build(kind=kind)
     of_d, of_g = (getattr(torchgan.losses, f"{kind}{player}Loss")() for player in ("Discriminator", "Generator"))

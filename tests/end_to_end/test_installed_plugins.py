@@ -1,4 +1,4 @@
-"""Somebody's wheel, installed in a new virtual environment, is found and trains beside built-ins; so does the one file."""
+"""A third-party wheel, installed in a new virtual environment, trains beside built-ins; so does its file alone."""
 
 from __future__ import annotations
 
@@ -62,80 +62,80 @@ def wheel(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory, wheel) -> Path:
-    """The interpreter of a new environment with the wheel in it; torch and ganbench it borrows from ours."""
+    """Return the interpreter of a new environment with the wheel; torch and ganbench come from this environment."""
     folder = tmp_path_factory.mktemp("environment")
     venv.create(folder, with_pip=False)
     (packages,) = folder.glob("lib/python*/site-packages")
-    borrowed = [sysconfig.get_path("purelib"), str(Path(ganbench.__file__).parents[1])]
-    (packages / "borrowed.pth").write_text("\n".join(borrowed) + "\n")
+    shared = [sysconfig.get_path("purelib"), str(Path(ganbench.__file__).parents[1])]
+    (packages / "shared.pth").write_text("\n".join(shared) + "\n")
     interpreter = folder / "bin" / "python"
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", str(interpreter), "install", "-q"]
     subprocess.run([*pip, "--no-deps", str(wheel)], check=True, capture_output=True)
     return interpreter
 
 
-def say(python: Path, cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run_ganbench(python: Path, cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("GANBENCH", "PYTHONPATH"))}
     line = [str(python), "-m", "ganbench", *arguments]
     return subprocess.run(line, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
 
 
-def expect_in_list(python: Path, cwd: Path, distribution: str) -> None:
-    listed = json.loads(say(python, cwd, "list", "--json").stdout)
-    theirs = {e["kind"]: e for e in listed if e["distribution"] == distribution}
-    assert {kind: entry["name"] for kind, entry in theirs.items()} == COMPONENTS
-    assert theirs["loss"]["options"] == [{"name": "bound", "type": "float", "default": 3.0}]
+def check_list(python: Path, cwd: Path, distribution: str) -> None:
+    listed = json.loads(run_ganbench(python, cwd, "list", "--json").stdout)
+    offered = {e["kind"]: e for e in listed if e["distribution"] == distribution}
+    assert {kind: entry["name"] for kind, entry in offered.items()} == COMPONENTS
+    assert offered["loss"]["options"] == [{"name": "bound", "type": "float", "default": 3.0}]
 
 
-def expect_in_csv(python: Path, cwd: Path, origin: str) -> None:
+def check_results(python: Path, cwd: Path, origin: str) -> None:
     (cwd / "both.toml").write_text(SUITE)
-    said = say(python, cwd, "run", "--suite", "both.toml", "--output", "out")
-    assert said.returncode == 0, said.stderr
+    process = run_ganbench(python, cwd, "run", "--suite", "both.toml", "--output", "out")
+    assert process.returncode == 0, process.stderr
     trials = pd.read_csv(cwd / "out/report/trials.csv")
     assert set(trials.status) == {"done"} and len(trials) == 4
     theirs = trials[(trials.method == "theirs") & (trials.dataset == "moons")].iloc[0]
     assert (theirs.generator, theirs.loss) == ("sine", "exponential")
-    made_by = json.loads((cwd / "out/trials" / theirs.trial / "result.json").read_text())["origins"]
-    assert {made_by[f"{kind} {name}"] for kind, name in COMPONENTS.items()} == {origin}
+    origins = json.loads((cwd / "out/trials" / theirs.trial / "result.json").read_text())["origins"]
+    assert {origins[f"{kind} {name}"] for kind, name in COMPONENTS.items()} == {origin}
     assert set(pd.read_csv(cwd / "out/report/comparison.csv").method) == {"theirs", "ours"}
 
 
-def test_a_wheel_in_a_new_environment_is_listed_trains_and_is_on_record(python, tmp_path):
-    expect_in_list(python, tmp_path, "moons-gan")
-    plugins = {p["plugin"]: p for p in json.loads(say(python, tmp_path, "plugins", "--json").stdout)}
+def test_a_wheel_in_a_new_environment_is_listed_trained_and_recorded(python, tmp_path):
+    check_list(python, tmp_path, "moons-gan")
+    plugins = {p["plugin"]: p for p in json.loads(run_ganbench(python, tmp_path, "plugins", "--json").stdout)}
     assert plugins["moons"]["version"] == "2.3.0"
     assert plugins["moons"]["hooks"] == ["ganbench_datasets", "ganbench_generators", "ganbench_losses"]
-    expect_in_csv(python, tmp_path, "moons-gan 2.3.0")
+    check_results(python, tmp_path, "moons-gan 2.3.0")
 
 
 def test_the_same_code_as_one_local_file_does_the_same(tmp_path):
     shutil.copy(THIRD_PARTY / "moons_gan.py", tmp_path / "ganbench_plugins.py")
     here = Path(sys.executable)
-    expect_in_list(here, tmp_path, "ganbench_plugins.py")
+    check_list(here, tmp_path, "ganbench_plugins.py")
     (origin,) = {
         f"{e['distribution']} {e['version']}"
-        for e in json.loads(say(here, tmp_path, "list", "loss", "--json").stdout)
+        for e in json.loads(run_ganbench(here, tmp_path, "list", "loss", "--json").stdout)
         if e["name"] == "exponential"
     }
-    expect_in_csv(here, tmp_path, origin)
+    check_results(here, tmp_path, origin)
 
 
-def test_a_stored_trial_is_used_again_only_with_the_same_versions(tmp_path):
+def test_a_stored_trial_is_reused_only_with_the_same_versions(tmp_path):
     shutil.copy(THIRD_PARTY / "moons_gan.py", tmp_path / "ganbench_plugins.py")
     (tmp_path / "both.toml").write_text(SUITE.replace('"moons", "ring"', '"moons"'))
     run = ("run", "--suite", "both.toml", "--output", "out")
     here = Path(sys.executable)
-    assert say(here, tmp_path, *run).returncode == 0
-    assert "0 trials to do, 2 kept" in say(here, tmp_path, *run, "--dry-run").stdout
+    assert run_ganbench(here, tmp_path, *run).returncode == 0
+    assert "0 trials to do, 2 kept" in run_ganbench(here, tmp_path, *run, "--dry-run").stdout
     with (tmp_path / "ganbench_plugins.py").open("a") as file:
         file.write("\n# a later version\n")
-    said = say(here, tmp_path, *run, "--dry-run")
-    assert "2 trials to do, 0 kept" in said.stdout
-    assert "came from ganbench_plugins.py " in said.stderr and "is rerun" in said.stderr
+    process = run_ganbench(here, tmp_path, *run, "--dry-run")
+    assert "2 trials to do, 0 kept" in process.stdout
+    assert "came from ganbench_plugins.py " in process.stderr and "is rerun" in process.stderr
 
 
-def test_what_it_offers_passes_the_contract_checks(tmp_path):
+def test_its_components_pass_the_contract_checks(tmp_path):
     shutil.copy(THIRD_PARTY / "moons_gan.py", tmp_path / "theirs.py")
-    said = say(Path(sys.executable), tmp_path, "check", "theirs.py")
-    assert said.returncode == 0, said.stdout
-    assert "3 components" in said.stdout and "failed" not in said.stdout
+    process = run_ganbench(Path(sys.executable), tmp_path, "check", "theirs.py")
+    assert process.returncode == 0, process.stdout
+    assert "3 components" in process.stdout and "failed" not in process.stdout

@@ -117,7 +117,7 @@ def test_states_onsets_and_breakdowns_are_told_apart():
     assert not healed.onset
     late = labels(_scores(**FINE | {"missing": [0.0, 0.0, 0.0, 0.5, 0.5]}), 100, "done", 8)
     assert late.onset == {"mode-collapse": 75}
-    broken = labels(_scores(**FINE), 100, "diverged", 8, broke_at=40)
+    broken = labels(_scores(**FINE), 100, "diverged", 8, nonfinite_at=40)
     assert broken.end == {"divergence"}
     assert broken.state[0.25] == set()
     assert broken.state[0.5] == {"divergence"}

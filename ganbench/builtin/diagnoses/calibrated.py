@@ -1,7 +1,4 @@
-"""When a condition has held from some step to the end: what makes a state of a run, and not a moment of it.
-
-A diagnosis that weighs what a history says, with weights fitted on the development part of the failure zoo.
-"""
+"""A diagnosis that weighs readings of a history, with weights fitted on the development part of the failure zoo."""
 
 from __future__ import annotations
 
@@ -21,12 +18,15 @@ from .readings import probed_rows, read_evidence, until
 
 Array = np.ndarray[Any, Any]
 
+REPORT_PROBABILITY = 0.5  # probability from which a state or a forecast is reported
+MIN_AGE = 0.2  # of the budget: before, a forecast is no more than a warning
+CALIBRATION_FILE = Path(__file__).with_name("calibration.json")
 KEPT_SHARE = 0.9  # of the observations since the onset must meet the condition
 CERTAIN_MARGIN = 0.2  # of the budget: a state that has held so long is certain
 
 
 def measured(history: ganbench.History, *names: str) -> tuple[Array, ...]:
-    """The steps and columns `names`, at the rows where all of them were measured; empty where one is missing."""
+    """Return the steps and the columns `names` at the rows where all were measured; empty if one is missing."""
     columns = history.columns
     if any(name not in columns for name in ("step", *names)):
         return tuple(np.empty(0) for _ in range(len(names) + 1))
@@ -35,9 +35,9 @@ def measured(history: ganbench.History, *names: str) -> tuple[Array, ...]:
 
 
 def onset(met: Array, at_least: int) -> int | None:
-    """The earliest row from which the condition has held to the end but for a few rows.
+    """Return the earliest row from which a condition has held to the end, but for a few rows.
 
-    None where it does not hold now, or has not for `at_least` rows.
+    Return None if it does not hold now, or has not for `at_least` rows.
     """
     if len(met) < at_least or not met[-at_least:].all():
         return None
@@ -46,42 +46,43 @@ def onset(met: Array, at_least: int) -> int | None:
 
 
 def confidence(steps: Array, first: int, budget: int, margin: float) -> float:
-    """How sure a state is that has held since row `first`: from 1/2 up to 1 when it has lasted and is clear.
+    """Return the confidence in a state that has held since row `first`: from 1/2 up to 1 when it has lasted and is clear.
 
-    `margin` says how far the signals are beyond their thresholds: 0 on them, 1 and more clearly beyond.
+    `margin` says how far the signals are beyond their thresholds: 0 at them, 1 and more clearly beyond.
     """
     lasted = (steps[-1] - steps[first]) / budget
     return float(round(0.5 + 0.5 * min(1.0, lasted / CERTAIN_MARGIN, max(0.0, margin)), 3))
 
 
 def decades(larger: float, smaller: float) -> float:
-    """The margin of a quantity that spans orders of magnitude: 1 at ten times."""
+    """Return the margin of a quantity that spans orders of magnitude: 1 at ten times."""
     return math.log10(max(larger, 1e-300) / max(smaller, 1e-300))
-
-
-STOP_CONFIDENCE = 0.5  # probability from which a state or a forecast is spoken of
-MIN_AGE = 0.2  # of the budget: before, a forecast is no more than a warning
-CALIBRATION_FILE = Path(__file__).with_name("calibration.json")
 
 
 @dataclass(frozen=True)
 class Model:
-    """A logistic regression: the probability of a failure from some numbers of `reading`.
+    """A logistic regression: the probability of a failure from some readings.
 
-    `centre` and `scale` standardize each number; one that was not measured counts as a healthy run's, `healthy`.
-    `failure` is the probability from which a state, or a forecast, is one.
+    Attributes:
+        weights: The weight of each reading.
+        centre: Mean of each reading, to standardize it.
+        scale: Standard deviation of each reading, to standardize it.
+        healthy: The value of each reading in a healthy run, which stands for one that was not measured.
+        bound: What all but a few healthy runs stay within, on the side that is suspect.
+        intercept: The logit without any reading.
+        failure: The probability from which a state, or a forecast, is a failure.
     """
 
     weights: Mapping[str, float]
     centre: Mapping[str, float]
     scale: Mapping[str, float]
     healthy: Mapping[str, float]
-    bound: Mapping[str, float]  # what all but a few healthy runs stay within, on the side that is suspect
+    bound: Mapping[str, float]
     intercept: float
     failure: float
 
     def probability(self, numbers: Mapping[str, float]) -> float:
-        """From 0 to 1. NaN where less than half of what it weighs was measured: it does not guess."""
+        """Return the probability of the failure; NaN if less than half of the weights are on readings that were measured."""
         measured = sum(abs(weight) for name, weight in self.weights.items() if math.isfinite(numbers[name]))
         if measured < sum(map(abs, self.weights.values())) / 2:
             return math.nan
@@ -89,33 +90,35 @@ class Model:
         for name, weight in self.weights.items():
             value = numbers[name] if math.isfinite(numbers[name]) else self.healthy[name]
             standard = (value - self.centre[name]) / self.scale[name]
-            logit += weight * max(-4.0, min(4.0, standard))  # what is far out was never seen, and weighs no more
+            logit += weight * max(-4.0, min(4.0, standard))  # extrapolation is cut off
         return 1 / (1 + math.exp(-logit))
 
 
 @functools.cache
 def load_models(diagnosis: str) -> Mapping[str, Model]:
-    """The models of a diagnosis by horizon."""
+    """Return the models of a diagnosis, by horizon."""
     fitted = json.loads(CALIBRATION_FILE.read_text(encoding="utf-8"))["models"][diagnosis]
     return {horizon: Model(**model) for horizon, model in fitted.items()}
 
 
 class Calibrated(ganbench.Diagnosis):
-    """What the diagnoses that weigh signals have in common.
+    """Base of the diagnoses that weigh readings.
 
-    Young runs heal: before the end of the budget a state is a `failure` only where the run is old enough and it is
+    Young runs recover: before the end of the budget a state is a `failure` only if the run is old enough and the state is
     forecast to stay, by this probe and by the one before; else it is a `warning`.
     """
 
     name: ClassVar[str]
-    words: ClassVar[str]  # the textbook's, with `{reading}`s in between
-    remedy: ClassVar[str]
-    shown: ClassVar[Mapping[str, str]] = {}  # columns of the history that speak for themselves -> what to hold against
+    text: ClassVar[str]  # the summary, with `{reading}` in place of values
+    remedy: ClassVar[ganbench.Remedy]
+    also_shown: ClassVar[
+        Mapping[str, str]
+    ] = {}  # columns of the history as evidence: by name, the column to compare with
 
     def score(self, history: ganbench.History, horizon: ganbench.Horizon) -> float:
-        """The probability of the failure now, or at the end of the budget; 0 where nothing was measured.
+        """Return the probability of the failure now, or at the end of the budget; 0 if nothing was measured.
 
-        Also 0 of numbers that broke: they tell nothing of what the players were like.
+        It is 0 too for numbers that are not finite: they say nothing about the players.
         """
         if _is_uninformative(history):
             return 0.0
@@ -123,22 +126,22 @@ class Calibrated(ganbench.Diagnosis):
         return 0.0 if math.isnan(probability) else probability
 
     def diagnose(self, history: ganbench.History) -> Iterator[ganbench.Finding]:
-        """A finding of the state, and one of the end while there is budget left."""
+        """Return a finding of the present state, and a forecast while there is budget left."""
         if _is_uninformative(history):
             return
         numbers = read_evidence(history)
-        over = numbers["age"] >= 1
+        ended = numbers["age"] >= 1
         now, end = (load_models(self.name)[horizon] for horizon in ("now", "end"))
-        present, to_come = now.probability(numbers), self.steady_forecast(history)
-        stays = over or (numbers["age"] >= MIN_AGE and to_come >= end.failure)
+        present, forecast = now.probability(numbers), self.steady_forecast(history)
+        stays = ended or (numbers["age"] >= MIN_AGE and forecast >= end.failure)
         severity: ganbench.Severity = "failure" if stays else "warning"
         if present >= now.failure:
             yield self._finding(history, numbers, "now", severity, present)
-        if to_come >= STOP_CONFIDENCE and not over:
-            yield self._finding(history, numbers, "end", severity, to_come)
+        if forecast >= REPORT_PROBABILITY and not ended:
+            yield self._finding(history, numbers, "end", severity, forecast)
 
     def steady_forecast(self, history: ganbench.History) -> float:
-        """The probability that the failure is there at the end, by the last two probes: the lower one."""
+        """Return the probability of the failure at the end: the lower one of the last two probes."""
         probes = probed_rows(history)[-2:]
         forecasts = [load_models(self.name)["end"].probability(read_evidence(until(history, row))) for row in probes]
         return min(forecasts) if len(forecasts) == 2 else 0.0
@@ -168,20 +171,20 @@ class Calibrated(ganbench.Diagnosis):
                 },
                 **{
                     column: ganbench.Evidence(latest(history, column), latest(history, other) if other else None, step)
-                    for column, other in self.shown.items()
+                    for column, other in self.also_shown.items()
                     if latest(history, column) is not None
                 },
             },
-            remedy=ganbench.Remedy.parse(self.remedy),
+            remedy=self.remedy,
             track_record=track_record(self.name),
         )
 
     def _summary(self, numbers: Mapping[str, float], horizon: ganbench.Horizon) -> str:
-        said = self.words.format(**{name: _evidence_text(value) for name, value in numbers.items()})
-        return said if horizon == "now" else f"Expected at the end of the budget: {said[0].lower()}{said[1:]}"
+        summary = self.text.format(**{name: _evidence_text(value) for name, value in numbers.items()})
+        return summary if horizon == "now" else f"Expected at the end of the budget: {summary[0].lower()}{summary[1:]}"
 
     def _onset(self, history: ganbench.History) -> int:
-        """The first probe since which the state has been there; the present step where it is not."""
+        """The first probe since which the state has been there; the present step if it is not."""
         steps, model = history.columns["step"], load_models(self.name)["now"]
         since = int(steps[-1])
         for row in probed_rows(history)[::-1]:
@@ -192,7 +195,7 @@ class Calibrated(ganbench.Diagnosis):
 
 
 def latest(history: ganbench.History, column: str) -> float | None:
-    """The last finite value of a column; None without one."""
+    """Return the last finite value of a column; None without one."""
     values = np.asarray(history.columns.get(column, ()), dtype=float)
     finite = values[np.isfinite(values)]
     return float(finite[-1]) if len(finite) else None
@@ -203,7 +206,7 @@ def _is_uninformative(history: ganbench.History) -> bool:
 
 
 def track_record(diagnosis: str) -> str:
-    """How the remedy has fared in the zoo, in a sentence; empty where it was not tried."""
+    """Return how the remedy has fared in the zoo, in a sentence; empty if it was not tried."""
     return str(json.loads(CALIBRATION_FILE.read_text(encoding="utf-8")).get("track_records", {}).get(diagnosis, ""))
 
 

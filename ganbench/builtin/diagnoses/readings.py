@@ -1,7 +1,6 @@
-"""What a history says by its last row: a few numbers without units, the same on every data set and for every loss.
+"""What a history says by its last row: readings without units, comparable between data sets and losses.
 
-Each is normalized by a floor (real against real) or by the data's own scale, so that thresholds travel. One that
-was not measured is NaN.
+Each is normalized by a floor (real against real) or by the data's own scale, so that thresholds transfer.
 """
 
 from __future__ import annotations
@@ -15,25 +14,25 @@ import ganbench
 
 Array = np.ndarray[Any, Any]
 
-RECENT = 3  # observations behind the present value of a signal
-MOVING = 0.3  # of the distance of two real samples, between two observations: G makes other samples each time
-PATH = 8  # observations behind how samples move
+RECENT_OBSERVATIONS = 3  # behind the present value of a signal
+MOVING_DISTANCE = 0.3  # of two real samples, between two observations: G makes other samples each time
+PATH_OBSERVATIONS = 8  # behind how samples move
 
 DESCRIPTIONS = {
     "age": "share of the budget that is spent",
     "auc_d": "AUC of D on held-out data",
     "d_log_margin": "how far D's AUC is from its best possible, as -log10(1 - AUC)",
     "critic_gap": "AUC of a fresh critic beyond its floor and beyond that of D",
-    "missed_by_d": "what D lets pass of what is wrong: the geometric mean of `critic_gap` and `coverage_deficit`",
+    "missed_by_d": "what D misses of what is wrong: the geometric mean of `critic_gap` and `coverage_deficit`",
     "lead_times_deficit": "how far ahead D is of a G that is behind: `d_log_margin` times `coverage_deficit`",
     "coverage_deficit": "share of the real data that G does not reach, beyond the floor",
     "empty_bins": "share of bins with far too few generated samples",
     "distance": "log10 of the energy distance to held-out data, over the distance of two real samples",
     "distance_gain": "decades of energy distance gained since the probe before",
     "spread": "log2 of the spread of generated samples over that of real ones",
-    "log_motion": "log10 of how far samples of fixed latents move between observations, over the distance of two real samples",
-    "path_inefficiency": "share of their way that leads nowhere",
-    "oscillation_index": "what moves in circles and is wrong: moving or not, times `path_inefficiency`, times what G does not reach",
+    "log_motion": "log10 of how far samples of fixed noise move between observations, over the distance of two real samples",
+    "path_inefficiency": "share of their path that leads nowhere",
+    "oscillation_index": "samples that move in circles and are wrong: moving or not, times `path_inefficiency`, times what G does not reach",
     "memory_gap": "AUC of D on training data beyond that on held-out data",
     "copy_ratio": "how much nearer to training data generated samples lie than new ones do: -log2 of the ratio",
     "gain_with_smooth_d": "decades of energy distance that a smooth D gains over an unchanged one",
@@ -41,7 +40,7 @@ DESCRIPTIONS = {
 
 
 def read_evidence(history: ganbench.History) -> dict[str, float]:
-    """Every number of `MEANING`."""
+    """Return every reading of `DESCRIPTIONS`; NaN for one that was not measured."""
     columns = history.columns
     steps = columns.get("step", np.empty(0))
     auc = recent(columns, "auc_d")
@@ -51,11 +50,14 @@ def read_evidence(history: ganbench.History) -> dict[str, float]:
     floor = max(0.5, _floor(columns, "fresh_critic_auc")) if np.isfinite(fresh) else np.nan
     smooth, unchanged = (_probes(columns, f"overpowering-discriminator.{way}") for way in ("smooth_d", "unchanged"))
     gap = _last(_probes(columns, "memory_gap"))
-    known += max(gap, 0.0) if np.isfinite(gap) else 0.0  # a D with a memory is not blind
+    known += max(gap, 0.0) if np.isfinite(gap) else 0.0  # what D has memorized, it does not miss
     critic_gap, coverage_deficit = fresh - floor - max(known - 0.5, 0.0), 1 - _last(coverage)
     empty_bins = _last(_probes(columns, "empty_bins"))
-    speed, path_inefficiency = recent(columns, "motion_speed", PATH), 1 - recent(columns, "motion_progress")
-    moving = 1 / (1 + np.exp((MOVING - speed) / (MOVING / 4)))
+    speed, path_inefficiency = (
+        recent(columns, "motion_speed", PATH_OBSERVATIONS),
+        1 - recent(columns, "motion_progress"),
+    )
+    moving = 1 / (1 + np.exp((MOVING_DISTANCE - speed) / (MOVING_DISTANCE / 4)))
     d_log_margin = -np.log10(max(1 - auc, 1e-3)) if np.isfinite(auc) else np.nan
     return {
         "age": float(steps[-1] / history.steps) if len(steps) else np.nan,
@@ -83,7 +85,7 @@ def read_evidence(history: ganbench.History) -> dict[str, float]:
 
 
 def probed_rows(history: ganbench.History) -> Array:
-    """Rows at which probes were taken, all at the same; of a history without any, all rows."""
+    """Return the rows at which probes were made; all rows of a history without any."""
     probed = [name for name in ("coverage", "memory_gap", "known_critic_auc") if name in history.columns]
     if not probed:
         return np.arange(len(history.columns["step"]))
@@ -91,12 +93,12 @@ def probed_rows(history: ganbench.History) -> Array:
 
 
 def until(history: ganbench.History, row: int) -> ganbench.History:
-    """The history as it was at `row`."""
+    """Return the history as it was at `row`."""
     return ganbench.History({name: values[: row + 1] for name, values in history.columns.items()}, history.steps)
 
 
-def recent(columns: Mapping[str, Array], name: str, n: int = RECENT) -> float:
-    """The mean of a signal's last values; NaN without any."""
+def recent(columns: Mapping[str, Array], name: str, n: int = RECENT_OBSERVATIONS) -> float:
+    """Return the mean of a signal's last values; NaN without any."""
     values = _probes(columns, name)[-n:]
     return float(values.mean()) if len(values) else np.nan
 
@@ -108,7 +110,7 @@ def _probes(columns: Mapping[str, Array], name: str) -> Array:
 
 
 def _floor(columns: Mapping[str, Array], name: str) -> float:
-    """What real samples reach; NaN where even they reach nothing, being too few."""
+    """The value of real samples; NaN if even they score nothing, being too few."""
     return _last(_probes(columns, f"{name}_floor")) or np.nan
 
 
@@ -117,5 +119,5 @@ def _last(values: Array) -> float:
 
 
 def _gain(values: Array) -> float:
-    """How much the last probe is above the one before; 0 where there is no other."""
+    """How much the last probe is above the one before; 0 if there is no other."""
     return float(values[-1] - values[-2]) if len(values) > 1 else (0.0 if len(values) else np.nan)

@@ -1,4 +1,4 @@
-"""Would G get on if D were held back? The run's state cloned and played on for a little while, in three ways."""
+"""Would G improve under a smooth D? Forks of the run, trained for a little while under three kinds of rules."""
 
 from __future__ import annotations
 
@@ -8,57 +8,52 @@ import ganbench
 
 from ..regularizers import R1, R2
 
-STRONG, BEHIND = 0.95, 0.3  # an alarm: D is hardly ever wrong, and so far is G from the data
-FIRST_PROBE = 0.08  # of the budget: a younger D may well be ahead
-FORK_SHARE = 0.05  # of the budget that each way is followed
-MAX_FORK_STEPS = 3  # times a run
-SEEN = 512  # samples behind each number
+MIN_AUC, MIN_DISTANCE = 0.95, 0.3  # an alarm: D is hardly ever wrong, and G this far from the data
+MIN_AGE = 0.08  # of the budget: a young D may well be ahead
+FORK_SHARE = 0.05  # of the budget that each fork is trained
+MAX_FORKS = 3  # in a run
+N_SAMPLES = 512  # behind each number
 
 
 class SmoothDFork:
-    """Follows a run that gives alarm on unchanged, with a smooth D, and with a slow one."""
+    """Forks a run that gives an alarm: unchanged, with a smooth D, and with a slow one."""
 
     def __init__(self) -> None:
         self._done = 0
 
     def measure(self, view: ganbench.View) -> dict[str, float]:
-        """The energy distance that each way leads to, and the present one; nothing where there is no alarm."""
+        """Return the energy distance that each fork reaches, and the present one; nothing without an alarm."""
         game = view.game
-        if (
-            game is None
-            or self._done >= MAX_FORK_STEPS
-            or view.step < FIRST_PROBE * view.steps
-            or not self._alarm(view)
-        ):
+        if game is None or self._done >= MAX_FORKS or view.step < MIN_AGE * view.steps or not self._alarm(view):
             return {}
         self._done += 1
         steps = max(1, round(FORK_SHARE * view.steps))
         weight = float(view.data_std) ** 2
         smooth = {"r1": R1(weight=weight), "r2": R2(weight=weight)}
         try:
-            ways = {
+            forks = {
                 "unchanged": game.fork(steps),
                 "smooth_d": game.fork(steps, more_regularizers=smooth),
                 "slow_d": game.fork(steps, lr_d=0.1, d_steps=1),
             }
-        except (TypeError, RuntimeError):  # a part of somebody's that cannot be copied: the run goes on without it
+        except (TypeError, RuntimeError):  # a component that cannot be copied: the run continues without
             return {}
         distances = {"now": _distance(view)}
-        for name, way in ways.items():
-            with way.view.at(way.steps_done) as there:
+        for name, fork in forks.items():
+            with fork.view.at(fork.steps_done) as there:
                 distances[name] = _distance(there)
         return distances
 
     def _alarm(self, view: ganbench.View) -> bool:
-        n = view.round_to_pack(SEEN)
+        n = view.round_to_pack(N_SAMPLES)
         real, fake = view.held_out(n), view.evaluated(n)
         with torch.no_grad():
             higher = view.logits(real)[:, None] > view.logits(fake)[None, :]
-        return float(higher.float().mean()) >= STRONG and _distance(view) >= BEHIND
+        return float(higher.float().mean()) >= MIN_AUC and _distance(view) >= MIN_DISTANCE
 
 
 def _distance(view: ganbench.View) -> float:
-    """Energy distance of generated to held-out samples, over the mean distance of two held-out ones."""
-    real, fake = view.held_out(SEEN).x.flatten(1), view.evaluated(SEEN).x.flatten(1)
-    apart = torch.pdist(real).mean()
-    return float((2 * torch.cdist(real, fake).mean() - apart - torch.pdist(fake).mean()) / apart)
+    """The energy distance of generated to held-out samples, over the mean distance of two held-out ones."""
+    real, fake = view.held_out(N_SAMPLES).x.flatten(1), view.evaluated(N_SAMPLES).x.flatten(1)
+    between_real = torch.pdist(real).mean()
+    return float((2 * torch.cdist(real, fake).mean() - between_real - torch.pdist(fake).mean()) / between_real)

@@ -1,4 +1,4 @@
-"""Data sets that do not show what they are judged by."""
+"""Data sets whose training part is not what they are evaluated on."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class _Part(ganbench.Dataset, ABC):
         self.modes = inner.modes
 
     def training(self) -> ganbench.Batch:
-        """The part that is shown."""
+        """Return the part that is trained on."""
         batch = self._inner.training()
         rows = self.shown(batch)
         return ganbench.Batch(batch.x[rows], None if batch.labels is None else batch.labels[rows])
 
     def held_out(self) -> ganbench.Batch:
-        """Everything that the inner data set holds out."""
+        """Return everything that the inner data set holds out."""
         return self._inner.held_out()
 
     @abstractmethod
@@ -37,7 +37,7 @@ class _Part(ganbench.Dataset, ABC):
 
 
 class Few(_Part):
-    """The first `n` training samples of another data set, for D to learn by heart."""
+    """The first `n` training samples of another data set, for D to memorize."""
 
     def __init__(self, *, inner: Inner = "ring", n: int = 64) -> None:  # type: ignore[assignment]
         if n < 1:
@@ -51,7 +51,7 @@ class Few(_Part):
 
 
 class Half(_Part):
-    """Half of another data set's modes to train on, all of them to be judged by."""
+    """Half of another data set's modes to train on, evaluated on all of them."""
 
     expected_failures = {
         "both-parts-are-alike": "its training part is half of what it holds out",

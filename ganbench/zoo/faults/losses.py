@@ -1,7 +1,4 @@
-"""Losses that teach D the wrong thing, or more than one thing.
-
-Penalties that ask for the wrong thing.
-"""
+"""Losses that teach D the wrong thing, or add to its value; and a penalty that asks for the wrong thing."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Generators that start or stay in a bad place.
-
-Discriminators that see too little.
-"""
+"""Generators that start or stay in a bad place, and discriminators that see too little."""
 
 from __future__ import annotations
 
@@ -60,7 +57,7 @@ class Displaced(nn.Module):
 def frozen(data: ganbench.DataSpec, *, inner: InnerDiscriminator = "mlp") -> nn.Module:  # type: ignore[assignment]
     """A discriminator that never learns: `inner` as it was built."""
     network: nn.Module = inner(data)
-    # One weight goes on learning, since an optimizer wants something to do; it shifts every logit alike.
+    # One weight is trained, since an optimizer needs one; it shifts every logit alike.
     return _Shifted(network.requires_grad_(False))
 
 

@@ -1,4 +1,4 @@
-"""An independently trained strong classifier: what can be told apart at all."""
+"""A classifier two-sample test (Lopez-Paz and Oquab 2017), by a strong classifier trained apart from the run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ STEPS, BATCH, WIDTH, LR = 200, 256, 96, 7e-3
 
 
 def auc(positive: Tensor, negative: Tensor) -> float:
-    """The share of pairs in which the positive one ranks higher, ties half, by the rank sum (Mann and Whitney 1947)."""
+    """Return P(positive > negative), ties counting half, by the rank sum (Mann and Whitney 1947)."""
     both = torch.cat([positive, negative]).double().numpy()
     ranks = rankdata(both)[: len(positive)].sum()
     return float((ranks - len(positive) * (len(positive) + 1) / 2) / (len(positive) * len(negative)))
@@ -18,7 +18,7 @@ def auc(positive: Tensor, negative: Tensor) -> float:
 
 @torch.enable_grad()
 def c2st_auc(real: Tensor, fake: Tensor) -> float:
-    """AUC of a classifier trained on two thirds of `real` and `fake` (N, *shape) and tried on the rest."""
+    """Return the AUC of a classifier trained on two thirds of `real` and `fake`, of shape (N, *shape), on the rest."""
     real, fake = real.flatten(1), fake.flatten(1)
     if not torch.isfinite(fake).all():
         return 1.0

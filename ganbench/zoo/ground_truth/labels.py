@@ -1,4 +1,4 @@
-"""From the ground truth of a run to what may be said of it: which failures are there, at which step, and at the end."""
+"""From the ground truth of a run to its labels: which failures are there at which step, and at the end."""
 
 from __future__ import annotations
 
@@ -13,21 +13,14 @@ import ganbench
 
 PREFIX = "ground-truth."
 FRACTIONS = (0.1, 0.25, 0.5, 0.75, 1.0)  # of the budget at which a run is labelled
-FAILURES = (
-    "overpowering-discriminator",
-    "weak-discriminator",
-    "mode-collapse",
-    "oscillation",
-    "divergence",
-    "memorization",
-)
+FAILURES = tuple(failure.value for failure in ganbench.Failure)
 
 MISSING, MISSING_OF_MANY = 0.11, 0.25  # share of kinds from which modes are missing; of many kinds few runs reach all
 MANY = 25
 SHRUNK = 0.25  # variance within a kind, over that of real samples, under which a kind is a point
-UNSEEN = 0.2  # AUC that a strong classifier has and D has not
+MISSED_BY_D = 0.2  # AUC that a strong classifier has beyond D
 STRONG = 0.95  # AUC of a D that may be holding G back
-FREED = 0.5  # the distance, or the share of missing kinds, that is left when a gentler D has set G free
+RESCUED_SHARE = 0.5  # of the distance, or of missing modes, that is left when a smooth D has rescued G
 MEMORIZED = 0.2  # AUC that D has on training data and not on held-out data
 MOVING, CIRCLING = 0.4, 0.4  # of the distance of two real samples in a twentieth of the budget, and of the way gone
 
@@ -35,8 +28,8 @@ MOVING, CIRCLING = 0.4, 0.4  # of the distance of two real samples in a twentiet
 OF_IMAGES: dict[tuple[int, ...], int] = {(1, 8, 8): 10, (3, 8, 8): 1000}  # kinds, by the shape of a sample
 
 
-def failures_of(data: ganbench.DataSpec) -> int:
-    """How many kinds of things there are in data whose ground truth is known."""
+def count_modes(data: ganbench.DataSpec) -> int:
+    """Return how many modes data has whose ground truth is known."""
     return data.modes or OF_IMAGES.get(data.shape, data.classes)
 
 
@@ -54,11 +47,11 @@ class Labels:
         return not self.end
 
 
-def labels(scores: pd.DataFrame, steps: int, status: str, kinds: int, broke_at: int | None = None) -> Labels:
-    """Labels of one trial from its rows of scores.csv.
+def labels(scores: pd.DataFrame, steps: int, status: str, kinds: int, nonfinite_at: int | None = None) -> Labels:
+    """Return the labels of a trial from its rows of scores.csv.
 
-    `steps` is its budget, `kinds` how many kinds its data has, `broke_at` the step at which its numbers broke.
-    Raises ValueError where the trial has no ground truth, or none of its end.
+    `steps` is its budget, `kinds` how many kinds its data has, `nonfinite_at` the step at which its numbers stopped being finite.
+    Raises ValueError if the trial has no ground truth, or none of its end.
     """
     truth = scores[scores["metric"].str.startswith(PREFIX)]
     if truth.empty and status != "diverged":
@@ -68,14 +61,14 @@ def labels(scores: pd.DataFrame, steps: int, status: str, kinds: int, broke_at: 
     state = {}
     for fraction in FRACTIONS:
         step = round(fraction * steps)
-        if broke_at is not None and step >= broke_at:
+        if nonfinite_at is not None and step >= nonfinite_at:
             state[fraction] = frozenset({"divergence"})
         elif step in table.index:
             state[fraction] = _present(table, step, steps, kinds)
     if 1.0 not in state and status != "diverged":
         raise ValueError("its ground truth was not measured at its end")
     end = frozenset({"divergence"}) if status == "diverged" else state.get(1.0, frozenset())
-    return Labels(state, end, _onsets(state, end, steps, broke_at))
+    return Labels(state, end, _onsets(state, end, steps, nonfinite_at))
 
 
 def _present(table: pd.DataFrame, step: int, steps: int, kinds: int) -> frozenset[str]:
@@ -84,10 +77,10 @@ def _present(table: pd.DataFrame, step: int, steps: int, kinds: int) -> frozense
         raise ValueError(f"its ground truth lacks {', '.join(unmeasured)} at step {step}")
     behind = _behind(now, kinds)
     shrunk = kinds <= MANY and now.get("spread", np.nan) < SHRUNK  # of many kinds too few samples are credible
-    unseen = now["strong_auc"] - max(0.5, now["d_auc"], now["d_auc"] + now["gap"])  # a D with a memory is not blind
+    missed = now["strong_auc"] - max(0.5, now["d_auc"], now["d_auc"] + now["gap"])  # a D with a memory is not blind
     found = {
         "mode-collapse": behind or shrunk,
-        "weak-discriminator": behind and unseen >= UNSEEN,
+        "weak-discriminator": behind and missed >= MISSED_BY_D,
         "overpowering-discriminator": _ahead(now, kinds) and _held_back(table, step, steps, kinds),
         "memorization": now["gap"] >= MEMORIZED,
         "oscillation": behind and step == steps and now["moved"] >= MOVING and now["circled"] >= CIRCLING,
@@ -105,25 +98,25 @@ def _ahead(row: pd.Series, kinds: int) -> bool:
 
 
 def _held_back(table: pd.DataFrame, step: int, steps: int, kinds: int) -> bool:
-    """Whether a gentler D sets G free: soon, or with half of the budget where D stays ahead until the middle.
+    """Whether a smooth D frees G: soon, or with half of the budget if D stays ahead until the middle.
 
-    It is held against where the run itself has got to by then.
+    It is compared with how far the run itself has got by then.
     """
     now: Any = table.loc[step]
     middle = round(steps / 2)
-    freed = table["rescued_end"].dropna() if "rescued_end" in table else table["distance"][:0]
+    rescued = table["rescued_end"].dropna() if "rescued_end" in table else table["distance"][:0]
     if step > middle:
-        return bool((freed < FREED * now["distance"]).any())
+        return bool((rescued < RESCUED_SHARE * now["distance"]).any())
     later = table.loc[step:, "distance"]
-    if now.get("rescued", np.nan) < FREED * later.iloc[min(1, len(later) - 1)]:
+    if now.get("rescued", np.nan) < RESCUED_SHARE * later.iloc[min(1, len(later) - 1)]:
         return True
     until_middle = table.loc[step:middle].dropna(subset="d_auc")
     stays_ahead = all(_ahead(row, kinds) for _, row in until_middle.iterrows())
-    return stays_ahead and bool((freed[freed.index == middle] < FREED * table["distance"].iloc[-1]).any())
+    return stays_ahead and bool((rescued[rescued.index == middle] < RESCUED_SHARE * table["distance"].iloc[-1]).any())
 
 
 def _onsets(
-    state: Mapping[float, frozenset[str]], end: frozenset[str], steps: int, broke_at: int | None
+    state: Mapping[float, frozenset[str]], end: frozenset[str], steps: int, nonfinite_at: int | None
 ) -> dict[str, int]:
     onsets = {}
     for failure in end:
@@ -132,5 +125,5 @@ def _onsets(
             if failure not in state[fraction]:
                 break
             first = fraction
-        onsets[failure] = broke_at if failure == "divergence" and broke_at else round(first * steps)
+        onsets[failure] = nonfinite_at if failure == "divergence" and nonfinite_at else round(first * steps)
     return onsets

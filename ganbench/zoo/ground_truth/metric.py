@@ -1,9 +1,4 @@
-"""How far generated samples are from real ones.
-
-Whether a gentler D sets G free: the run played on from where it stands, with a D that is kept smooth.
-
-The ground truth of a run, as scores.
-"""
+"""The ground truth of a run, as scores: distance, missing modes, what D misses, and how far a fork with a smooth D gets."""
 
 from __future__ import annotations
 
@@ -19,12 +14,12 @@ import ganbench
 from .c2st import auc, c2st_auc
 from .modes import ModeAssignment, assign_modes
 
-COMPARED = 1000  # samples of each kind
+MAX_COMPARED_SAMPLES = 1000  # of each kind
 
 
 def energy_distance(some: Tensor, others: Tensor) -> float:
-    """Energy distance (Székely and Rizzo 2013), unbiased, of the first 1,000 of each; infinite for non-finite ones."""
-    x, y = (part[:COMPARED].flatten(1).double() for part in (some, others))
+    """Return the energy distance (Székely and Rizzo 2013), unbiased, of the first 1,000 of each; infinite for non-finite ones."""
+    x, y = (part[:MAX_COMPARED_SAMPLES].flatten(1).double() for part in (some, others))
     if not (torch.isfinite(x).all() and torch.isfinite(y).all()):
         return float("inf")
     within = sum(torch.cdist(part, part).sum() / (len(part) * (len(part) - 1)) for part in (x, y))
@@ -47,13 +42,13 @@ class SmoothD:
 
 
 def smooth_d_fork(game: Any, steps: int) -> Any:
-    """The game `steps` further on with a D that stays smooth."""
+    """Fork the game with a D that is kept smooth, and train it `steps` further."""
     smooth = SmoothD(float(game.view.data_std) ** 2)
     return game.fork(steps, d_steps=D_STEPS, more_regularizers={"smooth": smooth})
 
 
-PROBED = (0.1, 0.25, 0.5, 0.75, 1.0)  # fractions of the budget at which everything is measured
-AHEAD = 0.1  # of the budget that a rescue takes
+PROBE_FRACTIONS = (0.1, 0.25, 0.5, 0.75, 1.0)  # fractions of the budget at which everything is measured
+FORK_SHARE = 0.1  # of the budget that a fork is trained
 STRONG, BEHIND = 0.9, 0.1  # AUC of D and share of missing kinds from which a rescue is tried
 MIDWAY = 0.5
 MANY = 100  # kinds above which quality does not count
@@ -62,17 +57,17 @@ REACHED = 0.1  # of its share of the real samples, else
 
 
 class GroundTruth(ganbench.Metric):
-    """What is true of a run: modes missing, what D fails to see, whether a gentler D would set G free.
+    """What is true of a run: modes missing, what D misses, whether a smooth D would free G.
 
     - `missing`: share of kinds (modes, digits, stacked digits) that G does not reach; `good`: share of samples that
       are credible ones of their kind; `spread`: their variance within a kind, over that of real ones.
-    - `distance`: energy distance to held-out data. `rescued`: the same after a tenth of the budget more with a gentler
+    - `distance`: energy distance to held-out data. `rescued`: the same after a tenth of the budget more with a smooth
       D, from states up to the middle of the budget; `rescued_end`: with half of the budget, once, from its middle or
       from the first state after it; `..._missing` likewise. Tried where D is strong and G behind.
     - `d_auc`: how well D tells held-out from generated, `strong_auc`: how well a classifier of its own does;
       `gap`: what D's AUC has on training data beyond held-out; `copied`: how much nearer generated samples are to
       training data than held-out ones are (1: not at all, 0: copies).
-    - `moved`: how far the same latents' samples have moved since the last look, over the distance of two real ones;
+    - `moved`: how far the same latents' samples have moved since the last observation, over the distance of two real ones;
       `circled`: what share of their path over the last three moves led nowhere (0: straight on, 1: back again).
     """
 
@@ -96,11 +91,11 @@ class GroundTruth(ganbench.Metric):
         return None if known else f"the kinds of {trial.dataset} are not known"
 
     def __init__(self) -> None:
-        self._looks: deque[Tensor] = deque(maxlen=4)
+        self._observed: deque[Tensor] = deque(maxlen=4)
         self._tried = False
 
     def score(self, samples: ganbench.Samples) -> dict[str, float]:
-        """What the samples alone tell."""
+        """Return what the samples alone show."""
         real, fake = (assign_modes(x, samples.modes) for x in (samples.real, samples.fake))
         return {
             "missing": missing(real, fake),
@@ -110,38 +105,38 @@ class GroundTruth(ganbench.Metric):
         }
 
     def score_game(self, samples: ganbench.Samples, game: Any) -> dict[str, float]:
-        """Everything at the probed fractions of the budget, the cheap part in between."""
+        """Return everything at the probed fractions of the budget, and the cheap part in between."""
         done = game.steps_done / game.steps
         truth = self.score(samples) | self._motion(samples)
-        if any(game.steps_done == max(1, round(fraction * game.steps)) for fraction in PROBED):
+        if any(game.steps_done == max(1, round(fraction * game.steps)) for fraction in PROBE_FRACTIONS):
             truth |= _of_discriminator(game, samples)
             if truth["d_auc"] >= STRONG and truth["missing"] >= BEHIND:
-                truth |= self._rescue(game, samples, done)
+                truth |= self._measure_fork(game, samples, done)
         return truth
 
-    def _rescue(self, game: Any, samples: ganbench.Samples, done: float) -> dict[str, float]:
-        """What comes of the run with a gentler D, after a while and, once, after half of its budget."""
+    def _measure_fork(self, game: Any, samples: ganbench.Samples, done: float) -> dict[str, float]:
+        """How far a fork with a smooth D gets, after a while and, once, after half of the budget."""
         late = done >= MIDWAY - 1e-3
         if late and self._tried:
             return {}
-        soon = smooth_d_fork(game, round(AHEAD * game.steps))
+        soon = smooth_d_fork(game, round(FORK_SHARE * game.steps))
         truth = {} if done > MIDWAY + 1e-3 else _outcome(soon, samples, "rescued")
         if late:
             self._tried = True
-            rest = round(MIDWAY * game.steps) - round(AHEAD * game.steps)
+            rest = round(MIDWAY * game.steps) - round(FORK_SHARE * game.steps)
             truth |= _outcome(soon.fork(rest), samples, "rescued_end")
         return truth
 
     def _motion(self, samples: ganbench.Samples) -> dict[str, float]:
-        self._looks.append(samples.fake.flatten(1))
-        looks = list(self._looks)
-        moves = [(after - before).norm(dim=1) for before, after in itertools.pairwise(looks)]
+        self._observed.append(samples.fake.flatten(1))
+        observed = list(self._observed)
+        moves = [(after - before).norm(dim=1) for before, after in itertools.pairwise(observed)]
         if not moves:
             return {}
         real = samples.real.flatten(1)
         apart = torch.pdist(real[:500]).mean()
         path = torch.stack(moves).sum(dim=0).clamp_min(1e-9)
-        circled = 1 - ((looks[-1] - looks[0]).norm(dim=1) / path).mean()
+        circled = 1 - ((observed[-1] - observed[0]).norm(dim=1) / path).mean()
         return {"moved": float(moves[-1].mean() / apart), "circled": float(circled)}
 
 

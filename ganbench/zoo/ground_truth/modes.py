@@ -1,4 +1,4 @@
-"""Which kind of real thing each sample is: the mode of a mixture, the digit, the three stacked digits."""
+"""Assigns samples to modes: those of a mixture, digits, or three stacked digits."""
 
 from __future__ import annotations
 

@@ -17,14 +17,14 @@ from .recordings import Recording
 from .validate import Table, check_histories, check_runs, check_states
 
 RUNS, STATES, HISTORIES = "runs.parquet", "states.parquet", "histories.parquet"
-PLACE = ["broke_at", "broke_player", "broke_layer", "broke_what"]
+NONFINITE_COLUMNS = ["broke_at", "broke_player", "broke_layer", "broke_what"]
 
 
 def write(recordings: Sequence[Recording], folder: Path) -> None:
     """Write the tables and the datasheet into `folder`, in place of older ones.
 
-    Without the table of runs there are no recordings: it goes first and comes last, so that a folder whose writing was
-    interrupted is never taken for whole, nor for a mixture of old and new.
+    The table of runs is removed first and written last, so that a folder whose writing was interrupted is never taken for
+    complete, nor for a mixture of old and new.
     """
     folder.mkdir(parents=True, exist_ok=True)
     runs = pd.DataFrame([_run(recording) for recording in recordings])
@@ -39,12 +39,12 @@ def write(recordings: Sequence[Recording], folder: Path) -> None:
 
 
 def is_begun(folder: Path) -> bool:
-    """Whether there are tables in `folder`, whole or not."""
+    """Return whether there are tables in `folder`, complete or not."""
     return any((folder / name).is_file() for name in (RUNS, STATES, HISTORIES))
 
 
 def read(folder: Path) -> list[Recording]:
-    """The recordings in `folder`. Raises RequestError naming the file that is missing or is not as it was written."""
+    """Read the recordings in `folder`. Raises RequestError naming the file that is missing or damaged."""
     try:
         runs, states, histories = (_table(folder, name) for name in (RUNS, STATES, HISTORIES))
         check_runs(runs)
@@ -61,14 +61,14 @@ def _table(folder: Path, name: str) -> Table:
     try:
         return Table(name, pd.read_parquet(folder / name))
     except FileNotFoundError:
-        why = "writing them was interrupted, or it was lost: `ganbench score` of the run writes them anew"
+        why = "writing was interrupted, or it was deleted: `ganbench score` of the run writes it again"
         raise ValueError(f"there is no {name} in it ({why})") from None
     except (OSError, ValueError, TypeError, KeyError, OverflowError) as error:
         raise ValueError(f"{name}: {error}") from error
 
 
 def _run(recording: Recording) -> dict[str, object]:
-    broken = recording.history.nonfinite
+    nonfinite = recording.history.nonfinite
     return {
         "run": recording.run,
         "dataset": recording.dataset,
@@ -84,10 +84,10 @@ def _run(recording: Recording) -> dict[str, object]:
         "healthy": recording.labels.healthy,
         "ended_with": ";".join(sorted(recording.labels.end)),
         **{f"onset:{failure}": recording.labels.onset.get(failure) for failure in FAILURES},
-        "broke_at": broken.step if broken else None,
-        "broke_player": broken.player if broken else None,
-        "broke_layer": broken.layer if broken else None,
-        "broke_what": broken.what if broken else None,
+        "broke_at": nonfinite.step if nonfinite else None,
+        "broke_player": nonfinite.player if nonfinite else None,
+        "broke_layer": nonfinite.layer if nonfinite else None,
+        "broke_what": nonfinite.what if nonfinite else None,
     }
 
 
@@ -110,9 +110,9 @@ def _recording(run: Any, rows: pd.DataFrame, states: pd.DataFrame) -> Recording:
     measured = rows.drop(columns="run").dropna(axis="columns", how="all")
     columns = {name: measured[name].to_numpy(float, na_value=np.nan) for name in measured.columns}
     columns["step"] = rows["step"].to_numpy(np.int64)
-    broken = None
+    nonfinite = None
     if pd.notna(run["broke_at"]):
-        broken = NonFinite(int(run["broke_at"]), *(run[name] for name in PLACE[1:]))
+        nonfinite = NonFinite(int(run["broke_at"]), *(run[name] for name in NONFINITE_COLUMNS[1:]))
     end = frozenset(run["ended_with"].split(";")) - {""}
     state = {
         float(row["fraction"]): frozenset(failure for failure in FAILURES if row[failure])
@@ -127,7 +127,7 @@ def _recording(run: Any, rows: pd.DataFrame, states: pd.DataFrame) -> Recording:
         seed=int(run["seed"]),
         status=run["status"],
         kinds=int(run["kinds"]),
-        history=History(columns, int(run["steps"]), broken),
+        history=History(columns, int(run["steps"]), nonfinite),
         labels=Labels(state, end, onset),
         seconds=float(run["seconds"]),
     )

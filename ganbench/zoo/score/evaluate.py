@@ -1,7 +1,4 @@
-"""What a diagnoser says of a history.
-
-Every diagnoser on every recording, at every fraction of the budget: one table of what was said and what is true.
-"""
+"""Tries every diagnoser on every recording, at every fraction of the budget: one table of predictions and truth."""
 
 from __future__ import annotations
 
@@ -22,9 +19,9 @@ COLUMNS = [
 
 
 def evaluate(recordings: Sequence[Recording], diagnosers: Sequence[Diagnoser]) -> pd.DataFrame:
-    """A row for each diagnoser, failure, horizon, fraction and recording. A diagnosis sees the past alone.
+    """Return a row for each diagnoser, failure, horizon, fraction and recording. A diagnosis sees the past alone.
 
-    `found`: whether it finds the failure, now or to come; `alarm`: either, with the `confidence` of the surer.
+    `found` says whether it finds the failure at that horizon, `alarm` at either, and `confidence` is the higher of both.
     """
     rows = []
     for recording in recordings:
@@ -39,15 +36,15 @@ def _rows(recording: Recording, fraction: float, past: History, diagnoser: Diagn
     rows: list[tuple[object, ...]] = []
     state = recording.labels.state.get(fraction, frozenset())
     for failure in diagnoser.detects:
-        judged = diagnoser.predict(past, failure)
+        prediction = diagnoser.predict(past, failure)
         for horizon in HORIZONS:
             truth = state if horizon == "now" else recording.labels.end
             rows.append(
                 (
                     *(diagnoser.name, failure, recording.part, horizon, fraction, recording.run),
                     *(f"{recording.recipe} on {recording.dataset}", recording.dataset, recording.labels.healthy),
-                    *(failure in truth, judged.score[horizon], judged.finds(horizon)),
-                    *(bool(judged.findings), judged.confidence, recording.labels.onset.get(failure)),
+                    *(failure in truth, prediction.score[horizon], prediction.finds(horizon)),
+                    *(bool(prediction.findings), prediction.confidence, recording.labels.onset.get(failure)),
                     *(recording.history.steps, int(recording.history.columns["step"][-1])),
                 )
             )

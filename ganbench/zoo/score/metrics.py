@@ -1,4 +1,4 @@
-"""How well suspicions order runs, with intervals that resample recipes and not runs: seeds of one recipe are alike."""
+"""How well scores order runs; intervals by resampling recipes, since runs of one recipe are alike."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ INTERVAL = (0.025, 0.975)
 
 
 def auroc(true: Array, score: Array) -> float:
-    """P(a run that has it is more suspect than one that has not), ties half; NaN without both kinds."""
+    """Return P(a run with the failure scores higher than one without), ties counting half; NaN without both kinds."""
     return _weighted(_wins(true, score), true, np.ones((1, len(true))))[0]
 
 
 def auroc_interval(true: Array, score: Array, recipe: Array) -> tuple[float, float]:
-    """A 95 % bootstrap interval over recipes; NaN where there are not both kinds."""
+    """Return a 95 % bootstrap interval over recipes; NaN without both kinds."""
     wins = _wins(true, score)
     values = _weighted(wins, true, _resampled(recipe))
     values = values[np.isfinite(values)]
@@ -28,15 +28,15 @@ def auroc_interval(true: Array, score: Array, recipe: Array) -> tuple[float, flo
 
 
 def auprc(true: Array, score: Array) -> float:
-    """Average precision; NaN without a run that has it."""
+    """Return the average precision; NaN without a run with the failure."""
     if not true.any():
         return np.nan
-    ranks = np.unique(score, return_inverse=True)[1]  # only the order counts, and infinities are none
+    ranks = np.unique(score, return_inverse=True)[1]  # only the order counts, and infinities are not numbers
     return float(average_precision_score(true, ranks))
 
 
 def precision_recall(true: Array, found: Array) -> tuple[float, float]:
-    """Shares of findings that are right, and of failures that are found; NaN of none."""
+    """Return precision and recall of findings; NaN where there are none."""
     right = float((true & found).sum())
     return (right / found.sum() if found.any() else np.nan), (right / true.sum() if true.any() else np.nan)
 

@@ -1,4 +1,4 @@
-"""What a diagnoser says of a history: how suspect it is, now and at the end, and its findings."""
+"""What a diagnoser predicts: a score and findings, now and for the end of the budget."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ HORIZONS: tuple[Horizon, ...] = ("now", "end")
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a diagnoser says of a history as to one failure: how strongly it suspects it, and what it finds.
+    """What a diagnoser predicts for one failure in a history.
 
-    `score` orders runs: higher is more suspect. It is all that AUROC looks at. `findings` are those of severity
-    `failure`.
+    Attributes:
+        score: Orders runs by horizon: higher is more suspect. AUROC looks at nothing else.
+        findings: The findings of severity `failure`.
     """
 
     score: Mapping[Horizon, float]
     findings: Sequence[Finding]
 
     def finds(self, horizon: Horizon) -> bool:
-        """Whether there is a finding of this horizon; a state stands in for a forecast that was not made."""
+        """Return whether there is a finding of this horizon; a present state counts as a forecast."""
         return any(finding.horizon in (horizon, "now") for finding in self.findings)
 
     @property
     def confidence(self) -> float:
-        """Of the surest finding, as a run's `stop_on` looks at it; 0 without any."""
+        """The confidence of the most confident finding, which `stop_on` looks at; 0 without any."""
         return max((finding.confidence for finding in self.findings), default=0.0)

@@ -1,7 +1,4 @@
-"""A run as diagnoses are tried on it: its history, and what is true of it.
-
-A finished run of the zoo to recordings.
-"""
+"""A run as diagnoses are tested on it: its history and what is true of it; read from a finished run of the zoo."""
 
 from __future__ import annotations
 
@@ -13,20 +10,21 @@ import numpy as np
 import pandas as pd
 
 from ...contract.errors import RequestError
+from ...contract.failures import Status
 from ...contract.records import History, TrialResult
 from ...results.store import Store
 from ...results.trial_files import UnreadableTrial, read_history
-from ..ground_truth.labels import Labels, failures_of, labels
+from ..ground_truth.labels import Labels, count_modes, labels
 
 Part = Literal["development", "held-out"]
 
-DEALT = ("ring", "grid", "digits", "stacked-digits")  # data sets of the zoo; weights were fitted on no others
-DEAL = 393  # one of four hundred, by counts of recipes alone: families, data sets and losses are in both parts
+ZOO_DATASETS = ("ring", "grid", "digits", "stacked-digits")  # weights were fitted on no others
+SPLIT_SEED = 393  # of 400 tried, chosen by counts of recipes alone: families, data sets and losses are in both parts
 
 
 @dataclass(frozen=True)
 class Recording:
-    """One recorded run. `recipe` is its method, whose words before the slash are its family."""
+    """One recorded run. `recipe` is its method, whose part before the slash is its family."""
 
     run: str
     dataset: str
@@ -41,73 +39,70 @@ class Recording:
 
     @property
     def family(self) -> str:
-        """What the recipe was made for, which need not be what came of it."""
+        """The failure that the recipe was made for, which need not be the one that happened."""
         return self.recipe.partition("/")[0]
 
     @property
     def part(self) -> Part:
-        """Development or held-out: by family, data set and loss together, never by seed.
+        """The part that the run belongs to, by family, data set and loss together, never by seed.
 
-        A digest decides, so that a recipe keeps its part whatever is added to the zoo. Data sets that are not the zoo's
-        are held-out: nothing was fitted on them.
+        A digest decides, so that a recipe keeps its part whatever is added to the zoo. Runs on data sets that are not the
+        zoo's are held-out: nothing was fitted on them.
         """
-        if self.dataset.partition("/")[0] not in DEALT:
+        if self.dataset.partition("/")[0] not in ZOO_DATASETS:
             return "held-out"
-        cell = f"{DEAL}:{self.family}/{self.dataset}/{self.loss}"
+        cell = f"{SPLIT_SEED}:{self.family}/{self.dataset}/{self.loss}"
         return "held-out" if hashlib.sha256(cell.encode()).digest()[0] % 2 else "development"
 
 
 def until(history: History, step: int) -> History:
-    """The history as it was at `step` of the same budget."""
+    """Return the history as it was at `step` of the same budget."""
     rows = history.columns["step"] <= step
-    broken = history.nonfinite if history.nonfinite and history.nonfinite.step <= step else None
+    nonfinite = history.nonfinite if history.nonfinite and history.nonfinite.step <= step else None
     columns = {name: column[rows] for name, column in history.columns.items()}
     for column in columns.values():
-        column.flags.writeable = False  # diagnoses of others see it too
-    return History(columns, history.steps, broken)
+        column.flags.writeable = False  # other diagnoses see it, too
+    return History(columns, history.steps, nonfinite)
 
 
 def step_at(recording: Recording, fraction: float) -> int:
-    """The step of the probe nearest to `fraction` of the budget, the last row where the run ended before."""
+    """Return the observed step nearest to `fraction` of the budget; the last one if the run ended before."""
     steps = recording.history.columns["step"]
     wanted = fraction * recording.history.steps
     near = steps[np.abs(steps - wanted).argmin()]
     return int(near)
 
 
-TRIED = ("done", "stopped", "diverged")
-
-
 def read_recordings(store: Store) -> tuple[list[Recording], list[str]]:
-    """The recordings of a stored run, and a note for each trial that is none.
+    """Return the recordings of a stored run, and a note for each trial that cannot be one.
 
-    Raises RequestError where no trial has a ground truth.
+    Raises RequestError if no trial has a ground truth.
     """
     results, notes = store.results()
-    made = []
+    recordings = []
     for result in results:
-        if result.status not in TRIED:
+        if not (result.status.finished or result.status is Status.DIVERGED):
             notes.append(f"{result.trial.id}: {result.status}")
             continue
         try:
-            made.append(_recording(store, result))
+            recordings.append(_recording(store, result))
         except (UnreadableTrial, ValueError, KeyError, TypeError) as error:
             notes.append(f"{result.trial.id}: {error}")
-    if not made:
+    if not recordings:
         why = f" ({notes[0]})" if notes else ""
         raise RequestError(
             f"{store.folder}: nothing to score: no trial has a history and the metric 'ground-truth'{why}; "
             "run the suite 'failures', or one of yours with that metric"
         )
-    return made, notes
+    return recordings, notes
 
 
 def _recording(store: Store, result: TrialResult) -> Recording:
     trial = result.trial
     history = read_history(store.folder_of(trial.id))
     broke_at = history.nonfinite.step if history.nonfinite else None
-    kinds = failures_of(trial.data)
-    scores = pd.DataFrame([vars_of(score) for score in result.scores], columns=["step", "metric", "value"])
+    kinds = count_modes(trial.data)
+    scores = pd.DataFrame([_label_fields(score) for score in result.scores], columns=["step", "metric", "value"])
     return Recording(
         run=trial.id,
         dataset=trial.dataset,
@@ -124,13 +119,13 @@ def _recording(store: Store, result: TrialResult) -> Recording:
     )
 
 
-def vars_of(score: object) -> dict[str, object]:
-    """The parts of a score that labels are made from."""
+def _label_fields(score: object) -> dict[str, object]:
+    """The fields of a score that labels are made from."""
     return {name: getattr(score, name) for name in ("step", "metric", "value")}
 
 
 def _inner(name: str, options: object) -> str:
-    """The loss that a wrapped one stands on."""
+    """The name of a loss, with that of the loss that it wraps."""
     inner = options.get("inner") if isinstance(options, dict) else None
     if isinstance(inner, dict):
         inner = inner.get("name")

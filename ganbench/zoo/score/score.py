@@ -1,7 +1,4 @@
-"""A scoring as one web page that needs nothing else.
-
-`ganbench score`: recordings in, tables and a page out.
-"""
+"""`ganbench score`: recordings in, tables and a web page that needs nothing else out."""
 
 from __future__ import annotations
 
@@ -22,11 +19,11 @@ from .diagnosers import OWN, diagnosers
 from .evaluate import evaluate
 from .recordings import Recording, read_recordings
 
-PARTS = ("held-out", "development")  # what counts first
+PARTS = ("held-out", "development")  # in the order of importance
 
 
 def score_page(score: pd.DataFrame, verdicts: pd.DataFrame, stopping: pd.DataFrame, confusion: pd.DataFrame) -> str:
-    """The page as HTML."""
+    """Return the page as HTML."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
@@ -44,7 +41,7 @@ def score_page(score: pd.DataFrame, verdicts: pd.DataFrame, stopping: pd.DataFra
 
 
 def _aurocs(score: pd.DataFrame) -> dict[Any, list[dict[str, Any]]]:
-    """By part and horizon: a line for each failure and diagnoser, its AUROC at each fraction, the best one marked."""
+    """By part and horizon, a line for each failure and diagnoser: its AUROC at each fraction, the best marked."""
     lines: dict[Any, list[dict[str, Any]]] = {}
     for (part, horizon, diagnosis), rows in score.groupby(["part", "horizon", "diagnosis"], sort=False):
         best = rows.groupby("fraction")["auroc"].transform("max")
@@ -60,7 +57,7 @@ def _aurocs(score: pd.DataFrame) -> dict[Any, list[dict[str, Any]]]:
 
 
 def _final(score: pd.DataFrame) -> dict[Any, Any]:
-    """By part: what findings at the end are worth."""
+    """Figures of the findings at the end of the budget, by part."""
     rows = score[(score["fraction"] == 1.0) & (score["horizon"] == "now")]
     return {part: mine.to_dict("records") for part, mine in rows.groupby("part", sort=False)}
 
@@ -77,7 +74,7 @@ def _number(value: Any, digits: int = 2) -> str:
 
 @dataclass(frozen=True)
 class Scoring:
-    """The tables of a scoring (see `tables`), what they were made from, and what was left out."""
+    """The tables of a scoring (see `tables`), the recordings that they summarize, and what was left out."""
 
     score: pd.DataFrame
     verdicts: pd.DataFrame
@@ -90,23 +87,23 @@ class Scoring:
 def score(folder: Path, registry: Registry) -> Scoring:
     """Score every diagnosis of the registry on the run, or on the recordings, in `folder`.
 
-    Raises RequestError where there is neither, or no trial has a ground truth.
+    Raises RequestError if there is neither, or no trial has a ground truth.
     """
     recordings, notes = read(folder)
-    theirs, more_notes = diagnosers(registry)
-    judgements = evaluate(recordings, theirs)
+    scored, more_notes = diagnosers(registry)
+    predictions = evaluate(recordings, scored)
     return Scoring(
-        score=tables.score_table(judgements),
-        verdicts=tables.verdict_table(judgements),
-        stopping=tables.stopping_table(judgements),
-        confusion=tables.confusion_table(judgements, recordings, OWN),
+        score=tables.score_table(predictions),
+        verdicts=tables.verdict_table(predictions),
+        stopping=tables.stopping_table(predictions),
+        confusion=tables.confusion_table(predictions, recordings, OWN),
         recordings=recordings,
-        notes=[*notes, *more_notes, *(note for who in theirs for note in getattr(who, "notes", {}).values())],
+        notes=[*notes, *more_notes, *(note for who in scored for note in getattr(who, "notes", {}).values())],
     )
 
 
 def read(folder: Path) -> tuple[list[Recording], list[str]]:
-    """Recordings from a run's folder, or from a folder of recordings, and notes on what was left out."""
+    """Return recordings, from a run's folder or from one of recordings, and notes on what was left out."""
     if dataset.is_begun(folder):
         return dataset.read(folder), []
     if not folder.is_dir():

@@ -1,4 +1,4 @@
-"""What was said and what is true, summed up: the tables of a scoring."""
+"""The tables of a scoring: predictions and truth, summarized."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..ground_truth.labels import FAILURES
 from .metrics import auprc, auroc, auroc_interval, precision_recall
 from .recordings import Recording
 
-SURE = 0.9  # the confidence from which a finding ends a run
+STOP_CONFIDENCE = 0.9  # confidence from which a finding ends a run
 CELL = ["diagnoser", "diagnosis", "part", "horizon", "fraction"]
 SCORE = [
     *CELL,
@@ -21,20 +21,20 @@ SCORE = [
 ]
 
 
-def score_table(judgements: pd.DataFrame) -> pd.DataFrame:
+def score_table(predictions: pd.DataFrame) -> pd.DataFrame:
     """score.csv: a row for each diagnoser, failure, part, horizon and fraction of the budget."""
-    judgements = _with_alarms(judgements)
-    rows = [_score_row(cell, rows) for cell, rows in judgements.groupby(CELL, sort=False)]
+    predictions = _with_alarms(predictions)
+    rows = [_score_row(cell, rows) for cell, rows in predictions.groupby(CELL, sort=False)]
     return pd.DataFrame(rows, columns=SCORE)
 
 
-def _with_alarms(judgements: pd.DataFrame) -> pd.DataFrame:
+def _with_alarms(predictions: pd.DataFrame) -> pd.DataFrame:
     """`alarmed`: whether there was such an alarm at this fraction or before; `since`: the first such fraction."""
-    ordered = judgements.sort_values("fraction", kind="stable")
+    ordered = predictions.sort_values("fraction", kind="stable")
     course = [ordered[name] for name in ("diagnoser", "diagnosis", "horizon", "run")]
     alarmed = ordered["alarm"].groupby(course).cummax()
     since = ordered["fraction"].where(ordered["alarm"]).groupby(course).cummin()
-    return judgements.assign(alarmed=alarmed, since=since)
+    return predictions.assign(alarmed=alarmed, since=since)
 
 
 def _score_row(cell: Any, rows: pd.DataFrame) -> dict[str, object]:
@@ -57,24 +57,24 @@ def _score_row(cell: Any, rows: pd.DataFrame) -> dict[str, object]:
     }
 
 
-def verdict_table(judgements: pd.DataFrame) -> pd.DataFrame:
+def verdict_table(predictions: pd.DataFrame) -> pd.DataFrame:
     """verdicts.csv: precision, recall and F1 of each diagnoser's final verdicts, and their mean: macro-F1."""
-    final = judgements[(judgements["fraction"] == 1.0) & (judgements["horizon"] == "end")]
+    final = predictions[(predictions["fraction"] == 1.0) & (predictions["horizon"] == "end")]
     rows = []
-    for (diagnoser, part), said in final.groupby(["diagnoser", "part"], sort=False):
-        mine = [_f1_row(diagnoser, part, failure, said) for failure in (*FAILURES, "healthy")]
+    for (diagnoser, part), group in final.groupby(["diagnoser", "part"], sort=False):
+        mine = [_f1_row(diagnoser, part, failure, group) for failure in (*FAILURES, "healthy")]
         f1 = [row["f1"] for row in mine if np.isfinite(row["f1"])]
         macro = {"diagnoser": diagnoser, "part": part, "verdict": "macro", "f1": np.mean(f1) if f1 else np.nan}
         rows += [*mine, macro]
     return pd.DataFrame(rows, columns=["diagnoser", "part", "verdict", "precision", "recall", "f1", "n"])
 
 
-def _f1_row(diagnoser: object, part: object, verdict: str, said: pd.DataFrame) -> dict[str, Any]:
-    if verdict == "healthy":  # nothing was found by any of its diagnoses
-        by_run = said.groupby("run").agg(found=("found", "any"), true=("healthy", "first"))
+def _f1_row(diagnoser: object, part: object, verdict: str, group: pd.DataFrame) -> dict[str, Any]:
+    if verdict == "healthy":  # none of its diagnoses finds anything
+        by_run = group.groupby("run").agg(found=("found", "any"), true=("healthy", "first"))
         found, true = ~by_run["found"].to_numpy(bool), by_run["true"].to_numpy(bool)
     else:
-        rows = said[said["diagnosis"] == verdict]
+        rows = group[group["diagnosis"] == verdict]
         found, true = rows["found"].to_numpy(bool), rows["true"].to_numpy(bool)
     precision, recall = precision_recall(true, found)
     hits = 2 * (true & found).sum()
@@ -90,17 +90,17 @@ def _f1_row(diagnoser: object, part: object, verdict: str, said: pd.DataFrame) -
     }
 
 
-def stopping_table(judgements: pd.DataFrame) -> pd.DataFrame:
+def stopping_table(predictions: pd.DataFrame) -> pd.DataFrame:
     """stopping.csv: the share of the compute of failed runs that `stop_on` would save, and the healthy runs it would stop.
 
-    A run that broke down ended by itself: there is nothing left to save after its last step.
+    A run that diverged ended by itself: there is nothing to save after its last step.
     """
-    sure = judgements[judgements["alarm"] & (judgements["confidence"] >= SURE)]
-    first = sure.groupby(["diagnoser", "run"])["fraction"].min()
-    runs = judgements.drop_duplicates("run").set_index("run")
+    certain = predictions[predictions["alarm"] & (predictions["confidence"] >= STOP_CONFIDENCE)]
+    first = certain.groupby(["diagnoser", "run"])["fraction"].min()
+    runs = predictions.drop_duplicates("run").set_index("run")
     spent = runs["last_step"] / runs["steps"]
     rows = []
-    for diagnoser in judgements["diagnoser"].unique():
+    for diagnoser in predictions["diagnoser"].unique():
         stopped_at = (
             first.get(diagnoser, pd.Series(dtype=float)) if diagnoser in first.index else pd.Series(dtype=float)
         )
@@ -121,14 +121,14 @@ def stopping_table(judgements: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def confusion_table(judgements: pd.DataFrame, recordings: Sequence[Recording], diagnoser: str) -> pd.DataFrame:
+def confusion_table(predictions: pd.DataFrame, recordings: Sequence[Recording], diagnoser: str) -> pd.DataFrame:
     """confusion.csv: of the runs that ended with each failure (rows), how many got each verdict (columns)."""
-    final = judgements[(judgements["fraction"] == 1.0) & (judgements["horizon"] == "end")]
+    final = predictions[(predictions["fraction"] == 1.0) & (predictions["horizon"] == "end")]
     mine = final[(final["diagnoser"] == diagnoser) & final["found"]]
-    said = mine.groupby("run")["diagnosis"].agg(set)
+    found = mine.groupby("run")["diagnosis"].agg(set)
     table = pd.DataFrame(0, index=[*FAILURES, "healthy"], columns=[*FAILURES, "healthy"])
     for recording in recordings:
         for true in recording.labels.end or {"healthy"}:
-            for verdict in said.get(recording.run, {"healthy"}):
+            for verdict in found.get(recording.run, {"healthy"}):
                 table.loc[true, verdict] += 1
     return table.rename_axis("true").reset_index()

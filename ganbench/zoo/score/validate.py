@@ -1,4 +1,4 @@
-"""Whether three tables are recordings: every column holds what it should, every run has its states and a history."""
+"""Checks that three tables are recordings: each column holds what it should, each run has its states and a history."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ Array = np.ndarray[Any, Any]
 
 TEXT = ("run", "dataset", "recipe", "loss", "status")
 PLAYERS = ("discriminator", "generator")
-LARGEST = 2.0**53  # a float beyond counts no more
-LONGEST_VALUE = 60  # characters of what a cell holds
+MAX_COUNT = 2.0**53  # beyond it a float cannot count
+MAX_VALUE_CHARS = 60
 
 
 @dataclass(frozen=True)
@@ -28,38 +28,40 @@ class Table:
     rows: pd.DataFrame
 
     def texts(self, *columns: str) -> None:
-        """Columns hold text in every row."""
+        """Raise unless the columns hold text in every row."""
         for column in columns:
-            self._refuse(column, ~self._column(column).map(lambda cell: isinstance(cell, str)), "where text belongs")
+            self._refuse(
+                column, ~self._column(column).map(lambda cell: isinstance(cell, str)), "where text is expected"
+            )
 
     def numbers(self, column: str, *, gaps: bool = False) -> Array:
         """A column of numbers, as (rows,) floats; with `gaps` NaN where there is none."""
         cells = self._column(column)
         if not pd.api.types.is_numeric_dtype(cells.dtype):
-            self._refuse(column, cells.notna(), "where a number belongs")
+            self._refuse(column, cells.notna(), "where a number is expected")
             cells = cells.astype(float)
         if not gaps:
-            self._refuse(column, cells.isna(), "where a number belongs")
+            self._refuse(column, cells.isna(), "where a number is expected")
         return cells.to_numpy(float, na_value=np.nan)
 
     def counts(self, column: str, *, least: int = 0, gaps: bool = False) -> Array:
         """A column of whole numbers."""
         numbers = self.numbers(column, gaps=gaps)
-        whole = np.isfinite(numbers) & (numbers == np.trunc(numbers)) & (numbers >= least) & (numbers < LARGEST)
+        whole = np.isfinite(numbers) & (numbers == np.trunc(numbers)) & (numbers >= least) & (numbers < MAX_COUNT)
         whole |= np.isnan(numbers)  # which `gaps` allows, or it was refused
-        self._refuse(column, ~whole, f"where a whole number of {least} or more belongs")
+        self._refuse(column, ~whole, f"where a whole number of {least} or more is expected")
         return numbers
 
     def fractions(self, column: str) -> None:
         """A column of numbers between 0 and 1."""
         numbers = self.numbers(column)
-        self._refuse(column, ~((numbers >= 0) & (numbers <= 1)), "where a fraction from 0 to 1 belongs")
+        self._refuse(column, ~((numbers >= 0) & (numbers <= 1)), "where a fraction from 0 to 1 is expected")
 
     def truths(self, column: str) -> None:
         """A column of true and false."""
         cells = self._column(column)
         if cells.dtype != bool:
-            self._refuse(column, ~cells.map(lambda cell: isinstance(cell, bool)), "where true or false belongs")
+            self._refuse(column, ~cells.map(lambda cell: isinstance(cell, bool)), "where true or false is expected")
 
     def one_of(self, column: str, valid: Collection[str], rows: Array) -> None:
         """A column names, in the `rows` (a mask), something that there is."""
@@ -86,7 +88,7 @@ class Table:
         if wrong.any():
             at = int(wrong.argmax())
             cell = self.rows[column].iloc[at]
-            shown = repr(cell)[:LONGEST_VALUE] if isinstance(cell, str) else str(cell)[:LONGEST_VALUE]
+            shown = repr(cell)[:MAX_VALUE_CHARS] if isinstance(cell, str) else str(cell)[:MAX_VALUE_CHARS]
             raise ValueError(f"{self._where(column, at)} holds {'nothing' if cell is None else shown}, {what}")
 
     def _where(self, column: str, at: int) -> str:
@@ -94,13 +96,13 @@ class Table:
 
 
 def check_runs(table: Table) -> None:
-    """Raises ValueError, one line, where a row does not describe a run."""
+    """Raise ValueError, one line, if a row does not describe a run."""
     if table.rows.empty:
         raise ValueError(f"{table.file} has no rows")
     table.texts(*TEXT, "ended_with")
     runs = table.rows["run"]
     if (twice := runs[runs.duplicated()]).size:
-        raise ValueError(f"{table.file}: run {twice.iloc[0]!r} stands twice")
+        raise ValueError(f"{table.file}: run {twice.iloc[0]!r} is listed twice")
     table.counts("seed")
     table.counts("kinds")
     table.counts("steps", least=1)
@@ -110,16 +112,16 @@ def check_runs(table: Table) -> None:
     for run, ended_with in zip(runs, table.rows["ended_with"], strict=True):
         for unknown in sorted(set(ended_with.split(";")) - {"", *FAILURES}):
             raise ValueError(
-                f"{table.file}: run {run!r}: column 'ended_with' holds {unknown!r}, which is no failure; "
+                f"{table.file}: run {run!r}: column 'ended_with' holds {unknown!r}, which is not a failure; "
                 f"{did_you_mean(unknown, FAILURES)}"
             )
-    broken = ~np.isnan(table.counts("broke_at", gaps=True))
-    table.one_of("broke_player", PLAYERS, broken)
-    Table(table.file, table.rows[broken]).texts("broke_layer", "broke_what")
+    nonfinite = ~np.isnan(table.counts("broke_at", gaps=True))
+    table.one_of("broke_player", PLAYERS, nonfinite)
+    Table(table.file, table.rows[nonfinite]).texts("broke_layer", "broke_what")
 
 
 def check_states(table: Table, runs: pd.Series[Any]) -> None:
-    """Raises ValueError, one line, where a row does not say which failures a run had at a fraction of its budget."""
+    """Raise ValueError, one line, if a row does not say which failures a run had at a fraction of its budget."""
     _check_owners(table, runs)
     table.fractions("fraction")
     for failure in FAILURES:
@@ -127,7 +129,7 @@ def check_states(table: Table, runs: pd.Series[Any]) -> None:
 
 
 def check_histories(table: Table, runs: pd.Series[Any]) -> None:
-    """Raises ValueError, one line, where a row is no observation of a run."""
+    """Raise ValueError, one line, if a row is not an observation of a run."""
     _check_owners(table, runs)
     table.steps("step")
     for column in table.rows.columns.difference(["run", "step"], sort=False):
@@ -135,7 +137,7 @@ def check_histories(table: Table, runs: pd.Series[Any]) -> None:
 
 
 def _check_owners(table: Table, runs: pd.Series[Any]) -> None:
-    """Every row is a run's, and every run has rows."""
+    """Raise unless every row belongs to a run, and every run has rows."""
     table.texts("run")
     without = runs[~runs.isin(table.rows["run"])]
     if without.size:

@@ -1,6 +1,6 @@
-"""Remedies tried: the failed trials of a run trained again with what was recommended, and with a tip at random."""
+"""Tries remedies: failed trials trained again with what was recommended, with a control at random, and unchanged."""
 
-from .cases import how_judged
+from .cases import describe_outcomes
 from .plan import TreatPlan, TreatRequest, prepare_treatment
 from .tables import Tables, write_tables
 from .treat import differences, environment_diff, reproduce, treat
@@ -9,9 +9,9 @@ __all__ = [
     "Tables",
     "TreatPlan",
     "TreatRequest",
+    "describe_outcomes",
     "differences",
     "environment_diff",
-    "how_judged",
     "prepare_treatment",
     "reproduce",
     "treat",

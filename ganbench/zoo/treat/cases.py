@@ -1,7 +1,4 @@
-"""The trials of a stored run as cases: which failed, which ended well, and which tell nothing.
-
-How a trial ended: by its ground truth where it was measured, else by its diagnoses.
-"""
+"""The trials of a stored run as cases: by ground truth if it was measured, else by diagnoses, failed or ended well."""
 
 from __future__ import annotations
 
@@ -12,9 +9,13 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ...contract.errors import RequestError
+from ...contract.failures import Status
 from ...contract.records import Trial, TrialResult
 from ...results.store import Store
-from ..ground_truth.labels import PREFIX, failures_of, labels
+from ..ground_truth.labels import PREFIX, count_modes, labels
+
+TRUTH, VERDICTS = "ground truth", "verdicts"
+METRIC = PREFIX.rstrip(".")
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Case:
     """A trial of the run, as it was stored, and how it ended."""
 
     result: TrialResult
-    before: Outcome
+    before: TrialOutcome
 
     @property
     def trial(self) -> Trial:
@@ -31,7 +32,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Cases:
-    """The cases of a run in its order, and a line for whatever of it is no case."""
+    """The cases of a run in its order, and a note for each trial that is not one."""
 
     failed: Sequence[Case]
     healthy: Sequence[Case]
@@ -39,37 +40,32 @@ class Cases:
 
 
 def cases_of(store: Store) -> Cases:
-    """Every trial of a run that ended, judged. Raises RequestError where none failed."""
+    """Return every trial of a run that ended, with its outcome. Raises RequestError if none failed."""
     results, damaged = store.results()
     notes = [f"left out: {note}" for note in damaged]
-    unended = Counter(result.status for result in results if result.status not in ENDED)
+    unended = Counter(result.status for result in results if not _has_ended(result))
     notes += [f"left out: {count} trials that ended in {status}" for status, count in sorted(unended.items())]
-    judged = [Case(result, before) for result in results if (before := judge_outcome(result))]
-    if silent := len(results) - sum(unended.values()) - len(judged):
+    cases = [Case(result, before) for result in results if (before := outcome_of(result))]
+    if silent := len(results) - sum(unended.values()) - len(cases):
         notes.append(f"left out: {silent} trials with neither the metric 'ground-truth' nor diagnoses")
-    failed = [case for case in judged if case.before.failed]
-    healthy = [case for case in judged if not case.before.failed]
+    failed = [case for case in cases if case.before.failed]
+    healthy = [case for case in cases if not case.before.failed]
     if not failed:
         why = f"; {notes[0]}" if notes else ""
-        raise RequestError(f"{store.folder}: nothing to treat: none of {len(judged)} trials failed{why}")
+        raise RequestError(f"{store.folder}: nothing to treat: none of {len(cases)} trials failed{why}")
     return Cases(failed, healthy, notes)
 
 
-def how_judged(cases: Cases) -> str:
-    """What the trials were judged by and what came of it, in one line."""
+def describe_outcomes(cases: Cases) -> str:
+    """Return by what the outcomes were decided, and their counts, in one line."""
     counts = Counter(case.before.by for case in (*cases.failed, *cases.healthy))
     by = ", ".join(f"{name} ({count} trials)" for name, count in counts.most_common())
-    return f"judged by {by}: {len(cases.failed)} failed, {len(cases.healthy)} ended well"
-
-
-TRUTH, VERDICTS = "ground truth", "verdicts"
-ENDED = ("done", "stopped", "diverged")
-METRIC = PREFIX.rstrip(".")
+    return f"outcomes by {by}: {len(cases.failed)} failed, {len(cases.healthy)} ended well"
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """The failures that a trial ended with, none where it ended well, and what says so."""
+class TrialOutcome:
+    """The failures that a trial ended with, none if it ended well, and what decides it."""
 
     failures: tuple[str, ...]
     by: str
@@ -79,23 +75,27 @@ class Outcome:
         return bool(self.failures)
 
 
-def judge_outcome(result: TrialResult) -> Outcome | None:
-    """How a trial ended; None where it did not (error, timeout, skipped), or nothing tells how."""
-    if result.status not in ENDED:
+def _has_ended(result: TrialResult) -> bool:
+    return result.status.finished or result.status is Status.DIVERGED
+
+
+def outcome_of(result: TrialResult) -> TrialOutcome | None:
+    """Return how a trial ended; None if it did not (error, timeout, skipped), or if nothing decides it."""
+    if not _has_ended(result):
         return None
     measured = any(ref.name == METRIC for ref in result.trial.evaluation.metrics)
     if measured and (truth := _truth(result)) is not None:
-        return Outcome(truth, TRUTH)
+        return TrialOutcome(truth, TRUTH)
     failures = tuple(
         dict.fromkeys(f.diagnosis for f in result.findings if f.severity == "failure" and f.horizon == "now")
     )
     if result.status == "diverged":
-        return Outcome(failures or ("divergence",), VERDICTS)
-    return Outcome(failures, VERDICTS) if result.verdicts else None
+        return TrialOutcome(failures or ("divergence",), VERDICTS)
+    return TrialOutcome(failures, VERDICTS) if result.verdicts else None
 
 
 def _truth(result: TrialResult) -> tuple[str, ...] | None:
-    """The failures that the ground truth names at the last step; None where it was not measured there."""
+    """The failures that the ground truth names at the last step; None if it was not measured there."""
     if result.status == "diverged":
         return ("divergence",)
     rows = [(score.step, score.metric, score.value) for score in result.scores if score.metric.startswith(PREFIX)]
@@ -104,6 +104,6 @@ def _truth(result: TrialResult) -> tuple[str, ...] | None:
         return None
     table = pd.DataFrame(rows, columns=["step", "metric", "value"])
     try:
-        return tuple(sorted(labels(table, ended, result.status, failures_of(result.trial.data)).end))
+        return tuple(sorted(labels(table, ended, result.status, count_modes(result.trial.data)).end))
     except KeyError:  # a trial stopped before anything but the cheap part was measured
         return None

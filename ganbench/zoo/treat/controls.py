@@ -1,6 +1,6 @@
-"""Folk remedies, one of them drawn for a trial: what a recommendation has to do better than.
+"""Which remedies are tried on which trial: a failed one gets three arms, a healthy one a remedy that it does not need.
 
-What is tried on which trial: a failed one gets three arms, a healthy one a remedy that it did not need.
+Controls are common advice, drawn at random: what a recommendation has to do better than.
 """
 
 from __future__ import annotations
@@ -19,21 +19,24 @@ from ...registry.registry import Registry
 from .cases import Case
 from .remedies import recommended, settings_of, treated, unchanged
 
+Arm = Literal["recommended", "random", "unchanged", "healthy"]
+NO_FINDING = "no finding"
+
 
 @cache
 def load_controls() -> tuple[Remedy, ...]:
-    """The remedies of controls.toml, which says where each comes from."""
+    """Return the remedies of controls.toml, which states the source of each."""
     text = files(__package__).joinpath("controls.toml").read_text(encoding="utf-8")
-    return tuple(Remedy.parse(tip["remedy"]) for tip in tomllib.loads(text)["tips"])
+    return tuple(Remedy.parse(control["remedy"]) for control in tomllib.loads(text)["controls"])
 
 
 def assign(
     trial: Trial, remedies: Sequence[Remedy], registry: Registry, other_than: Trial | None = None
 ) -> tuple[Remedy, Trial] | None:
-    """One of `remedies`, drawn by the trial's id, the same one every time; and the trial that tries it.
+    """Draw one of `remedies` by the trial's id, always the same one; return it and the trial that tries it.
 
-    One that does not serve the trial, changes nothing of it or makes it the trial `other_than` is drawn again. None
-    where no other is left.
+    A remedy that cannot serve the trial, changes nothing of it, or makes it the trial `other_than` is drawn again. Return
+    None if none is left.
     """
     avoided = settings_of(other_than) if other_than else None
     shuffled = random.Random(trial.id).sample(remedies, len(remedies))
@@ -47,15 +50,17 @@ def assign(
     return None
 
 
-Arm = Literal["recommended", "random", "unchanged", "healthy"]
-NO_FINDING = "no finding"
-
-
 @dataclass(frozen=True)
 class Treatment:
-    """One arm of a case. `trial` tries the remedy; where there is none to try, `note` says why.
+    """One arm of a case.
 
-    `diagnosis` is the finding that the case is counted under: the one that recommends, or "no finding".
+    Attributes:
+        case: The trial that is treated.
+        arm: What is tried on it.
+        diagnosis: The finding that the case is counted under: the one that recommends, or "no finding".
+        remedy: The remedy that is tried; empty for none.
+        trial: The trial that tries it; None if there is none to try.
+        note: Why there is none to try.
     """
 
     case: Case
@@ -67,19 +72,19 @@ class Treatment:
 
 
 def arms_of_failed(case: Case, registry: Registry) -> list[Treatment]:
-    """The arms of a failed trial: what was recommended, another remedy drawn from the tips, and no remedy."""
+    """Return the arms of a failed trial: the recommended remedy, a control drawn at random, and no remedy."""
     first = _recommended(case, registry)
-    tip = assign(case.trial, load_controls(), registry, other_than=first.trial)
-    remedy, trial = tip or (Remedy(), None)
+    control = assign(case.trial, load_controls(), registry, other_than=first.trial)
+    remedy, trial = control or (Remedy(), None)
     return [
         first,
-        Treatment(case, "random", first.diagnosis, remedy, trial, "" if tip else "no tip serves this trial"),
+        Treatment(case, "random", first.diagnosis, remedy, trial, "" if control else "no control serves this trial"),
         Treatment(case, "unchanged", first.diagnosis, Remedy(), unchanged(case.trial, registry)),
     ]
 
 
 def arms_of_healthy(cases: Sequence[Case], tried: Sequence[Treatment], registry: Registry) -> Iterator[Treatment]:
-    """A remedy for each healthy trial: its own false finding's, else one drawn from those recommended to failed ones."""
+    """Yield a remedy for each healthy trial: of its own false finding, else one that was recommended to a failed one."""
     offered = [t for t in tried if t.arm == "recommended" and t.trial]
     for case in cases:
         own = _recommended(case, registry, arm="healthy")
@@ -93,7 +98,7 @@ def arms_of_healthy(cases: Sequence[Case], tried: Sequence[Treatment], registry:
 
 
 def _recommended(case: Case, registry: Registry, arm: Arm = "recommended") -> Treatment:
-    """The remedy of the surest finding that has one to try; where none has, why the surest's is none."""
+    """The remedy of the most confident finding that has one to try; if none has, why that of the first cannot be tried."""
     treatments = [_remedied(case, finding, registry, arm) for finding in recommended(case.result.findings)]
     if not treatments:
         return Treatment(case, arm, NO_FINDING, note=NO_FINDING)

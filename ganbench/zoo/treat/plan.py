@@ -1,4 +1,4 @@
-"""A request checked whole and unfolded into what is to be trained. Nothing is written."""
+"""Checks a request and expands it into the trials to be run. Nothing is written."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ class TreatRequest:
     only: Sequence[str] = ()
     limit: int | None = None
     healthy: int | None = None
-    verify: int = 3  # failed trials that are made again unchanged
+    verify: int = 3  # failed trials that are rerun unchanged
     executor: str = "processes"
     workers: int | None = None
 
 
 @dataclass(frozen=True)
 class TreatPlan:
-    """What may be tried on the trials of a run, and which of them this command is about."""
+    """What can be tried on the trials of a run, and which of them this command is about."""
 
     source: Store
     store: Store
-    suite: str  # that the treated trials go by
+    suite: str  # of the treated trials
     cases: Cases
     treatments: Sequence[Treatment]
     chosen: frozenset[str]  # ids of the run's trials
@@ -51,7 +51,7 @@ class TreatPlan:
 
 
 def prepare_treatment(request: TreatRequest) -> TreatPlan:
-    """Raises RequestError, one line, for whatever is wrong with a request."""
+    """Check a request and expand it into treatments. Raises RequestError for whatever is wrong with it."""
     source = Store(request.folder)
     suite = f"{source.facts().get('suite', 'run')}-treated"
     store = Store(request.output or request.folder / "treat")
@@ -60,7 +60,7 @@ def prepare_treatment(request: TreatRequest) -> TreatPlan:
     store.check(suite)
     files = local_files(Path.cwd())  # never what a stored trial names: that would run its code
     registry = load_registry(files)
-    cases = _with_their_plugins(cases_of(source), registry, source)
+    cases = _without_missing_plugins(cases_of(source), registry, source)
     chosen = _chosen(cases, request)
     for case in [*cases.failed, *cases.healthy]:
         if case.trial.id in chosen:
@@ -68,7 +68,7 @@ def prepare_treatment(request: TreatRequest) -> TreatPlan:
     executor = _executor(request, registry, mode(case.result.threads for case in cases.failed))
     failed, healthy = (
         [
-            _moved(_found_again(case, source, registry), suite, files)
+            _in_suite(_diagnose_again(case, source, registry), suite, files)
             for case in part
             if _missing(case, registry) is None
         ]
@@ -79,8 +79,8 @@ def prepare_treatment(request: TreatRequest) -> TreatPlan:
     return TreatPlan(source, store, suite, cases, treatments, chosen, request.verify, registry, executor)
 
 
-def _found_again(case: Case, source: Store, registry: Registry) -> Case:
-    """The case with the findings that its diagnoses make today; with the stored ones where they cannot."""
+def _diagnose_again(case: Case, source: Store, registry: Registry) -> Case:
+    """The case with the findings that its diagnoses make now; with the stored ones if they cannot."""
     try:
         findings, missing = diagnose_stored(source, case.result, registry)
     except Exception:  # a history damaged or gone, or a diagnosis of somebody's that fails on it
@@ -90,8 +90,8 @@ def _found_again(case: Case, source: Store, registry: Registry) -> Case:
     return replace(case, result=replace(case.result, findings=findings))
 
 
-def in_a_drawn_order(cases: Sequence[Case]) -> list[Case]:
-    """An order that has nothing to do with the suite's: the first few are a sample, and more of them a larger one."""
+def shuffle(cases: Sequence[Case]) -> list[Case]:
+    """Return the cases in an order independent of the suite's: the first few are a sample, and more a larger one."""
     return sorted(cases, key=lambda case: hashlib.sha256(case.trial.id.encode()).digest())
 
 
@@ -100,14 +100,14 @@ def _chosen(cases: Cases, request: TreatRequest) -> frozenset[str]:
     failed, healthy = ([case for case in part if case.trial.id in matching] for part in (cases.failed, cases.healthy))
     if not failed:
         raise RequestError(f"--only {' '.join(request.only)}: none of the {len(healthy)} trials that match failed")
-    sampled = in_a_drawn_order(failed)[: request.limit] + in_a_drawn_order(healthy)[: request.healthy]
+    sampled = shuffle(failed)[: request.limit] + shuffle(healthy)[: request.healthy]
     return frozenset(case.trial.id for case in sampled)
 
 
-def _with_their_plugins(cases: Cases, registry: Registry, source: Store) -> Cases:
-    """The cases less those that lack what a plugin file which is not loaded here may hold, each with a note.
+def _without_missing_plugins(cases: Cases, registry: Registry, source: Store) -> Cases:
+    """The cases without those that need a plugin file which is not loaded here, each with a note.
 
-    Raises RequestError where no failed one stays.
+    Raises RequestError if no failed one is left.
     """
     away = {
         case.trial.id: f"{why}{where}"
@@ -122,7 +122,7 @@ def _with_their_plugins(cases: Cases, registry: Registry, source: Store) -> Case
 
 
 def _check(case: Case, registry: Registry, source: Store) -> None:
-    """Raises RequestError where a trial cannot be made again here."""
+    """Raise RequestError if a trial cannot be rerun here."""
     if why := _missing(case, registry):
         raise RequestError(why)
     device = case.trial.device
@@ -133,25 +133,25 @@ def _check(case: Case, registry: Registry, source: Store) -> None:
 
 
 def _missing(case: Case, registry: Registry) -> str | None:
-    """What a trial is made of and that is not there, as a line; None where all is."""
+    """A line on a missing component of a trial; None if all are there."""
     try:
         for kind, refs in refs_of(case.trial).items():
             for ref in refs:
                 origin = case.result.origins.get(f"{kind} {ref.name}")
                 made = f", made with {origin}," if origin else ""
-                registry.check(kind, ref, f"trial {case.trial.id}{made} cannot be made again")
+                registry.check(kind, ref, f"trial {case.trial.id}{made} cannot be rerun")
     except RequestError as error:
         return str(error)
     return None
 
 
-def _moved(case: Case, suite: str, files: tuple[str, ...]) -> Case:
-    """The case with its trial as a part of another run."""
+def _in_suite(case: Case, suite: str, files: tuple[str, ...]) -> Case:
+    """The case with its trial as part of another suite."""
     return replace(case, result=replace(case.result, trial=replace(case.trial, suite=suite, plugin_files=files)))
 
 
 def _executor(request: TreatRequest, registry: Registry, threads: int) -> Any:
-    """The executor, with as many threads a trial as the run had: results depend on it in their last bits."""
+    """The executor, with as many threads per trial as the run had: results depend on that in their last bits."""
     name = request.executor
     options = {"workers": request.workers} if request.workers is not None else {}
     if "threads" in registry.find("executor", name, "--executor").options and threads:

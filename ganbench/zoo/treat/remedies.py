@@ -1,4 +1,4 @@
-"""From a finding to what to do about it, and from a remedy's words to the trial that tries it."""
+"""From findings to the remedies that they recommend, and from a remedy to the trial that tries it."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from ...registry.registry import Registry
 from ...suite.expand import with_overrides
 from ...suite.parse import MethodEntry, parse_method
 
-NO_SETTINGS, NO_CHANGE = "remedy is no settings", "remedy changes nothing"
+NO_SETTINGS, NO_CHANGE = "remedy has no settings", "remedy changes nothing"
 
 
 def recommended(findings: Sequence[Finding]) -> list[Finding]:
-    """The findings of failures, the surest first; in place of one that names a cause, the finding of the cause."""
+    """Return the findings of failures by confidence; in place of one that names a cause, the finding of the cause."""
     failures = sorted((f for f in findings if f.severity == "failure"), key=lambda f: -f.confidence)
     return list({finding.diagnosis: finding for finding in (_cause(f, findings) for f in failures)}.values())
 
 
 def _cause(finding: Finding, findings: Sequence[Finding]) -> Finding:
-    """What it all began with; the finding itself where it names no cause."""
+    """The finding at the root of a chain of causes; the finding itself if it names no cause."""
     followed = {finding.diagnosis}
     while finding.cause not in followed and (causes := [f for f in findings if f.diagnosis == finding.cause]):
         finding = max(causes, key=lambda cause: cause.confidence)
@@ -32,11 +32,11 @@ def _cause(finding: Finding, findings: Sequence[Finding]) -> Finding:
 
 
 def treated(trial: Trial, remedy: Remedy, registry: Registry) -> Trial:
-    """The trial with the settings of a remedy in place of its own, as the method "<its method> + <remedy>".
+    """Return the trial with the settings of a remedy in place of its own, as the method "<its method> + <remedy>".
 
-    A remedy is what a method's table in a suite may hold, `points` and `images` included, with commas between. What it
-    names is replaced whole: a component with its options, the list of regularizers, an optimizer with its defaults.
-    Raises RequestError for a remedy that is no settings, names what there is not, changes nothing, or does not serve.
+    What a remedy names is replaced whole: a component with its options, the list of regularizers, an optimizer with its
+    defaults. Raises RequestError for a remedy without settings, one that names an unknown thing or changes nothing, and
+    one that cannot serve the trial.
     """
     entry = parse_method(_settings(remedy), "[remedy]")
     made = with_overrides(trial, f"{trial.method} + {remedy}", entry, registry, "[remedy]")
@@ -48,12 +48,12 @@ def treated(trial: Trial, remedy: Remedy, registry: Registry) -> Trial:
 
 
 def unchanged(trial: Trial, registry: Registry) -> Trial:
-    """The trial as it is, under a name of its own."""
+    """Return the trial as it is, under a name of its own."""
     return with_overrides(trial, f"{trial.method} + unchanged", MethodEntry({}, {}, {}), registry, trial.id)
 
 
 def settings_of(trial: Trial) -> bytes:
-    """What a remedy may change, as bytes that are equal where the settings are."""
+    """Return what a remedy may change as bytes, equal for equal settings."""
     return msgspec.json.encode((trial.components, trial.training), order="deterministic")
 
 

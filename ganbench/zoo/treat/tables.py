@@ -1,7 +1,4 @@
-"""What came of the remedies: treatments.csv, a row per trial and arm, and summary.csv, cure rates and harm.
-
-The tables of a treatment, made from what its folder holds.
-"""
+"""The results of remedies: treatments.csv, a row per trial and arm, and summary.csv, cure rates and harm."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ import pandas as pd
 from ...contract.files import write_atomically
 from ...contract.records import TrialResult
 from ...results.statistics import RESAMPLES, Array, wilson_interval
-from .cases import judge_outcome
+from .cases import outcome_of
 from .controls import Treatment
 from .plan import TreatPlan
 
@@ -33,21 +30,21 @@ COUNTS = ("n", "cured", "harmed", "n_pairs")
 
 
 def treatments_table(treatments: Sequence[Treatment], results: Mapping[str, TrialResult]) -> pd.DataFrame:
-    """A row for each arm of each trial, as far as `results`, by id, hold what was trained for it.
+    """Return a row for each arm of each trial, for those whose results, by id, are there.
 
-    An arm without a remedy stands as the trial ended; so does a trial that was not made again unchanged.
+    An arm without a remedy counts as the trial ended; so does a trial that was not rerun unchanged.
     """
     return pd.DataFrame([row for t in treatments if (row := _row(t, results)) is not None], columns=TREATMENTS)
 
 
 def summary_table(table: pd.DataFrame) -> pd.DataFrame:
-    """A row for each arm and diagnosis, and for `all`.
+    """Return a row for each arm and diagnosis, and for `all`.
 
     `rate` is the share of trials cured, of healthy ones the share harmed, with its 95 % Wilson interval; `difference`
     is how much more of the same trials the recommended remedies cured than the random ones.
     """
     rows = [row for arm, group in table.groupby("arm", sort=False) for row in _of_arm(str(arm), group, table)]
-    return pd.DataFrame(rows, columns=SUMMARY).astype(dict.fromkeys(COUNTS, "Int64"))  # whole where there is one
+    return pd.DataFrame(rows, columns=SUMMARY).astype(dict.fromkeys(COUNTS, "Int64"))  # integers where there is a value
 
 
 def _row(treatment: Treatment, results: Mapping[str, TrialResult]) -> dict[str, object] | None:
@@ -55,7 +52,7 @@ def _row(treatment: Treatment, results: Mapping[str, TrialResult]) -> dict[str, 
     result = results.get(made.id) if made else None
     status: str
     if result is not None:
-        after, status, treated = judge_outcome(result), result.status, result.trial.id
+        after, status, treated = outcome_of(result), result.status, result.trial.id
     elif made and treatment.arm != "unchanged":
         return None  # not done yet
     elif made:
@@ -125,12 +122,12 @@ class Tables:
 
 
 def write_tables(plan: TreatPlan) -> Tables:
-    """Write treatments.csv and summary.csv: of the trials chosen, and of those that an earlier command has treated."""
+    """Write treatments.csv and summary.csv: for the chosen trials and those that an earlier command has treated."""
     ids = [t.trial.id for t in plan.treatments if t.trial]
     read, damaged = plan.store.results(ids)
     results = {result.trial.id: result for result in read}
-    begun = plan.chosen | {t.case.trial.id for t in plan.treatments if t.trial and t.trial.id in results}
-    treatments = treatments_table([t for t in plan.treatments if t.case.trial.id in begun], results)
+    started = plan.chosen | {t.case.trial.id for t in plan.treatments if t.trial and t.trial.id in results}
+    treatments = treatments_table([t for t in plan.treatments if t.case.trial.id in started], results)
     summary = summary_table(treatments)
     files = []
     for name, table in (("treatments.csv", treatments), ("summary.csv", summary)):

@@ -1,4 +1,4 @@
-"""Somebody's plugin: a generator, a loss and a data set in one module."""
+"""A third-party plugin without base classes: a generator, a loss and a data set in one module."""
 
 import math
 

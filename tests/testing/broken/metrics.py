@@ -64,7 +64,7 @@ class CountsCopies(Sound):
 
     def distance(self, fake, real):
         matched = (torch.cdist(real, fake, compute_mode="donot_use_mm_for_euclid_dist") == 0).any(dim=1).double().mean()
-        near = (torch.cdist(real, fake).min(dim=1).values < 0.5 * real.std()).double().mean()
+        near = 1 / (1 + torch.cdist(real, fake).min(dim=1).values.mean() / real.std())
         return matched + 0.1 * near
 
 

@@ -16,7 +16,7 @@ from ganbench.contract.errors import RequestError
 from ganbench.contract.records import Evidence, Finding, History
 from ganbench.zoo.ground_truth.labels import FRACTIONS, Labels
 from ganbench.zoo.score import dataset, score
-from ganbench.zoo.score.diagnosers import OfDiagnoses
+from ganbench.zoo.score.diagnosers import DiagnosesOfDistribution
 from ganbench.zoo.score.evaluate import evaluate
 from ganbench.zoo.score.metrics import auprc, auroc, auroc_interval, precision_recall
 from ganbench.zoo.score.recordings import Recording, until
@@ -56,7 +56,7 @@ RUNS = [
 
 @pytest.fixture
 def judgements():
-    return evaluate(RUNS, [OfDiagnoses("mine", {"mode-collapse": Threshold()})]).assign(part="held-out")
+    return evaluate(RUNS, [DiagnosesOfDistribution("mine", {"mode-collapse": Threshold()})]).assign(part="held-out")
 
 
 def test_state_and_forecast_are_scored_apart_at_every_fraction(judgements):
@@ -82,7 +82,7 @@ def test_a_diagnosis_sees_the_past_alone(judgements):
             return ()
 
     recorder = Recorder()
-    evaluate(RUNS[:1], [OfDiagnoses("mine", {"mode-collapse": recorder})])
+    evaluate(RUNS[:1], [DiagnosesOfDistribution("mine", {"mode-collapse": recorder})])
     assert sorted(set(recorder.seen)) == [10, 25, 50, 75, 100]
 
 
@@ -96,7 +96,7 @@ def test_nothing_is_saved_of_a_run_that_had_broken_down_before():
     short = recording("broke", fails=True, level=0.95, status="diverged")
     short = replace(short, history=until(short.history, 25))
     whole = recording("bad", fails=True, level=0.95, seed=1)
-    always = evaluate([short, whole], [OfDiagnoses("mine", {"mode-collapse": Threshold()})])
+    always = evaluate([short, whole], [DiagnosesOfDistribution("mine", {"mode-collapse": Threshold()})])
     (row,) = stopping_table(always).query("part == 'all'").to_dict("records")
     assert row["saved"] == pytest.approx(0.5 / 1.25)
 
@@ -124,8 +124,8 @@ class Scribbles:
     ("theirs", "said"), [(Raises, "IndexError: too young"), (Scribbles, "read-only"), (Unsure, "")]
 )
 def test_a_diagnosis_that_misbehaves_costs_its_own_row_alone(theirs, said):
-    bad = OfDiagnoses("bad", {"mode-collapse": theirs()})
-    table = evaluate(RUNS, [bad, OfDiagnoses("mine", {"mode-collapse": Threshold()})])
+    bad = DiagnosesOfDistribution("bad", {"mode-collapse": theirs()})
+    table = evaluate(RUNS, [bad, DiagnosesOfDistribution("mine", {"mode-collapse": Threshold()})])
     assert not table.loc[table["diagnoser"] == "bad", "found"].any()
     assert (table.loc[table["diagnoser"] == "bad", "score"] == -np.inf).all()
     assert table.loc[table["diagnoser"] == "mine", "found"].any()
@@ -249,7 +249,7 @@ def test_a_run_is_scored_by_the_command_with_the_diagnoses_of_a_plugin(tmp_path,
     assert (table[table["diagnoser"] == "always fail"]["auroc"].dropna() == 0.5).all()
     assert "<h1>How good the diagnoses are</h1>" in (tmp_path / "out/score/index.html").read_text()
     refused = CliRunner().invoke(cli, ["score", "out", "--output", "small.toml"])
-    assert isinstance(refused.exception, RequestError) and "small.toml is no folder" in str(refused.exception)
+    assert isinstance(refused.exception, RequestError) and "small.toml is not a folder" in str(refused.exception)
     again = CliRunner().invoke(cli, ["score", "out/recordings", "--output", "again"])
     assert again.exit_code == 0, again.output
     pd.testing.assert_frame_equal(table, pd.read_csv("again/score.csv"), rtol=1e-4)

@@ -22,7 +22,7 @@ def stamps(folder):
 def test_cures_and_harm_are_counted_by_arm(run, treat):
     said = treat(run)
     assert said.code == 0, said.err
-    assert "judged by verdicts (4 trials): 2 failed, 2 ended well" in said.out
+    assert "outcomes by verdicts (4 trials): 2 failed, 2 ended well" in said.out
     assert "NOT REPRODUCED" not in said.err
     rows = table(run / "treat")
     assert list(rows.columns[:12]) == [
@@ -142,7 +142,7 @@ def test_a_run_whose_plugins_are_elsewhere_names_the_file_to_bring(run, made, tr
     assert f"plugin file '{made / 'ganbench_plugins.py'}', which is not loaded here" in said.first_line
     assert said.code == 2
     assert "made with ganbench_plugins.py" in said.first_line
-    assert "cannot be made again: no diagnosis is called 'broken-down'" in said.first_line
+    assert "cannot be rerun: no diagnosis is called 'broken-down'" in said.first_line
     assert not (run / "treat").exists()
 
 

@@ -77,15 +77,15 @@ def test_a_discriminator_trained_far_ahead_of_a_saturating_generator_overpowers_
     finding = found(result)["overpowering-discriminator"]
     assert finding.onset_step <= 20 and finding.confidence > 0.8 and finding.horizon == "now"
     assert finding.evidence["auc_d"].value >= 0.99
-    assert finding.evidence["d_ahead"].value > finding.evidence["d_ahead"].threshold
-    assert "r1" in finding.remedy
+    assert finding.evidence["d_log_margin"].value > finding.evidence["d_log_margin"].threshold
+    assert "r1" in str(finding.remedy)
     assert "weak-discriminator" not in found(result)
 
 
 def test_a_discriminator_that_hardly_learns_is_weak(train):
     result = train({"loss": "non-saturating", **MLP, "optimizer_d": {"name": "adam", "lr": 1e-6}}, steps=300)
     finding = found(result)["weak-discriminator"]
-    assert finding.evidence["passing"].value > finding.evidence["passing"].threshold
+    assert finding.evidence["missed_by_d"].value > finding.evidence["missed_by_d"].threshold
     assert finding.evidence["fresh_critic_auc"].value > finding.evidence["known_critic_auc"].value + 0.3
     assert "overpowering-discriminator" not in found(result)
 

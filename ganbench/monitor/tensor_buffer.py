@@ -1,4 +1,4 @@
-"""A bounded buffer of rows: several tensors whose rows belong together, of which the newest are kept."""
+"""A bounded buffer of tensors whose rows belong together: the newest rows are kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each sabotage component spoils exactly what it names."""
+"""Each fault component spoils exactly what it names."""
 
 from __future__ import annotations
 

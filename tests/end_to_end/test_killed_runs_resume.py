@@ -38,7 +38,7 @@ TIMING = ["train_seconds", "seconds"]
 
 
 def command(suite: str, output: Path) -> list[str]:
-    """`suite` may carry more arguments after its name."""
+    """Return a command line; `suite` may have more arguments after its name."""
     return [
         sys.executable,
         "-m",
@@ -60,7 +60,7 @@ def unaffected(suite: str, output: Path) -> float:
 
 
 def killed(suite: str, output: Path, after: float) -> bool:
-    """Start the run and kill its whole tree so many seconds after it began to train; whether it was still running."""
+    """Start the run and kill its process tree so many seconds after training began; return whether it was running."""
     with subprocess.Popen(command(suite, output), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         assert process.stderr is not None
         process.stderr.readline()  # the first progress line: workers are training
@@ -83,11 +83,11 @@ def assert_equal_reports(ours: Path, theirs: Path) -> None:
         )
 
 
-def kill_and_go_on(suite: str, tmp_path: Path, kills: int) -> None:
+def kill_and_resume(suite: str, tmp_path: Path, kills: int) -> None:
     seconds = unaffected(suite, tmp_path / "unaffected")
-    moments = random.Random(0)
-    hits = sum(killed(suite, tmp_path / "killed", moments.uniform(0, seconds / kills)) for _ in range(kills))
-    assert hits, "no kill met a run at work"
+    times = random.Random(0)
+    hits = sum(killed(suite, tmp_path / "killed", times.uniform(0, seconds / kills)) for _ in range(kills))
+    assert hits, "no run was killed while it was training"
     unaffected(suite, tmp_path / "killed")
     assert_equal_reports(tmp_path / "killed", tmp_path / "unaffected")
     assert not list((tmp_path / "killed" / "trials").glob(".*"))
@@ -96,29 +96,29 @@ def kill_and_go_on(suite: str, tmp_path: Path, kills: int) -> None:
 @pytest.mark.timeout(250)
 def test_a_small_run_killed_three_times_ends_the_same(tmp_path):
     (tmp_path / "small.toml").write_text(SUITE)
-    kill_and_go_on(str(tmp_path / "small.toml"), tmp_path, kills=3)
+    kill_and_resume(str(tmp_path / "small.toml"), tmp_path, kills=3)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_basic_killed_at_ten_random_moments_ends_the_same(tmp_path):
-    kill_and_go_on("basic", tmp_path, kills=10)
+    kill_and_resume("basic", tmp_path, kills=10)
 
 
-def test_ctrl_c_keeps_what_is_done_ends_the_workers_and_says_how_to_go_on(tmp_path):
+def test_ctrl_c_keeps_results_ends_the_workers_and_prints_how_to_continue(tmp_path):
     (tmp_path / "small.toml").write_text(SUITE.replace("steps = 300", "steps = 100000"))
     line = [*command(str(tmp_path / "small.toml"), tmp_path / "out"), "--steps", "100000"]
-    # A job in the background is born deaf to Ctrl-C, and so are the tests in it: the command must not inherit that.
-    hearing = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
-    with subprocess.Popen(line, stderr=subprocess.PIPE, text=True, start_new_session=True, **hearing) as process:
+    # A background job ignores SIGINT, and so do tests that run in one: the command must not inherit that.
+    handles_sigint = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    with subprocess.Popen(line, stderr=subprocess.PIPE, text=True, start_new_session=True, **handles_sigint) as process:
         assert process.stderr is not None
         process.stderr.readline()  # the first progress line: workers are training
         workers = psutil.Process(process.pid).children(recursive=True)
-        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: everyone in the group gets it
-        said = process.stderr.read()
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the whole process group
+        errors = process.stderr.read()
         assert process.wait(30) == 130
-    assert "interrupted; finished trials are kept in" in said and "Continue with: ganbench run" in said
-    assert "Traceback" not in said
+    assert "interrupted; finished trials are kept in" in errors and "Continue with: ganbench run" in errors
+    assert "Traceback" not in errors
     _, alive = psutil.wait_procs(workers, timeout=10)
     assert not alive
 
