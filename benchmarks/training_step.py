@@ -1,11 +1,11 @@
-"""What the framework costs: our training against a bare PyTorch loop of the same networks, loss and batch.
+"""Measure our training against a bare PyTorch loop of the same networks, loss and batch size.
 
-    python tests/benchmarks/training_step.py [--repeats 5]
+    python benchmarks/training_step.py [--repeats 5] [--device cpu|cuda]
 
-In one process, each on one thread, the contenders train side by side: every few steps the next one goes on, so that
-a machine whose speed drifts drifts for all. Printed are the median ratios of processor time over whole trainings. The
-bare loop is written as well as we can, frozen players and fused optimizers included, so that a ratio near 1 means
-something.
+The loops train side by side in one process, each in a thread of its own, and take turns of some steps each, so that a
+machine whose speed drifts drifts for all. Prints the median ratios of time over whole trainings: CPU time of the thread,
+or on a GPU wall-clock time with a synchronization at the end of each turn. The bare loop is written as well as we can,
+with a frozen player and fused optimizers, so that a ratio near 1 means something.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 import torch
+from torch import nn
 
 from ganbench import trial
 from ganbench.contract.records import Trial
@@ -46,62 +48,72 @@ SUITE = {
     },
 }
 
+OBSERVING = ("with all diagnoses", "without diagnoses")  # what observing costs, by itself
 
-LOOKING = ("with all diagnoses", "without diagnoses")  # what observing costs, by itself
+Body = Callable[[Trial, torch.device, Callable[[], None]], None]
 
 
-def bare(job: Trial, pause: Callable[[], None]) -> None:
-    """The loop one would write by hand for the non-saturating loss."""
-    registry = load_registry()
-    parts, settings = job.components, job.training
-    data = registry.build("dataset", parts.dataset).training().x
-    g = registry.build("generator", parts.generator, job.data)
-    d = registry.build("discriminator", parts.discriminator, job.data)
+def bare_step(data: torch.Tensor, g: Any, d: nn.Module, batch_size: int) -> Callable[[], None]:
+    """Return the step that one would write by hand for the non-saturating loss, on the device of `data`."""
     optimizer_g = torch.optim.Adam(g.parameters(), lr=2e-4, betas=(0.5, 0.999), fused=True)
     optimizer_d = torch.optim.Adam(d.parameters(), lr=2e-4, betas=(0.5, 0.999), fused=True)
-    softplus, n = torch.nn.functional.softplus, settings.batch_size
-    stops = Schedule.of(settings, job.evaluation).observe
-    pause()
-    for step in range(1, settings.steps + 1):
-        real = data[torch.randint(len(data), (n,))]
+    softplus, n, device = nn.functional.softplus, batch_size, data.device
+
+    def step() -> None:
+        real = data[torch.randint(len(data), (n,), device=device)]
         with torch.no_grad():
-            fake = g(torch.randn(n, g.latent_dim))
+            fake = g(torch.randn(n, g.latent_dim, device=device))
         optimizer_d.zero_grad()
         (softplus(-d(real)).mean() + softplus(d(fake)).mean()).backward()
         optimizer_d.step()
         d.requires_grad_(False)
         optimizer_g.zero_grad()
-        softplus(-d(g(torch.randn(n, g.latent_dim)))).mean().backward()
+        softplus(-d(g(torch.randn(n, g.latent_dim, device=device)))).mean().backward()
         optimizer_g.step()
         d.requires_grad_(True)
-        if step in stops:
+
+    return step
+
+
+def train_bare(job: Trial, device: torch.device, pause: Callable[[], None]) -> None:
+    """Train with the bare loop."""
+    registry, parts = load_registry(), job.components
+    data = registry.build("dataset", parts.dataset).training().x.to(device)
+    g = registry.build("generator", parts.generator, job.data).to(device)
+    d = registry.build("discriminator", parts.discriminator, job.data).to(device)
+    step = bare_step(data, g, d, job.training.batch_size)
+    stops = Schedule.of(job.training, job.evaluation).observe
+    pause()
+    for done in range(1, job.training.steps + 1):
+        step()
+        if done in stops:
             pause()
 
 
-def ours(job: Trial, pause: Callable[[], None]) -> None:
-    """Our loop, with the history always and the diagnoses of `job`; no evaluation, as the bare loop has none."""
+def train_ours(job: Trial, device: torch.device, pause: Callable[[], None]) -> None:
+    """Train with our loop: the history always, the diagnoses of `job`; no evaluation, as the bare loop has none."""
     registry = load_registry()
     dataset = registry.build("dataset", job.components.dataset)
-    run = trial.LiveTrial.build(job, dataset, registry, torch.device("cpu"))
+    run = trial.LiveTrial.build(job, dataset, registry, device)
     schedule = replace(Schedule.of(job.training, job.evaluation), evaluate=frozenset())
     pause()
     train(run.gan, schedule, run.observer, evaluate=lambda s: [], diagnose=list, progress=lambda s, row: pause())
 
 
 class Contender(threading.Thread):
-    """A training that runs only while it is told to, and knows its processor time; setting up does not count."""
+    """A training that runs only while it is told to, and measures its own time; setting up does not count."""
 
-    def __init__(self, body: Callable[[Trial, Callable[[], None]], None], job: Trial) -> None:
+    def __init__(self, body: Body, job: Trial, device: torch.device) -> None:
         super().__init__(daemon=True)
-        self._body, self._job = body, job
+        self._body, self._job, self._device = body, job, device
         self._go, self._paused = threading.Event(), threading.Event()
         self.seconds: list[float] = []
         self.finished = False
 
     def run(self) -> None:
         self._go.wait()
-        self._began = time.thread_time()
-        self._body(self._job, self._pause)
+        self._began = self._clock()
+        self._body(self._job, self._device, self._pause)
         self._account()
         self.finished = True
         self._paused.set()
@@ -117,18 +129,24 @@ class Contender(threading.Thread):
         self._go.clear()
         self._paused.set()
         self._go.wait()
-        self._began = time.thread_time()
+        self._began = self._clock()
 
     def _account(self) -> None:
-        self.seconds.append(time.thread_time() - self._began)
+        self.seconds.append(self._clock() - self._began)
+
+    def _clock(self) -> float:
+        if self._device.type != "cuda":
+            return time.thread_time()
+        torch.cuda.synchronize(self._device)
+        return time.perf_counter()
 
 
-def contend(job: Trial) -> dict[str, float]:
-    """Processor seconds of each contender for the same training, side by side."""
+def contend(job: Trial, device: torch.device) -> dict[str, float]:
+    """Return the seconds of each contender for the same training, side by side."""
     contenders = {
-        "bare": Contender(bare, job),
-        "without diagnoses": Contender(ours, replace(job, diagnoses=())),
-        "with all diagnoses": Contender(ours, job),
+        "bare": Contender(train_bare, job, device),
+        "without diagnoses": Contender(train_ours, replace(job, diagnoses=()), device),
+        "with all diagnoses": Contender(train_ours, job, device),
     }
     for contender in contenders.values():
         contender.start()
@@ -140,17 +158,21 @@ def contend(job: Trial) -> dict[str, float]:
 
 
 @click.command()
-@click.option("--repeats", default=5, show_default=True)
-def main(repeats: int) -> None:
+@click.option("--repeats", default=5, show_default=True, help="Trainings of each contender.")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True, help="Where to train.")
+def main(repeats: int, device: str) -> None:
     """Print, for ring and digits, the median ratio of our training to the bare loop's."""
+    if device == "cuda" and not torch.cuda.is_available():
+        raise click.UsageError("--device cuda: this machine has no CUDA device; give --device cpu")
+    here = torch.device(device)
     registry = load_registry()
     suite = parse_suite(SUITE, Path("benchmark.toml"))
     for job in expand.expand(suite, registry, describe_data(suite, registry)):
-        with deterministic(torch.device("cpu"), threads=1):
-            rounds = [contend(job) for _ in range(repeats)]
+        with deterministic(here, threads=1):
+            rounds = [contend(job, here) for _ in range(repeats)]
         step = statistics.median(seconds["bare"] for seconds in rounds) / job.training.steps * 1e3
         click.echo(f"{job.dataset}: bare loop {step:.2f} ms a step, {job.training.steps} steps, {repeats} rounds")
-        for name, base in (("without diagnoses", "bare"), ("with all diagnoses", "bare"), LOOKING):
+        for name, base in (("without diagnoses", "bare"), ("with all diagnoses", "bare"), OBSERVING):
             ratios = [seconds[name] / seconds[base] for seconds in rounds]
             low, middle, high = min(ratios), statistics.median(ratios), max(ratios)
             click.echo(f"  {name:<20} {middle:.3f} of the time {base} ({low:.3f} to {high:.3f})")

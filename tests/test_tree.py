@@ -43,7 +43,8 @@ FORMER_NAMES = """
     Glance Probing locate sabotage sabotaged folklore soundness suspicion suspicions tips sameness surroundings verifying
     foreign_logs gathering thinning too_little twins weighed reproach Complaint whiskers Violation mend mended mends
     carry_out Rehearsal Subject FEWEST LONGEST SHORTEST KEPT SURE MOST WIDE Breakdown Judge JudgeOfGames d_ahead
-    strong_critic stirring ears Trouble _mute _outlive_nobody stands_twice
+    strong_critic stirring ears Trouble _mute _outlive_nobody stands_twice crew Lesson Pool plant wording Unseen restless
+    foretell foretold
 """.split()  # noqa: SIM905
 FORMER_PHRASES = [
     "by heart",
@@ -58,6 +59,7 @@ FORMER_PHRASES = [
     "what it is made of",
     "hardest to foretell",
     "is heard no more",
+    "told from",
 ]
 TEXT = {".py", ".md", ".toml", ".jinja", ".css"}
 SEARCHED = ["ganbench", "plugins", "tests", "docs", "examples", "scripts", "benchmarks"]

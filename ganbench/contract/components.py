@@ -16,15 +16,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .events import Event
-from .records import Batch, DataSpec, Direction, Finding, History, Horizon, Modes, Player, Samples, Trial, TrialResult
+from .records import (
+    Batch,
+    DataSpec,
+    Direction,
+    DiscriminatorFn,
+    Finding,
+    History,
+    Horizon,
+    Modes,
+    Player,
+    Samples,
+    Trial,
+    TrialResult,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor, nn
 
     from .view import Game, View
-
-DiscriminatorFn = Callable[[Batch], "Tensor"]  # a discriminator as losses see it: a batch in, logits of shape (N,) out
 
 
 # --- networks ----------------------------------------------------------------------------------------

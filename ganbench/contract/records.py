@@ -93,6 +93,9 @@ class Batch:
     labels: Tensor | None = None
 
 
+DiscriminatorFn = Callable[[Batch], "Tensor"]  # a discriminator as losses see it: a batch in, logits of shape (N,) out
+
+
 @dataclass(frozen=True)
 class Modes:
     """The exact modes of a data set.

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
-from .components import DiscriminatorFn
-from .records import Batch, DataSpec
+from .records import Batch, DataSpec, DiscriminatorFn
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -1,1 +1,1 @@
-"""evaluation."""
+"""Samples to scores, each beside its floor."""

@@ -10,8 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from ..contract.components import DiscriminatorFn
-from ..contract.records import Batch, DataSpec
+from ..contract.records import Batch, DataSpec, DiscriminatorFn
 from ..contract.view import View
 from ..observation.signals import auc
 from ..training.schedule import MAX_SIGNAL_SAMPLES

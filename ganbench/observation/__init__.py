@@ -1,1 +1,1 @@
-"""observation."""
+"""Signals and probes of a run in training, written into its history."""

@@ -1,1 +1,1 @@
-"""Results on disk: stored trial by trial, reused by later runs, compared over seeds and handed to reports."""
+"""Stored results: written, read, reused, compared over seeds, and handed to reports."""

@@ -1,1 +1,1 @@
-"""training."""
+"""The state of one run, and the loop that trains it."""

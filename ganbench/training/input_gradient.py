@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from ..contract.components import DiscriminatorFn
-from ..contract.records import Batch
+from ..contract.records import Batch, DiscriminatorFn
 
 
 def input_gradient(d: DiscriminatorFn, batch: Batch) -> torch.Tensor:

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from ..contract.components import DiscriminatorFn, Loss
-from ..contract.records import Batch, DataSpec
+from ..contract.components import Loss
+from ..contract.records import Batch, DataSpec, DiscriminatorFn
 from ..contract.view import View
 from .data import DeviceDataset
 from .noise import sample_noise

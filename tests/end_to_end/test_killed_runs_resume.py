@@ -1,4 +1,4 @@
-"""A run killed with its whole process tree, again and again, ends with the results of an unaffected one."""
+"""A run that is killed with its process tree, several times, ends with the results of an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def command(suite: str, output: Path) -> list[str]:
     ]
 
 
-def unaffected(suite: str, output: Path) -> float:
+def uninterrupted(suite: str, output: Path) -> float:
     began = time.monotonic()
     subprocess.run(command(suite, output), check=True, capture_output=True)
     return time.monotonic() - began
@@ -84,12 +84,12 @@ def assert_equal_reports(ours: Path, theirs: Path) -> None:
 
 
 def kill_and_resume(suite: str, tmp_path: Path, kills: int) -> None:
-    seconds = unaffected(suite, tmp_path / "unaffected")
+    seconds = uninterrupted(suite, tmp_path / "uninterrupted")
     times = random.Random(0)
     hits = sum(killed(suite, tmp_path / "killed", times.uniform(0, seconds / kills)) for _ in range(kills))
     assert hits, "no run was killed while it was training"
-    unaffected(suite, tmp_path / "killed")
-    assert_equal_reports(tmp_path / "killed", tmp_path / "unaffected")
+    uninterrupted(suite, tmp_path / "killed")
+    assert_equal_reports(tmp_path / "killed", tmp_path / "uninterrupted")
     assert not list((tmp_path / "killed" / "trials").glob(".*"))
 
 

@@ -1,1 +1,1 @@
-"""Readers of log formats: tables, JSON lines, TensorBoard event files, Parquet, and text with patterns."""
+"""The formats of logs, one file each."""

@@ -1,1 +1,1 @@
-"""testing/helpers."""
+"""How components are tried: small trials, recorded histories, other processes, an executor under watch."""

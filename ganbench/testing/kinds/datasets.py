@@ -18,7 +18,7 @@ from ..check import ContractError, NotApplicable, behaviour, check
 
 MAX_SAMPLES = 2000  # of each part, whose values are checked
 MAX_SHARED = 1e-3  # share of held-out samples in the training part: real data sets have a few duplicates
-NEAR_A_MODE = 0.98889  # of a Gaussian in the plane lies within three standard deviations
+NEAR_A_MODE = 0.98889  # share of a Gaussian in the plane within three standard deviations
 PARTS = ("training", "held_out")
 
 

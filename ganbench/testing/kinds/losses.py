@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from ...contract.adapt import provides
-from ...contract.components import DiscriminatorFn, Loss
-from ...contract.records import Batch
+from ...contract.components import Loss
+from ...contract.records import Batch, DiscriminatorFn
 from ..candidate import Candidate
 from ..check import ContractError, NotApplicable, behaviour, check
 

@@ -169,8 +169,8 @@ def _expect_equal(first: Mapping[str, float], second: Mapping[str, float], when:
     for key in first.keys() | second.keys():
         a, b = first.get(key, math.nan), second.get(key, math.nan)
         if not math.isclose(a, b, rel_tol=ROUNDING, abs_tol=1e-6):
-            cause, mend = causes[what]
-            raise ContractError(f"scores {key} = {b:.6g} instead of {a:.6g} {when}", cause=cause, fix=mend)
+            cause, fix = causes[what]
+            raise ContractError(f"scores {key} = {b:.6g} instead of {a:.6g} {when}", cause=cause, fix=fix)
 
 
 @check("metric")

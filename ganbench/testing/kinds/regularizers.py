@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from ...contract.adapt import provides
-from ...contract.components import DiscriminatorFn, Regularizer
-from ...contract.records import Batch, Player
+from ...contract.components import Regularizer
+from ...contract.records import Batch, DiscriminatorFn, Player
 from ..candidate import Candidate
 from ..check import ContractError, NotApplicable, behaviour, check
 from .members import nearest_own_member

@@ -1,1 +1,1 @@
-"""How good diagnoses are: tried on recorded runs of which the truth is known."""
+"""How good diagnoses are: tested on recordings of runs whose failures are known."""

@@ -1,4 +1,4 @@
-"""What is written of a trial, the same for every tracker."""
+"""What is logged of a trial, the same for every tracker."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def _names(place: Path) -> list[str]:
 
 
 def _class(name: str) -> str:
-    """Return the top-level subfolder of a picture; an empty text for one that lies in the folder itself."""
+    """Return the top-level subfolder of a picture; an empty text for one in the folder itself."""
     return name.rpartition("/")[0].partition("/")[0]
 
 
@@ -103,7 +103,7 @@ def _classes(place: Path, names: Sequence[str]) -> tuple[str, ...]:
     if classes[0] == "":
         stray = next(name for name in names if not _class(name))
         raise ValueError(
-            f"image-folder: {place / stray} lies beside the class folder {classes[1]!r}; move it into one, "
+            f"image-folder: {place / stray} is beside the class folder {classes[1]!r}; move it into one, "
             "or set labels = false"
         )
     return tuple(classes)

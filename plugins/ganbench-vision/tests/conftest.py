@@ -1,4 +1,4 @@
-"""Tiny data sets in the genuine file formats, made anew for each test."""
+"""Tiny data sets in the genuine file formats, made for each test."""
 
 from __future__ import annotations
 

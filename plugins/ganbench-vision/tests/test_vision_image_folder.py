@@ -52,7 +52,7 @@ def test_a_single_subfolder_is_no_class(pictures):
 
 def test_pictures_beside_class_folders_are_pointed_out(pictures):
     folder = pictures({**many("cat/"), **many("dog/"), "stray.png": "red"})
-    with pytest.raises(ValueError, match=r"stray\.png lies beside the class folder 'cat'.*labels = false"):
+    with pytest.raises(ValueError, match=r"stray\.png is beside the class folder 'cat'.*labels = false"):
         ImageFolder(folder=str(folder))
     assert ImageFolder(folder=str(folder), labels=False, size=4).spec.classes == 0
 

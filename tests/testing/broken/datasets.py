@@ -25,13 +25,13 @@ class Sound:
 
 
 class NoSpec(Sound):
-    """States nothing."""
+    """Has no spec."""
 
     spec = None
 
 
 class ChannelsLast(Sound):
-    """States the shape as other libraries do."""
+    """Has the channels last."""
 
     def training(self):
         x, labels = draw(1)
@@ -39,7 +39,7 @@ class ChannelsLast(Sound):
 
 
 class BatchInSpec(Sound):
-    """Counts the batch into its shape."""
+    """Has the batch size in its shape."""
 
     spec = ganbench.DataSpec("images", (1000, 1, 8, 8), value_range=(0.0, 1.0), classes=3)
 
@@ -50,8 +50,8 @@ class BatchInSpec(Sound):
     held_out = training
 
 
-class Double(Sound):
-    """Gives numpy's float64."""
+class Float64(Sound):
+    """Returns float64."""
 
     def training(self):
         x, labels = draw(1)
@@ -63,7 +63,7 @@ class Double(Sound):
 
 
 class OutOfRange(Sound):
-    """States another range than it keeps."""
+    """States a wrong range."""
 
     spec = ganbench.DataSpec("images", (1, 8, 8), value_range=(-1.0, 0.5), classes=3)
 
@@ -76,20 +76,20 @@ class LabelsFromOne(Sound):
         return ganbench.Batch(x, labels + 1)
 
 
-class LabelsUnstated(Sound):
-    """Gives labels that its spec does not count."""
+class ClassesNotStated(Sound):
+    """Has labels, and no classes in its spec."""
 
     spec = ganbench.DataSpec("images", (1, 8, 8), value_range=(0.0, 1.0))
 
 
 class SharesHeldOut(Sound):
-    """Holds out what it trains on."""
+    """Holds out training samples."""
 
     def held_out(self):
         return ganbench.Batch(*(part[:300] for part in draw(1)))
 
 
-class Drifts(Sound):
+class PartsDiffer(Sound):
     """Holds out brighter pictures."""
 
     def held_out(self):
@@ -97,7 +97,7 @@ class Drifts(Sound):
         return ganbench.Batch(x / 2 + 0.5, labels)
 
 
-class DrawsAnew(Sound):
+class RandomAtEveryCall(Sound):
     """Draws from the global stream at every call."""
 
     def training(self):
@@ -105,7 +105,7 @@ class DrawsAnew(Sound):
 
 
 class ModesElsewhere:
-    """Claims modes in other units."""
+    """States modes of another scale."""
 
     spec = ganbench.DataSpec("points", (2,), modes=2)
     modes = ganbench.Modes(torch.tensor([[10.0, 0.0], [0.0, 10.0]]), 0.1)
@@ -120,7 +120,7 @@ class ModesElsewhere:
 
 
 class ModesUncounted(ModesElsewhere):
-    """Counts three modes and gives two."""
+    """States three modes and has two."""
 
     spec = ganbench.DataSpec("points", (2,), modes=3)
 

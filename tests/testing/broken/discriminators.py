@@ -33,35 +33,35 @@ class Probability(Sound):
         return torch.sigmoid(super().forward(x))
 
 
-class PackLies(Sound):
-    """Declares packs and judges single samples."""
+class WrongPack(Sound):
+    """Declares packs, and returns a logit for each sample."""
 
     pack = 2
 
 
-class Pair(Sound):
+class ReturnsATuple(Sound):
     """Returns logits and features."""
 
     def forward(self, x, labels=None):
         return super().forward(x), x
 
 
-class Blind(Sound):
-    """Does not look at its samples."""
+class IgnoresInput(Sound):
+    """Does not use its input."""
 
     def forward(self, x, labels=None):
         return super().forward(0 * x)
 
 
 class Detached(Sound):
-    """Cuts the gradient to its input."""
+    """Detaches its input."""
 
     def forward(self, x, labels=None):
         return super().forward(x.detach())
 
 
 class FirstOrder(Sound):
-    """Passes a gradient on, but none of it to its weights."""
+    """Has an input gradient that does not depend on its weights."""
 
     def __init__(self, data: ganbench.DataSpec) -> None:
         super().__init__(data)
@@ -74,8 +74,8 @@ class FirstOrder(Sound):
         return through_input + super().forward(x.detach()) * self.scale
 
 
-class Remembers(Sound):
-    """Compares with the batch before, which is kept in no buffer."""
+class KeepsHiddenState(Sound):
+    """Keeps a value of the batch before outside the state_dict."""
 
     def __init__(self, data: ganbench.DataSpec) -> None:
         super().__init__(data)

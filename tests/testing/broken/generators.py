@@ -26,8 +26,8 @@ class Sound(nn.Module):
         return x if self.range is None else torch.tanh(x).clamp(*self.range)
 
 
-class LatentDimLies(Sound):
-    """States another width than it takes."""
+class WrongLatentDim(Sound):
+    """States another length than it takes."""
 
     latent_dim = 5
 
@@ -35,35 +35,35 @@ class LatentDimLies(Sound):
         return super().forward(z[:, :4])
 
 
-class NoLatentDim(Sound):
-    """Does not state the width of its latents, but for the loop's sake as text."""
+class LatentDimIsText(Sound):
+    """States the length of its noise as text."""
 
     latent_dim = "4"
 
 
-class Flat(Sound):
-    """Forgets the shape of an image."""
+class WrongShape(Sound):
+    """StateOutsideTheModule the shape of an image."""
 
     def forward(self, z, labels=None):
         return super().forward(z).flatten(1).unsqueeze(1)
 
 
-class Double(Sound):
-    """Answers in float64."""
+class Float64(Sound):
+    """Returns float64."""
 
     def forward(self, z, labels=None):
         return super().forward(z).double()
 
 
-class Elsewhere(Sound):
-    """Answers on another device."""
+class OtherDevice(Sound):
+    """Returns a tensor on another device."""
 
     def forward(self, z, labels=None):
         return super().forward(z).to("meta")
 
 
-class Undefined(Sound):
-    """Standardizes over the batch, which one sample does not stand."""
+class NotFinite(Sound):
+    """Standardizes over the batch, which is undefined for one sample."""
 
     def forward(self, z, labels=None):
         x = super().forward(z)
@@ -77,31 +77,31 @@ class Unbounded(Sound):
         return self.net(z).view(-1, *self.shape)
 
 
-class OneSample(Sound):
-    """Knows one sample only."""
+class IgnoresNoise(Sound):
+    """Generates the same sample for all noise."""
 
     def forward(self, z, labels=None):
         return super().forward(z[:1].expand_as(z) + 0 * z)
 
 
-class DeadWeight(Sound):
-    """Has a layer that nothing goes through."""
+class UnusedWeight(Sound):
+    """Has a layer that forward does not use."""
 
     def __init__(self, data: ganbench.DataSpec) -> None:
         super().__init__(data)
         self.unused = nn.Linear(2, 2)
 
 
-class Thaws(Sound):
-    """Thaws itself."""
+class Unfreezes(Sound):
+    """Unfreezes itself."""
 
     def forward(self, z, labels=None):
         self.requires_grad_(True)
         return super().forward(z)
 
 
-class Forgets(Sound):
-    """Keeps a random scale where no state_dict sees it."""
+class StateOutsideTheModule(Sound):
+    """Keeps a random scale outside the state_dict."""
 
     def __init__(self, data: ganbench.DataSpec) -> None:
         super().__init__(data)
@@ -111,8 +111,8 @@ class Forgets(Sound):
         return super().forward(z * self.scale[0])
 
 
-class Counts(Sound):
-    """Fades with every call."""
+class CountsCalls(Sound):
+    """Scales its output with the number of calls."""
 
     def __init__(self, data: ganbench.DataSpec) -> None:
         super().__init__(data)
@@ -123,7 +123,7 @@ class Counts(Sound):
         return super().forward(z / self.calls)
 
     def __deepcopy__(self, memo):
-        made = Counts.__new__(Counts)
+        made = CountsCalls.__new__(CountsCalls)
         nn.Module.__init__(made)
         made.shape, made.range, made.calls, made.net = self.shape, self.range, self.calls, copy.deepcopy(self.net)
         return made
@@ -137,7 +137,7 @@ class Seeds(Sound):
         super().__init__(data)
 
 
-class DrawsFromNumpy(Sound):
+class UsesNumpysStream(Sound):
     """Draws its weights from numpy's global stream."""
 
     def __init__(self, data: ganbench.DataSpec) -> None:
@@ -147,28 +147,28 @@ class DrawsFromNumpy(Sound):
 
 
 class Positional(Sound):
-    """Takes an option by position."""
+    """Has a positional option."""
 
     def __init__(self, data: ganbench.DataSpec, width: int = 3) -> None:
         super().__init__(data)
 
 
 class Unannotated(Sound):
-    """Takes an option of any type."""
+    """Has an option without annotation."""
 
     def __init__(self, data: ganbench.DataSpec, *, width=3) -> None:
         super().__init__(data)
 
 
 class DefaultOfAnotherType(Sound):
-    """Declares a number and defaults to text."""
+    """Has an int option whose default is text."""
 
     def __init__(self, data: ganbench.DataSpec, *, width: int = "3") -> None:
         super().__init__(data)
 
 
 class OptionFails(Sound):
-    """Breaks with a value that it declares to take."""
+    """Fails for a value of its declared type."""
 
     def __init__(self, data: ganbench.DataSpec, *, deep: bool = False) -> None:
         super().__init__(data)
@@ -176,24 +176,24 @@ class OptionFails(Sound):
             self.net = self.netz
 
 
-class Silent(Sound):
+class NoDocstring(Sound):
     # no docstring of its own
     pass
 
 
-Silent.__doc__ = None
+NoDocstring.__doc__ = None
 
 
 class SkipsAll(Sound):
-    """Serves nothing."""
+    """Skips everything."""
 
     @staticmethod
     def skip(trial):
         return "not today"
 
 
-class MovesHouse(Sound):
-    """Changes into another folder."""
+class ChangesDirectory(Sound):
+    """Changes the working directory."""
 
     def forward(self, z, labels=None):
         os.chdir(tempfile.gettempdir())

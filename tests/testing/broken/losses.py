@@ -20,13 +20,13 @@ class Sound:
 
 
 class Vector(Sound):
-    """Forgets the mean."""
+    """Lacks the mean."""
 
     def generator(self, d, real, fake):
         return F.softplus(-d(fake))
 
 
-class Number(Sound):
+class PythonFloat(Sound):
     """Returns a Python float."""
 
     def generator(self, d, real, fake):
@@ -34,14 +34,14 @@ class Number(Sound):
 
 
 class Sums(Sound):
-    """Adds up instead of taking the mean."""
+    """Returns a sum."""
 
     def generator(self, d, real, fake):
         return F.softplus(-d(fake)).sum()
 
 
-class FirstAlone(Sound):
-    """Looks at the first sample of each batch."""
+class FirstSampleOnly(Sound):
+    """Uses the first sample of each batch."""
 
     def generator(self, d, real, fake):
         return F.softplus(-d(fake)[0])
@@ -60,29 +60,29 @@ class Overflows(Sound):
         return -torch.log(torch.sigmoid(d(real))).mean() - torch.log(1 - torch.sigmoid(d(fake))).mean()
 
 
-class SendsGAway(Sound):
-    """Has the sign of G's loss wrong."""
+class WrongSignForG(Sound):
+    """Has the wrong sign in G's loss."""
 
     def generator(self, d, real, fake):
         return F.softplus(d(fake)).mean()
 
 
-class Exchanged(Sound):
-    """Takes real for fake."""
+class SwapsRealAndFake(Sound):
+    """Swaps real and generated samples."""
 
     def discriminator(self, d, real, fake):
         return super().discriminator(d, fake, real)
 
 
 class Detached(Sound):
-    """Lets G learn nothing."""
+    """Detaches G's loss."""
 
     def generator(self, d, real, fake):
         return F.softplus(-d(fake).detach()).mean() + 0 * d(real).mean()
 
 
 class IgnoresReal(Sound):
-    """Never shows D a real sample."""
+    """Does not use real samples."""
 
     def discriminator(self, d, real, fake):
         return F.softplus(d(fake)).mean()
@@ -99,14 +99,14 @@ class CallsBackward(Sound):
 
 
 class DropsLabels(Sound):
-    """Makes batches anew."""
+    """Makes new batches without labels."""
 
     def generator(self, d, real, fake):
         return F.softplus(-d(ganbench.Batch(fake.x))).mean()
 
 
 class InPlace(Sound):
-    """Adds noise to the batch itself."""
+    """Adds noise to the batch in place."""
 
     def discriminator(self, d, real, fake):
         with torch.no_grad():
@@ -115,13 +115,13 @@ class InPlace(Sound):
 
 
 class NoProbabilities(Sound):
-    """Reads logits as probabilities."""
+    """Returns logits as probabilities."""
 
     def probabilities(self, real, fake):
         return real, fake
 
 
-class DrawsOnce(Sound):
+class CountsCalls(Sound):
     """Keeps a class-wide counter."""
 
     calls = [0]
@@ -147,7 +147,7 @@ class SeedsAtRandom(Sound):
         return super().generator(d, real, fake)
 
 
-class Debugs(Sound):
+class SetsAnomalyMode(Sound):
     """Leaves anomaly detection on."""
 
     def discriminator(self, d, real, fake):
@@ -155,7 +155,7 @@ class Debugs(Sound):
         return super().discriminator(d, real, fake)
 
 
-class Hurries(Sound):
+class SetsMatmulPrecision(Sound):
     """Reduces the precision of all matrix products."""
 
     def __init__(self):
@@ -163,23 +163,23 @@ class Hurries(Sound):
 
 
 class DrawsInUse(Sound):
-    """Draws from the stream that the training loop has seeded, as it may."""
+    """Draws from the stream that the training loop has seeded, which is allowed."""
 
     def discriminator(self, d, real, fake):
         share = torch.rand(())
         return super().discriminator(d, real, fake) * (0.9 + 0.1 * share)
 
 
-class TakesNothing(Sound):
-    """Breaks with a number where its default is none."""
+class FailsForANumber(Sound):
+    """Fails for a number, where the default is None."""
 
     def __init__(self, *, scale: float | None = None):
         if scale is not None:
             self.scale = scale.clamp(0, 1)
 
 
-class TakesNumbers(Sound):
-    """Breaks with one of the numbers that it declares to take, beside None."""
+class FailsForAChoice(Sound):
+    """Fails for one of its declared values."""
 
     def __init__(self, *, order: Literal[1, 2] | None = None):
         self.norm = None if order is None else {1: abs}[order]

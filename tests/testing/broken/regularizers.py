@@ -15,14 +15,14 @@ class Sound:
 
 
 class Negative(Sound):
-    """Pays the player."""
+    """Is negative."""
 
     def penalty(self, d, real, fake):
         return -super().penalty(d, real, fake)
 
 
 class PerSample(Sound):
-    """Forgets the mean."""
+    """Lacks the mean."""
 
     def penalty(self, d, real, fake):
         return ganbench.input_gradient(d, real).flatten(1).square().sum(1)
@@ -43,41 +43,41 @@ class FirstOrder(Sound):
 
 
 class DropsLabels(Sound):
-    """Makes a batch anew."""
+    """Makes a new batch without labels."""
 
     def penalty(self, d, real, fake):
         return super().penalty(d, ganbench.Batch(real.x), fake)
 
 
 class InPlace(Sound):
-    """Adds noise to the batch itself."""
+    """Adds noise to the batch in place."""
 
     def penalty(self, d, real, fake):
         real.x.add_(0.01)
         return super().penalty(d, real, fake)
 
 
-class Referee(Sound):
-    """Belongs to nobody."""
+class UnknownPlayer(Sound):
+    """Declares an unknown player."""
 
     player = "referee"
 
 
-class Sometimes(Sound):
-    """Applies at half an update."""
+class FractionalInterval(Sound):
+    """Declares half an update as interval."""
 
     every = 0.5
 
 
-class Nothing:
-    """Has a method that nobody calls."""
+class MisspeltPenalty:
+    """Has no method that is called."""
 
     def penalize(self, d, real, fake):
         return 0
 
 
-class Replaces:
-    """Gives the module new weights that its optimizer does not know."""
+class ReplacesWeights:
+    """Replaces weights that the optimizer has."""
 
     def after_step(self, module):
         for layer in module.net:
@@ -85,7 +85,7 @@ class Replaces:
                 layer.weight = torch.nn.Parameter(layer.weight.detach().clamp(-0.1, 0.1))
 
 
-class ActsOnCopies:
+class ChangesCopies:
     """Clips copies."""
 
     def after_step(self, module):
@@ -95,5 +95,5 @@ class ActsOnCopies:
 
 @ganbench.hookimpl
 def ganbench_regularizers():
-    for build in [Sound, *Sound.__subclasses__(), Nothing, Replaces, ActsOnCopies]:
+    for build in [Sound, *Sound.__subclasses__(), MisspeltPenalty, ReplacesWeights, ChangesCopies]:
         yield ganbench.Component(build.__name__, build)
