@@ -40,6 +40,7 @@ PACKAGES = {  # as they are imported, and as pip installs them
     **{name: name for name in ("pyarrow", "pytest", "rich", "safetensors", "scipy", "torch")},
     "PIL": "pillow",
     "sklearn": "scikit-learn",
+    "torch_fidelity": "torch-fidelity",
 }
 BLOCK_STEPS, ROUNDS = 100, 7  # of the step ratio: steps between two synchronizations, and pairs of blocks
 MAX_OVERTIME_SECONDS = 20  # past the last deadline: a part that hangs longer ends the program
@@ -334,7 +335,8 @@ def run_tests(report: Report, real: bool, deadline: float) -> None:
             f"--junitxml={results}",
             str(ROOT / "tests" / "device"),
         ]
-        environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
+        path = [str(ROOT), str(ROOT / "tests"), *filter(None, [os.environ.get("PYTHONPATH")])]
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(path)}
         environment |= {} if real else {"GANBENCH_FAKE_CUDA": "1"}
         try:
             subprocess.run(command, cwd=ROOT, env=environment, timeout=left, capture_output=True, check=False)
