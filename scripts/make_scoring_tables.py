@@ -14,29 +14,29 @@ END = "<!-- end -->"
 QUESTIONS = {"now": "State", "end": "Forecast"}
 
 
-def of_the_zoo() -> str:
-    """The zoo's tables as Markdown, held-out part."""
+def zoo_tables() -> str:
+    """Return the zoo's tables as Markdown, of the held-out part."""
     remedies = pd.read_csv(SCORES / "treat" / "summary.csv")
-    return "\n\n".join([*_scored(SCORES / "score"), _remedies(remedies)])
+    return "\n\n".join([*_score_tables(SCORES / "score"), _remedies(remedies)])
 
 
-def of_elsewhere() -> str:
-    """Those of runs that the zoo never saw."""
-    return "\n\n".join(_scored(ELSEWHERE / "score"))
+def elsewhere_tables() -> str:
+    """Return the tables of runs that are not in the zoo."""
+    return "\n\n".join(_score_tables(ELSEWHERE / "score"))
 
 
-SECTIONS = {"<!-- figures -->": of_the_zoo, "<!-- elsewhere -->": of_elsewhere}
+SECTIONS = {"<!-- figures -->": zoo_tables, "<!-- elsewhere -->": elsewhere_tables}
 
 
-def written(page: str) -> str:
-    """The page with its tables rewritten."""
+def fill(page: str) -> str:
+    """Return the page with its tables rewritten."""
     for begin, tables in SECTIONS.items():
         before, rest = page.split(begin)
         page = f"{before}{begin}\n{tables()}\n{END}{rest.partition(END)[2]}"
     return page
 
 
-def _scored(folder: Path) -> list[str]:
+def _score_tables(folder: Path) -> list[str]:
     score = pd.read_csv(folder / "score.csv")
     held_out = score[score["part"] == "held-out"]
     parts = [_aurocs(held_out[held_out["horizon"] == horizon], title) for horizon, title in QUESTIONS.items()]
@@ -52,8 +52,8 @@ def _aurocs(score: pd.DataFrame, title: str) -> str:
     lines += ["|---" * (len(fractions) + 2) + "|"]
     for diagnosis, rows in score.groupby("diagnosis", sort=False):
         mine = rows[rows["diagnoser"] == "ganbench"].set_index("fraction")
-        folk = rows[rows["diagnoser"].str.startswith("heuristic")].groupby("fraction")["auroc"].max()
-        cells = [_cell(mine.loc[f], folk.get(f)) for f in fractions]
+        best_heuristic = rows[rows["diagnoser"].str.startswith("heuristic")].groupby("fraction")["auroc"].max()
+        cells = [_cell(mine.loc[f], best_heuristic.get(f)) for f in fractions]
         n = mine.loc[fractions[-1]]
         lines.append(
             f"| `{diagnosis}` | {' | '.join(cells)} | {n.n_positive:.0f} of {n.n_positive + n.n_negative:.0f} |"
@@ -61,10 +61,10 @@ def _aurocs(score: pd.DataFrame, title: str) -> str:
     return "\n".join(lines)
 
 
-def _cell(mine: pd.Series, folk: float) -> str:
+def _cell(mine: pd.Series, heuristic: float) -> str:
     if pd.isna(mine["auroc"]):
         return "–"
-    return f"**{mine['auroc']:.3f}** ({mine['auroc_low']:.2f}–{mine['auroc_high']:.2f})<br>{folk:.2f}"
+    return f"**{mine['auroc']:.3f}** ({mine['auroc_low']:.2f}–{mine['auroc_high']:.2f})<br>{heuristic:.2f}"
 
 
 def _findings(score: pd.DataFrame) -> str:
@@ -95,14 +95,15 @@ def _verdicts(table: pd.DataFrame) -> str:
 
 def _stopping(table: pd.DataFrame) -> str:
     parts = ["held-out", "all"] if "development" in set(table["part"]) else ["all"]
-    lines = ["**Stopping at the first sure finding**", ""]
+    lines = ["**Stopping at the first certain finding**", ""]
     lines += ["| diagnoser | part | compute of failed runs saved | healthy runs stopped |", "|---|---|---|---|"]
     for row in table[
-        table["diagnoser"].isin(["ganbench", "always fail"]) | table["diagnoser"].str.startswith("folk")
+        table["diagnoser"].isin(["ganbench", "always fail"]) | table["diagnoser"].str.startswith("heuristic")
     ].itertuples():
         if row.part in parts:
             lines.append(
-                f"| {row.diagnoser} | {row.part} | {row.saved:.0%} of {row.n_failed} | {row.healthy_stopped:.1%} of {row.n_healthy} |"
+                f"| {row.diagnoser} | {row.part} | {row.saved:.0%} of {row.n_failed} "
+                f"| {row.healthy_stopped:.1%} of {row.n_healthy} |"
             )
     return "\n".join(lines)
 
@@ -120,4 +121,4 @@ def _number(value: float) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(written(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    PAGE.write_text(fill(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

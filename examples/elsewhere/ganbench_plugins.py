@@ -1,6 +1,6 @@
-"""Data sets, losses and networks that the failure zoo never saw: what its diagnoses are tried on in elsewhere.toml.
+"""Data sets, losses and networks that are not in the failure zoo: elsewhere.toml tests its diagnoses on them.
 
-It lies beside the suite, so `ganbench run --suite examples/elsewhere/elsewhere.toml` finds it.
+`ganbench run --suite examples/elsewhere/elsewhere.toml` loads it, since it is beside the suite.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def ganbench_discriminators() -> Iterator[ganbench.Component]:
     yield ganbench.Component("residual", ResidualDiscriminator)
 
 
-class _Gaussians:
+class _Gaussians(ganbench.Dataset):
     """Equally likely isotropic Gaussians around exactly known centres."""
 
     def __init__(self, centres: Tensor, sigma: float) -> None:
@@ -60,7 +60,7 @@ class _Gaussians:
 
 
 class Spiral(_Gaussians):
-    """Twelve Gaussians on two turns of a spiral, the outer ones further apart; in tens, not in ones."""
+    """Twelve Gaussians on two turns of a spiral, the outer ones further apart; coordinates are in tens."""
 
     def __init__(self) -> None:
         turn = torch.linspace(1, 3, 12).sqrt() * 2 * math.pi
@@ -74,23 +74,23 @@ class Polytope(_Gaussians):
         super().__init__(torch.cat([torch.eye(6), -torch.eye(6)]) * 2, 0.15)
 
 
-class AverageHinge:
+class AverageHinge(ganbench.Loss):
     """Relativistic average hinge loss (Jolicoeur-Martineau 2019): each sample against the mean of the other kind."""
 
     def discriminator(self, d: ganbench.DiscriminatorFn, real: ganbench.Batch, fake: ganbench.Batch) -> Tensor:
         """(E max(0, 1 - r(x)) + E max(0, 1 + r(G(z)))) / 2, where r is relative to the other mean."""
-        return self._of(d(real), d(fake))
+        return self._hinge(d(real), d(fake))
 
     def generator(self, d: ganbench.DiscriminatorFn, real: ganbench.Batch, fake: ganbench.Batch) -> Tensor:
-        """The same, the other way round."""
-        return self._of(d(fake), d(real))
+        """The same with real and generated samples swapped."""
+        return self._hinge(d(fake), d(real))
 
     @staticmethod
-    def _of(higher: Tensor, lower: Tensor) -> Tensor:
+    def _hinge(higher: Tensor, lower: Tensor) -> Tensor:
         return (F.relu(1 - higher + lower.mean()).mean() + F.relu(1 + lower - higher.mean()).mean()) / 2
 
 
-class Pearson:
+class Pearson(ganbench.Loss):
     """Pearson's chi-squared divergence in its variational form (f-GAN, Nowozin et al. 2016)."""
 
     def discriminator(self, d: ganbench.DiscriminatorFn, real: ganbench.Batch, fake: ganbench.Batch) -> Tensor:
@@ -103,10 +103,10 @@ class Pearson:
         return -d(fake).mean()
 
 
-class KullbackLeibler:
+class KullbackLeibler(ganbench.Loss):
     """Kullback-Leibler divergence in its variational form (f-GAN, Nowozin et al. 2016)."""
 
-    expected_failures = {"is-finite-at-extreme-logits": "its conjugate is exponential, which is what it is here for"}
+    expected_failures = {"is-finite-at-extreme-logits": "its conjugate is exponential, which is the point of it"}
 
     def discriminator(self, d: ganbench.DiscriminatorFn, real: ganbench.Batch, fake: ganbench.Batch) -> Tensor:
         """-E d(x) + E exp(d(G(z)) - 1)."""
@@ -117,7 +117,7 @@ class KullbackLeibler:
         return -d(fake).mean()
 
 
-def _of_points(trial: ganbench.Trial) -> str | None:
+def _skip_unless_points(trial: ganbench.Trial) -> str | None:
     return None if trial.data.kind == "points" else f"it takes points, not {trial.data.kind}"
 
 
@@ -140,7 +140,7 @@ class _Residual(nn.Module):
 class ResidualGenerator(nn.Module):
     """Two residual blocks, for points."""
 
-    skip = staticmethod(_of_points)
+    skip = staticmethod(_skip_unless_points)
 
     def __init__(self, data: ganbench.DataSpec, *, latent_dim: int = 32, width: int = 96) -> None:
         super().__init__()
@@ -149,7 +149,7 @@ class ResidualGenerator(nn.Module):
         self.net = nn.Sequential(nn.Linear(latent_dim, width), *blocks, nn.Linear(width, data.shape[0]))
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """(N, latent_dim) -> (N, *shape). Labels are not looked at."""
+        """(N, latent_dim) -> (N, *shape). Labels are ignored."""
         x: Tensor = self.net(z)
         return x
 
@@ -157,7 +157,7 @@ class ResidualGenerator(nn.Module):
 class ResidualDiscriminator(nn.Module):
     """Two residual blocks, for points."""
 
-    skip = staticmethod(_of_points)
+    skip = staticmethod(_skip_unless_points)
 
     def __init__(self, data: ganbench.DataSpec, *, width: int = 96) -> None:
         super().__init__()
@@ -165,6 +165,6 @@ class ResidualDiscriminator(nn.Module):
         self.net = nn.Sequential(nn.Linear(data.shape[0], width), *blocks, nn.SiLU(), nn.Linear(width, 1))
 
     def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
-        """(N, *shape) -> logits (N,). Labels are not looked at."""
+        """(N, *shape) -> logits (N,). Labels are ignored."""
         logits: Tensor = self.net(x)
         return logits.squeeze(1)

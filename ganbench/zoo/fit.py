@@ -3,9 +3,9 @@
     python -m ganbench.zoo.fit weights RECORDINGS [--treated SUMMARY]
     python -m ganbench.zoo.fit transfer RECORDINGS
 
-`weights` looks at the development part alone and writes `calibration.json`, which is all that the diagnoses use; with the
-summary.csv of `ganbench treat` it keeps how each remedy has fared. `transfer` prints how well weights that were fitted on
-one data set do on another; nothing of it is used by the diagnoses.
+`weights` looks at the development part alone and writes `calibration.json`, which is all that the diagnoses use; with
+the summary.csv of `ganbench treat` it keeps how each remedy has fared. `transfer` prints how well weights that were
+fitted on one data set do on another; nothing of it is used by the diagnoses.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def read_track_records(summary: Path) -> dict[str, str]:
 
 
 def read_numbers(recordings: Path, part: str = "development") -> pd.DataFrame:
-    """Return a row for each run of `part` and fraction of its budget: the readings of its history by then, and the truth."""
+    """Return a row for each run of `part` and fraction of its budget: the readings by then, and the truth."""
     runs = pd.read_parquet(recordings / "runs.parquet").set_index("run")
     runs = runs[runs["part"] == part]
     states = pd.read_parquet(recordings / "states.parquet").set_index(["run", "fraction"])
@@ -218,10 +218,7 @@ def transfer(recordings: Path) -> None:
     """Print how well each state model does on data sets that it was not fitted on."""
     table = pd.concat([read_numbers(recordings, part) for part in ("development", "held-out")])
     on = table["recipe"].str.rpartition(" on ")[2]
-    click.echo(
-        "failure                      fitted on        tested on "
-        + "  ".join(f"{name:>14}" for name in TRANSFER_DATASETS)
-    )
+    click.echo(f"{'failure':<28} {'fitted on':<16}tested on " + "  ".join(f"{name:>14}" for name in TRANSFER_DATASETS))
     for diagnosis in TRANSFER_FAILURES:
         for dataset in TRANSFER_DATASETS:
             model = Model(**fit(table[on == dataset], diagnosis, "now", READINGS[diagnosis]["now"]))

@@ -1,8 +1,6 @@
-"""Each diagnosis fires on a run made to fail in its way, and is silent on a healthy one. Real training, no recordings."""
+"""Each diagnosis finds a run made to fail in its way, and nothing in a healthy one; with real training."""
 
 from __future__ import annotations
-
-import tomllib
 
 import numpy as np
 import pytest
@@ -113,7 +111,7 @@ def test_momentum_at_a_huge_learning_rate_diverges(train):
     assert result.verdicts[0] == "divergence"
 
 
-def test_stop_on_ends_a_run_that_is_surely_lost(train):
+def test_stop_on_ends_a_run_with_a_certain_failure(train):
     method = {"loss": "non-saturating", **MLP, "optimizer_d": {"name": "adam", "lr": 1e-6}}
     result = train(method, steps=400, stop_on=["weak-discriminator"])
     assert result.status == "stopped"
@@ -140,7 +138,7 @@ def _probed(**values):
     return values | {"coverage_floor": 0.98}
 
 
-def test_a_state_that_lasts_is_a_failure_since_its_onset_and_one_that_has_passed_is_none():
+def test_a_state_that_lasts_is_a_failure_since_its_onset_and_one_that_is_over_is_not():
     collapse = diagnosis("mode-collapse")
     late = {name: np.r_[np.full(10, FINE[name]), np.full(10, LOST[name])] for name in LOST}
     healed = {name: values[::-1] for name, values in late.items()}
@@ -150,7 +148,7 @@ def test_a_state_that_lasts_is_a_failure_since_its_onset_and_one_that_has_passed
     assert not list(collapse.diagnose(history(**_probed(**healed))))
 
 
-def test_a_young_run_is_only_warned_of_until_two_probes_say_that_it_stays():
+def test_a_young_run_gets_a_warning_until_two_probes_forecast_that_it_stays():
     collapse = diagnosis("mode-collapse")
     once = {name: np.r_[np.full(19, FINE[name]), LOST[name]] for name in LOST}
     (warning,) = collapse.diagnose(history(steps=2000, **_probed(**once)))
@@ -164,7 +162,7 @@ def test_a_young_run_is_only_warned_of_until_two_probes_say_that_it_stays():
     assert end.summary.startswith("Expected at the end of the budget: ")
 
 
-def test_the_worse_it_is_the_surer_the_finding():
+def test_worse_signals_give_higher_scores():
     weak = diagnosis("weak-discriminator")
     surer = [
         weak.score(
@@ -193,7 +191,7 @@ def test_a_strong_d_alone_is_no_failure():
     assert (finding.severity, finding.diagnosis) == ("failure", "overpowering-discriminator")
 
 
-def test_with_less_than_half_of_the_signals_nothing_is_said():
+def test_with_less_than_half_of_the_signals_nothing_is_found():
     assert not list(diagnosis("overpowering-discriminator").diagnose(history(motion_speed=1e-5)))
     assert diagnosis("weak-discriminator").score(history(auc_d=0.5), "now") == 0.0
 
@@ -210,11 +208,11 @@ def test_a_failure_that_follows_from_another_names_it():
 @pytest.mark.parametrize("name", FAILURES)
 def test_remedies_are_settings_that_a_suite_accepts(name):
     finding = next(f for f in diagnosis(name).diagnose(recording(name)) if f.severity == "failure")
-    table = tomllib.loads(f"remedy = {{ {finding.remedy} }}")["remedy"]
-    assert parse_method(table, "remedy")
+    assert ganbench.Remedy.parse(str(finding.remedy)) == finding.remedy
+    assert parse_method(finding.remedy.settings, "remedy")
 
 
 @pytest.mark.parametrize("name", FAILURES)
-def test_with_nothing_to_read_nothing_is_said(name):
+def test_an_empty_history_has_no_findings(name):
     assert not list(diagnosis(name).diagnose(History({}, 100)))
     assert not list(diagnosis(name).diagnose(history(loss_d=np.nan)))

@@ -1,4 +1,4 @@
-"""docs/failures.md shows every failure: a command that there is, pictures, a verdict and a cure."""
+"""docs/failures.md shows every failure: a command that works, pictures, a verdict and a cure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "failures.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## `([a-z-]+)`\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL))
-LARGEST = 64_000  # bytes of a picture
+MAX_PICTURE_BYTES = 64_000
 
 
 def commands(section: str) -> list[list[str]]:
@@ -60,7 +60,7 @@ def test_its_command_makes_one_trial_of_the_failure_suite(name, monkeypatch, tmp
 
 
 @pytest.mark.parametrize("name", FAILURES)
-def test_its_cure_is_of_that_run_or_of_a_suite_that_there_is(name, monkeypatch, tmp_path):
+def test_its_cure_is_of_that_run_or_of_an_existing_suite(name, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     run, *cures = commands(SECTIONS[name])
     assert cures
@@ -72,26 +72,26 @@ def test_its_cure_is_of_that_run_or_of_a_suite_that_there_is(name, monkeypatch, 
 
 
 @pytest.mark.parametrize("name", SECTIONS)
-def test_its_pictures_are_there_small_and_told_in_words(name):
+def test_its_pictures_exist_are_small_and_have_alternative_texts(name):
     shown = re.findall(r"!\[(.*?)\]\((.*?)\)", SECTIONS[name])
     wanted = [f"failures/{name}.png"] + ([f"failures/{name}-cured.png"] if name in FAILURES else [])
     assert [path for _, path in shown] == wanted
     for alt, path in shown:
         picture = PAGE.parent / path
-        assert len(alt) > 40 and picture.stat().st_size < LARGEST
+        assert len(alt) > 40 and picture.stat().st_size < MAX_PICTURE_BYTES
         with Image.open(picture) as image:
             assert image.width >= 800
 
 
 @pytest.mark.parametrize("name", SECTIONS)
 def test_its_verdict_is_what_diagnose_prints(name):
-    said = between(f"verdict: {name}")
-    assert "$ ganbench diagnose results/" in said
-    assert re.search(r"^\d+ findings in 1 trials$", said, re.MULTILINE)
+    output = between(f"verdict: {name}")
+    assert "$ ganbench diagnose results/" in output
+    assert re.search(r"^\d+ findings in 1 trials$", output, re.MULTILINE)
 
 
 @pytest.mark.parametrize("name", FAILURES)
-def test_it_says_what_the_textbook_says_and_what_came_of_the_cure(name):
+def test_it_has_the_textbook_explanation_and_the_outcome_of_the_cure(name):
     assert re.search(r"\*\*What the textbook says\.\*\*[^*]*\d{4}", SECTIONS[name])
     assert between(f"cure: {name}").strip()
 
@@ -110,7 +110,8 @@ def test_one_command_makes_the_page(tmp_path):
     """On another machine figures may differ in their last digits: that the page is made is what is tested."""
     before = {path: path.read_bytes() for path in [PAGE, *PAGE.with_suffix("").glob("*.png")]}
     try:
-        subprocess.run([sys.executable, str(PAGE.with_suffix("") / "make.py"), str(tmp_path)], check=True, cwd=ROOT)
+        script = ROOT / "scripts" / "make_failures_page.py"
+        subprocess.run([sys.executable, str(script), str(tmp_path)], check=True, cwd=ROOT)
         assert set(before) == {PAGE, *PAGE.with_suffix("").glob("*.png")}
     finally:
         for path, content in before.items():

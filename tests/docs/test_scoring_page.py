@@ -1,4 +1,4 @@
-"""The tables of docs/scoring.md are those of the committed scores, and these those of the committed recordings."""
+"""The tables of docs/scoring.md agree with the committed scores, and the scores with the committed recordings."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "results" / "reference"
 
 
-def test_the_tables_of_the_page_are_those_of_the_committed_scores():
+def test_the_page_has_the_committed_scores():
     spec = importlib.util.spec_from_file_location("scoring_tables", ROOT / "scripts" / "make_scoring_tables.py")
     tables = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tables)
     page = tables.PAGE.read_text(encoding="utf-8")
-    assert tables.written(page) == page
+    assert tables.fill(page) == page
 
 
 @pytest.mark.parametrize("runs", ["failures", "elsewhere"])
-def test_the_committed_scores_are_those_of_the_committed_recordings(runs):
+def test_the_committed_scores_follow_from_the_committed_recordings(runs):
     made = score.score(REFERENCE / runs / "recordings", load_registry())
     mine = {"score": made.score, "verdicts": made.verdicts, "stopping": made.stopping, "confusion": made.confusion}
     for name, table in mine.items():
@@ -32,3 +32,12 @@ def test_the_committed_scores_are_those_of_the_committed_recordings(runs):
         if "diagnoser" in table:
             table, stored = (t[t["diagnoser"] == "ganbench"].reset_index(drop=True) for t in (table, stored))
         pd.testing.assert_frame_equal(table, stored, check_dtype=False, rtol=1e-6)
+
+
+@pytest.mark.parametrize("runs", ["failures", "elsewhere"])
+def test_every_diagnoser_of_the_committed_scores_is_in_each_table_of_the_page(runs):
+    page = (ROOT / "docs" / "scoring.md").read_text(encoding="utf-8")
+    begin = {"failures": "<!-- figures -->", "elsewhere": "<!-- elsewhere -->"}[runs]
+    tables = page.partition(begin)[2].partition("<!-- end -->")[0]
+    for diagnoser in pd.read_csv(REFERENCE / runs / "score" / "stopping.csv")["diagnoser"].unique():
+        assert tables.count(f"| {diagnoser} |") >= 2, f"{diagnoser} is missing from the verdicts or from stopping"

@@ -1,4 +1,4 @@
-"""The example of runs that the zoo never saw trains, and all of it is scored as held-out."""
+"""The example of runs that are not in the zoo trains, and all of it is scored as held-out."""
 
 from __future__ import annotations
 

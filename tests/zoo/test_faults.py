@@ -17,7 +17,7 @@ def build(kind, name, *given, **options):
     return registry.build(kind, registry.check(kind, ComponentRef(name, options), "test"), *given)
 
 
-def test_a_frozen_discriminator_has_one_weight_that_learns_and_it_orders_nothing():
+def test_a_frozen_discriminator_trains_one_weight_that_shifts_all_logits():
     d = build("discriminator", "frozen", POINTS)
     learning = [weight for weight in d.parameters() if weight.requires_grad]
     assert [weight.shape for weight in learning] == [torch.Size([])]
@@ -27,7 +27,7 @@ def test_a_frozen_discriminator_has_one_weight_that_learns_and_it_orders_nothing
     assert torch.equal(order, d(x).argsort())
 
 
-def test_a_rounding_discriminator_cannot_tell_within_a_grain_and_still_teaches():
+def test_a_rounding_discriminator_is_blind_within_a_grain_and_passes_gradients():
     d = build("discriminator", "rounding", POINTS, grain=1.0)
     x = torch.tensor([[0.1, 0.2], [0.3, -0.4]], requires_grad=True)
     logits = d(x)
@@ -49,17 +49,17 @@ def test_a_displaced_generator_starts_away_from_the_origin():
     torch.testing.assert_close(g(z) - inner(z), torch.tensor([6.0, 0.0]).expand(8, 2))
 
 
-def test_a_flipped_loss_calls_half_of_the_reals_generated():
+def test_a_flipped_loss_swaps_a_share_of_real_and_generated_samples():
     loss = build("loss", "flipped", share=1.0)
     inner = build("loss", "non-saturating")
     real, fake = Batch(torch.randn(8, 2)), Batch(torch.randn(8, 2))
 
-    def judge(batch):
+    def d(batch):
         return batch.x.sum(dim=1)
 
-    torch.testing.assert_close(loss.discriminator(judge, real, fake), inner.discriminator(judge, fake, real))
+    torch.testing.assert_close(loss.discriminator(d, real, fake), inner.discriminator(d, fake, real))
     none = build("loss", "flipped", share=0.0)
-    torch.testing.assert_close(none.discriminator(judge, real, fake), inner.discriminator(judge, real, fake))
+    torch.testing.assert_close(none.discriminator(d, real, fake), inner.discriminator(d, real, fake))
 
 
 def test_a_variance_penalty_is_least_for_one_point():
@@ -69,7 +69,7 @@ def test_a_variance_penalty_is_least_for_one_point():
     torch.testing.assert_close(float(penalty.penalty(None, real, real)), 2.0, atol=1e-5, rtol=0)
 
 
-def test_few_half_and_unbalanced_show_a_part_and_are_judged_by_all():
+def test_few_half_and_unbalanced_train_on_a_part_and_hold_out_all():
     whole = build("dataset", "ring", size=4000)
     few, half, unbalanced = (
         build("dataset", name, inner={"name": "ring", "size": 4000}) for name in ("few", "half", "unbalanced")

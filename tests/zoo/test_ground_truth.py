@@ -33,7 +33,7 @@ def test_real_samples_miss_nothing_and_have_the_spread_of_real_samples(ring):
 def test_a_mode_left_out_is_an_eighth_missing(ring):
     real = ring.held_out().x[:2000]
     kept = ring.training().x[:3000]
-    kept = kept[_of(ring, kept).kind != 3][:2000]
+    kept = kept[_of(ring, kept).mode != 3][:2000]
     assert missing(_of(ring, real), _of(ring, kept)) == pytest.approx(1 / 8)
 
 
@@ -42,19 +42,19 @@ def test_points_have_no_spread(ring):
     assert spread(_of(ring, ring.held_out().x[:2000]), _of(ring, points)) == 0
 
 
-def test_digits_are_sorted_by_their_neighbours():
+def test_digits_are_assigned_by_their_nearest_neighbours():
     digits = load_registry().build("dataset", ComponentRef("digits", {}))
     held_out = digits.held_out()
-    told = assign_modes(held_out.x, None)
-    assert (told.kind == held_out.labels).double().mean() > 0.98
-    assert told.good.double().mean() > 0.95
+    assigned = assign_modes(held_out.x, None)
+    assert (assigned.mode == held_out.labels).double().mean() > 0.98
+    assert assigned.good.double().mean() > 0.95
     assert assign_modes(torch.rand_like(held_out.x) * 2 - 1, None).good.double().mean() < 0.05
     stacked = load_registry().build("dataset", ComponentRef("stacked-digits", {}))
     real = assign_modes(stacked.held_out().x[:2000], None)
     assert missing(real, assign_modes(stacked.training().x[:2000], None)) < 0.1
 
 
-def test_the_energy_distance_is_that_of_its_definition_and_zero_for_the_same_distribution():
+def test_the_energy_distance_follows_its_definition_and_is_zero_for_the_same_distribution():
     g = torch.Generator().manual_seed(0)
     x, y = torch.randn(1000, 2, generator=g), torch.randn(1000, 2, generator=g)
     assert abs(energy_distance(x, y)) < 0.02
@@ -62,7 +62,7 @@ def test_the_energy_distance_is_that_of_its_definition_and_zero_for_the_same_dis
     assert energy_distance(x, torch.full((10, 2), torch.nan)) == float("inf")
 
 
-def test_the_strong_classifier_tells_what_can_be_told(ring):
+def test_the_two_sample_classifier_separates_what_can_be_separated(ring):
     torch.manual_seed(0)
     real = ring.held_out().x[:1500]
     assert c2st_auc(real, ring.training().x[:1500]) < 0.6
@@ -83,11 +83,11 @@ FINE = {"missing": 0.0, "good": 0.9, "spread": 1.0, "distance": 0.01, "d_auc": 0
 FINE |= {"moved": 0.1, "circled": 0.8}
 
 
-def _end(status="done", kinds=8, **changes):
-    return set(labels(_scores(**FINE | changes), 100, status, kinds).end)
+def _end(status="done", n_modes=8, **changes):
+    return set(labels(_scores(**FINE | changes), 100, status, n_modes).end)
 
 
-def test_a_run_is_labelled_by_what_came_of_it():
+def test_a_run_is_labelled_by_its_outcome():
     assert _end() == set()
     assert _end(d_auc=0.99) == set()  # a strong D is no failure
     assert _end(missing=0.25) == {"mode-collapse"}
@@ -96,21 +96,21 @@ def test_a_run_is_labelled_by_what_came_of_it():
     assert _end(gap=0.4) == {"memorization"}
     assert _end(missing=0.5, moved=0.9) == {"mode-collapse", "oscillation"}
     assert _end(missing=0.5, moved=0.9, circled=0.1) == {"mode-collapse"}  # it goes somewhere
-    assert _end(missing=0.2, kinds=1000) == set()
+    assert _end(missing=0.2, n_modes=1000) == set()
 
 
-def test_a_strong_d_is_overpowering_where_a_gentler_one_sets_g_free():
+def test_a_strong_d_is_overpowering_if_g_improves_under_a_smooth_one():
     stuck = {"missing": 1.0, "distance": 5.0, "d_auc": 1.0, "strong_auc": 1.0}
     none = float("nan")
-    freed = {"rescued": [0.1, 0.1, 0.1, none, none], "rescued_end": [none, none, 0.1, none, none]}
-    assert _end(**stuck, **freed) == {"mode-collapse", "overpowering-discriminator"}
+    rescued = {"rescued": [0.1, 0.1, 0.1, none, none], "rescued_end": [none, none, 0.1, none, none]}
+    assert _end(**stuck, **rescued) == {"mode-collapse", "overpowering-discriminator"}
     assert _end(**stuck, rescued=4.9, rescued_end=[none, none, 4.9, none, none]) == {"mode-collapse"}
-    slowly = {"rescued": [4.9, 4.9, 4.9, none, none], "rescued_end": freed["rescued_end"]}
+    slowly = {"rescued": [4.9, 4.9, 4.9, none, none], "rescued_end": rescued["rescued_end"]}
     state = labels(_scores(**FINE | stuck | slowly), 100, "done", 8).state
     assert all("overpowering-discriminator" in state[fraction] for fraction in FRACTIONS)
 
 
-def test_states_onsets_and_breakdowns_are_told_apart():
+def test_states_onsets_and_divergence_are_labelled():
     healed = labels(_scores(**FINE | {"missing": [0.5, 0.5, 0.0, 0.0, 0.0]}), 100, "done", 8)
     assert healed.healthy
     assert healed.state[0.25] == {"mode-collapse"}
@@ -125,7 +125,7 @@ def test_states_onsets_and_breakdowns_are_told_apart():
         labels(_scores().reindex(columns=["step", "metric", "value"]), 100, "done", 8)
 
 
-def test_a_run_that_is_stuck_under_its_d_is_found_to_be_freed_by_a_gentler_one(make_trial, run_here):
+def test_a_run_that_is_stuck_under_its_d_improves_in_a_fork_with_a_smooth_one(make_trial, run_here):
     method = {
         "loss": "minimax",
         "generator": {"name": "displaced", "by": 15.0},

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -16,47 +16,9 @@ import ganbench
 
 from .readings import probed_rows, read_evidence, until
 
-Array = np.ndarray[Any, Any]
-
-REPORT_PROBABILITY = 0.5  # probability from which a state or a forecast is reported
+MIN_FORECAST = 0.5  # probability from which a forecast is reported
 MIN_AGE = 0.2  # of the budget: before, a forecast is no more than a warning
 CALIBRATION_FILE = Path(__file__).with_name("calibration.json")
-KEPT_SHARE = 0.9  # of the observations since the onset must meet the condition
-CERTAIN_MARGIN = 0.2  # of the budget: a state that has held so long is certain
-
-
-def measured(history: ganbench.History, *names: str) -> tuple[Array, ...]:
-    """Return the steps and the columns `names` at the rows where all were measured; empty if one is missing."""
-    columns = history.columns
-    if any(name not in columns for name in ("step", *names)):
-        return tuple(np.empty(0) for _ in range(len(names) + 1))
-    rows = np.all([np.isfinite(columns[name]) for name in names], axis=0)
-    return tuple(columns[name][rows] for name in ("step", *names))
-
-
-def onset(met: Array, at_least: int) -> int | None:
-    """Return the earliest row from which a condition has held to the end, but for a few rows.
-
-    Return None if it does not hold now, or has not for `at_least` rows.
-    """
-    if len(met) < at_least or not met[-at_least:].all():
-        return None
-    held = np.cumsum(met[::-1])[::-1] / np.arange(len(met), 0, -1)
-    return int(np.flatnonzero(met & (held >= KEPT_SHARE))[0])
-
-
-def confidence(steps: Array, first: int, budget: int, margin: float) -> float:
-    """Return the confidence in a state that has held since row `first`: from 1/2 up to 1 when it has lasted and is clear.
-
-    `margin` says how far the signals are beyond their thresholds: 0 at them, 1 and more clearly beyond.
-    """
-    lasted = (steps[-1] - steps[first]) / budget
-    return float(round(0.5 + 0.5 * min(1.0, lasted / CERTAIN_MARGIN, max(0.0, margin)), 3))
-
-
-def decades(larger: float, smaller: float) -> float:
-    """Return the margin of a quantity that spans orders of magnitude: 1 at ten times."""
-    return math.log10(max(larger, 1e-300) / max(smaller, 1e-300))
 
 
 @dataclass(frozen=True)
@@ -82,7 +44,7 @@ class Model:
     failure: float
 
     def probability(self, numbers: Mapping[str, float]) -> float:
-        """Return the probability of the failure; NaN if less than half of the weights are on readings that were measured."""
+        """Return the probability of the failure; NaN if readings with half of the weight are missing."""
         measured = sum(abs(weight) for name, weight in self.weights.items() if math.isfinite(numbers[name]))
         if measured < sum(map(abs, self.weights.values())) / 2:
             return math.nan
@@ -104,16 +66,21 @@ def load_models(diagnosis: str) -> Mapping[str, Model]:
 class Calibrated(ganbench.Diagnosis):
     """Base of the diagnoses that weigh readings.
 
-    Young runs recover: before the end of the budget a state is a `failure` only if the run is old enough and the state is
-    forecast to stay, by this probe and by the one before; else it is a `warning`.
+    Young runs recover: before the end of the budget a state is a `failure` only if the run is old enough and the state
+    is forecast to stay, by this probe and by the one before; else it is a `warning`.
+
+    Attributes:
+        name: The failure.
+        text: The summary of a finding, with `{reading}` in place of values.
+        remedy: What a finding recommends.
+        also_shown: Columns of the history that are evidence as they were measured: by name, the column to compare with,
+            or "" for none.
     """
 
-    name: ClassVar[str]
-    text: ClassVar[str]  # the summary, with `{reading}` in place of values
+    name: ClassVar[ganbench.Failure]
+    text: ClassVar[str]
     remedy: ClassVar[ganbench.Remedy]
-    also_shown: ClassVar[
-        Mapping[str, str]
-    ] = {}  # columns of the history as evidence: by name, the column to compare with
+    also_shown: ClassVar[Mapping[str, str]] = {}
 
     def score(self, history: ganbench.History, horizon: ganbench.Horizon) -> float:
         """Return the probability of the failure now, or at the end of the budget; 0 if nothing was measured.
@@ -126,7 +93,7 @@ class Calibrated(ganbench.Diagnosis):
         return 0.0 if math.isnan(probability) else probability
 
     def diagnose(self, history: ganbench.History) -> Iterator[ganbench.Finding]:
-        """Return a finding of the present state, and a forecast while there is budget left."""
+        """Yield a finding of the present state, and a forecast while there is budget left."""
         if _is_uninformative(history):
             return
         numbers = read_evidence(history)
@@ -137,7 +104,7 @@ class Calibrated(ganbench.Diagnosis):
         severity: ganbench.Severity = "failure" if stays else "warning"
         if present >= now.failure:
             yield self._finding(history, numbers, "now", severity, present)
-        if forecast >= REPORT_PROBABILITY and not ended:
+        if forecast >= MIN_FORECAST and not ended:
             yield self._finding(history, numbers, "end", severity, forecast)
 
     def steady_forecast(self, history: ganbench.History) -> float:

@@ -30,9 +30,14 @@ DESCRIPTIONS = {
     "distance": "log10 of the energy distance to held-out data, over the distance of two real samples",
     "distance_gain": "decades of energy distance gained since the probe before",
     "spread": "log2 of the spread of generated samples over that of real ones",
-    "log_motion": "log10 of how far samples of fixed noise move between observations, over the distance of two real samples",
+    "log_motion": (
+        "log10 of how far samples of fixed noise move between observations, over the distance of two real samples"
+    ),
     "path_inefficiency": "share of their path that leads nowhere",
-    "oscillation_index": "samples that move in circles and are wrong: moving or not, times `path_inefficiency`, times what G does not reach",
+    "oscillation_index": (
+        "samples that move in circles and are wrong: moving or not, times `path_inefficiency`, "
+        "times what G does not reach"
+    ),
     "memory_gap": "AUC of D on training data beyond that on held-out data",
     "copy_ratio": "how much nearer to training data generated samples lie than new ones do: -log2 of the ratio",
     "gain_with_smooth_d": "decades of energy distance that a smooth D gains over an unchanged one",

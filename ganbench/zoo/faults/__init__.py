@@ -1,1 +1,1 @@
-"""Components that make a run fail in a known way. Ordinary components: any suite may use them, to see a failure happen."""
+"""Components that make a run fail in a known way. Any suite may use them, to see a failure happen."""

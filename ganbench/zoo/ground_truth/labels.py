@@ -15,22 +15,23 @@ PREFIX = "ground-truth."
 FRACTIONS = (0.1, 0.25, 0.5, 0.75, 1.0)  # of the budget at which a run is labelled
 FAILURES = tuple(failure.value for failure in ganbench.Failure)
 
-MISSING, MISSING_OF_MANY = 0.11, 0.25  # share of kinds from which modes are missing; of many kinds few runs reach all
-MANY = 25
-SHRUNK = 0.25  # variance within a kind, over that of real samples, under which a kind is a point
-MISSED_BY_D = 0.2  # AUC that a strong classifier has beyond D
-STRONG = 0.95  # AUC of a D that may be holding G back
-RESCUED_SHARE = 0.5  # of the distance, or of missing modes, that is left when a smooth D has rescued G
-MEMORIZED = 0.2  # AUC that D has on training data and not on held-out data
-MOVING, CIRCLING = 0.4, 0.4  # of the distance of two real samples in a twentieth of the budget, and of the way gone
+MODES_OF_IMAGES: dict[tuple[int, ...], int] = {(1, 8, 8): 10, (3, 8, 8): 1000}  # by the shape of a sample
 
-
-OF_IMAGES: dict[tuple[int, ...], int] = {(1, 8, 8): 10, (3, 8, 8): 1000}  # kinds, by the shape of a sample
+# Thresholds, each inclusive.
+MISSING_SHARE, MISSING_SHARE_OF_MANY = 0.11, 0.25  # of modes: mode collapse; of many modes few runs reach all
+MANY_MODES = 25
+MIN_SPREAD = 0.25  # variance within a mode, over that of real samples, below which a mode is a point
+MISSED_AUC = 0.2  # of a strong classifier beyond that of D: a weak D
+STRONG_AUC = 0.95  # of a D that may be overpowering
+RESCUED_SHARE = 0.5  # of the distance that is left after a fork with a smooth D: the D was overpowering
+MEMORIZED_AUC = 0.2  # of D on training data beyond that on held-out data
+MOVED_DISTANCE = 0.4  # in a twentieth of the budget, over that of two real samples: oscillation
+CIRCLED_SHARE = 0.4  # of the path that leads nowhere: oscillation
 
 
 def count_modes(data: ganbench.DataSpec) -> int:
     """Return how many modes data has whose ground truth is known."""
-    return data.modes or OF_IMAGES.get(data.shape, data.classes)
+    return data.modes or MODES_OF_IMAGES.get(data.shape, data.classes)
 
 
 @dataclass(frozen=True)
@@ -47,11 +48,18 @@ class Labels:
         return not self.end
 
 
-def labels(scores: pd.DataFrame, steps: int, status: str, kinds: int, nonfinite_at: int | None = None) -> Labels:
-    """Return the labels of a trial from its rows of scores.csv.
+def labels(scores: pd.DataFrame, steps: int, status: str, n_modes: int, nonfinite_at: int | None = None) -> Labels:
+    """Return the labels of a trial.
 
-    `steps` is its budget, `kinds` how many kinds its data has, `nonfinite_at` the step at which its numbers stopped being finite.
-    Raises ValueError if the trial has no ground truth, or none of its end.
+    Args:
+        scores: Its rows of scores.csv.
+        steps: Its budget.
+        status: How it ended.
+        n_modes: How many modes its data has.
+        nonfinite_at: The step at which its numbers stopped being finite; None if they did not.
+
+    Raises:
+        ValueError: The trial has no ground truth, or none of its end.
     """
     truth = scores[scores["metric"].str.startswith(PREFIX)]
     if truth.empty and status != "diverged":
@@ -64,41 +72,42 @@ def labels(scores: pd.DataFrame, steps: int, status: str, kinds: int, nonfinite_
         if nonfinite_at is not None and step >= nonfinite_at:
             state[fraction] = frozenset({"divergence"})
         elif step in table.index:
-            state[fraction] = _present(table, step, steps, kinds)
+            state[fraction] = _present(table, step, steps, n_modes)
     if 1.0 not in state and status != "diverged":
         raise ValueError("its ground truth was not measured at its end")
     end = frozenset({"divergence"}) if status == "diverged" else state.get(1.0, frozenset())
     return Labels(state, end, _onsets(state, end, steps, nonfinite_at))
 
 
-def _present(table: pd.DataFrame, step: int, steps: int, kinds: int) -> frozenset[str]:
+def _present(table: pd.DataFrame, step: int, steps: int, n_modes: int) -> frozenset[str]:
     now: Any = table.loc[step]
     if unmeasured := [name for name in ("strong_auc", "d_auc", "gap") if not np.isfinite(now.get(name, np.nan))]:
         raise ValueError(f"its ground truth lacks {', '.join(unmeasured)} at step {step}")
-    behind = _behind(now, kinds)
-    shrunk = kinds <= MANY and now.get("spread", np.nan) < SHRUNK  # of many kinds too few samples are credible
+    behind = _is_behind(now, n_modes)
+    shrunk = n_modes <= MANY_MODES and now.get("spread", np.nan) < MIN_SPREAD  # of many, too few samples are credible
     missed = now["strong_auc"] - max(0.5, now["d_auc"], now["d_auc"] + now["gap"])  # a D with a memory is not blind
     found = {
         "mode-collapse": behind or shrunk,
-        "weak-discriminator": behind and missed >= MISSED_BY_D,
-        "overpowering-discriminator": _ahead(now, kinds) and _held_back(table, step, steps, kinds),
-        "memorization": now["gap"] >= MEMORIZED,
-        "oscillation": behind and step == steps and now["moved"] >= MOVING and now["circled"] >= CIRCLING,
+        "weak-discriminator": behind and missed >= MISSED_AUC,
+        "overpowering-discriminator": _is_ahead(now, n_modes) and _is_rescued(table, step, steps, n_modes),
+        "memorization": now["gap"] >= MEMORIZED_AUC,
+        "oscillation": behind and step == steps and now["moved"] >= MOVED_DISTANCE and now["circled"] >= CIRCLED_SHARE,
     }
     return frozenset(name for name, there in found.items() if there)
 
 
-def _behind(row: pd.Series, kinds: int) -> bool:
-    return bool(row["missing"] >= (MISSING if kinds <= MANY else MISSING_OF_MANY))
+def _is_behind(row: pd.Series, n_modes: int) -> bool:
+    """Whether G misses modes."""
+    return bool(row["missing"] >= (MISSING_SHARE if n_modes <= MANY_MODES else MISSING_SHARE_OF_MANY))
 
 
-def _ahead(row: pd.Series, kinds: int) -> bool:
+def _is_ahead(row: pd.Series, n_modes: int) -> bool:
     """Whether D is strong and G behind."""
-    return bool(row["d_auc"] >= STRONG) and _behind(row, kinds)
+    return bool(row["d_auc"] >= STRONG_AUC) and _is_behind(row, n_modes)
 
 
-def _held_back(table: pd.DataFrame, step: int, steps: int, kinds: int) -> bool:
-    """Whether a smooth D frees G: soon, or with half of the budget if D stays ahead until the middle.
+def _is_rescued(table: pd.DataFrame, step: int, steps: int, n_modes: int) -> bool:
+    """Whether G improves under a smooth D: soon, or within half of the budget if D stays ahead until the middle.
 
     It is compared with how far the run itself has got by then.
     """
@@ -111,7 +120,7 @@ def _held_back(table: pd.DataFrame, step: int, steps: int, kinds: int) -> bool:
     if now.get("rescued", np.nan) < RESCUED_SHARE * later.iloc[min(1, len(later) - 1)]:
         return True
     until_middle = table.loc[step:middle].dropna(subset="d_auc")
-    stays_ahead = all(_ahead(row, kinds) for _, row in until_middle.iterrows())
+    stays_ahead = all(_is_ahead(row, n_modes) for _, row in until_middle.iterrows())
     return stays_ahead and bool((rescued[rescued.index == middle] < RESCUED_SHARE * table["distance"].iloc[-1]).any())
 
 

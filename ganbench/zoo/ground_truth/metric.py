@@ -1,10 +1,13 @@
-"""The ground truth of a run, as scores: distance, missing modes, what D misses, and how far a fork with a smooth D gets."""
+"""The ground truth of a run, as scores: distance, missing modes, what D misses, how far a fork with a smooth D gets.
+
+Energy distance, gradient penalty and fork look like those of `ganbench.builtin`. They are written again on purpose:
+ground truth shares no code with diagnoses, since a fault in a shared function would hide itself.
+"""
 
 from __future__ import annotations
 
 import itertools
 from collections import deque
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,11 +17,23 @@ import ganbench
 from .c2st import auc, c2st_auc
 from .modes import ModeAssignment, assign_modes
 
-MAX_COMPARED_SAMPLES = 1000  # of each kind
+PROBE_FRACTIONS = (0.1, 0.25, 0.5, 0.75, 1.0)  # of the budget at which everything is measured
+MAX_COMPARED_SAMPLES = 1000  # real and generated each, behind an energy distance
+MAX_PAIRED_SAMPLES = 500  # behind a mean distance of pairs
+N_SAMPLES = 1500  # behind what is measured of D
+FORK_AUC, FORK_MISSING = 0.9, 0.1  # AUC of D and share of missing modes from which a fork is tried
+FORK_SHARE, LONG_FORK_SHARE = 0.1, 0.5  # of the budget that a fork is trained; the long one starts at the middle
+FORK_D_STEPS = 2  # a smooth D may learn fast
+QUALITY_MAX_MODES = 100  # beyond so many modes quality does not count
+MIN_MODE_SAMPLES = 8  # real samples of a mode; if no mode has so many, one generated sample reaches it
+REACHED_SHARE = 0.1  # of a mode's share of the real samples, else
 
 
 def energy_distance(some: Tensor, others: Tensor) -> float:
-    """Return the energy distance (Székely and Rizzo 2013), unbiased, of the first 1,000 of each; infinite for non-finite ones."""
+    """Return the energy distance (Székely and Rizzo 2013), unbiased, of the first 1,000 samples of each.
+
+    It is infinite if one is not finite.
+    """
     x, y = (part[:MAX_COMPARED_SAMPLES].flatten(1).double() for part in (some, others))
     if not (torch.isfinite(x).all() and torch.isfinite(y).all()):
         return float("inf")
@@ -26,49 +41,37 @@ def energy_distance(some: Tensor, others: Tensor) -> float:
     return float(2 * torch.cdist(x, y).mean() - within)
 
 
-D_STEPS = 2  # a smooth D is one that may learn fast
-
-
-class SmoothD:
+class SmoothD(ganbench.Regularizer):
     """D's squared gradient at real and generated samples, scaled to the data (R1 and R2, Mescheder et al. 2018)."""
 
     def __init__(self, weight: float) -> None:
         self.weight = weight
 
-    def penalty(self, d: ganbench.DiscriminatorFn, real: ganbench.Batch, fake: ganbench.Batch) -> torch.Tensor:
-        """weight / 2 * E |grad D|^2, at both."""
+    def penalty(self, d: ganbench.DiscriminatorFn, real: ganbench.Batch, fake: ganbench.Batch) -> Tensor:
+        """Return weight / 2 * E |grad D|^2, at both."""
         squares = [ganbench.input_gradient(d, batch).flatten(1).square().sum(1).mean() for batch in (real, fake)]
         return self.weight / 2 * (squares[0] + squares[1])
 
 
-def smooth_d_fork(game: Any, steps: int) -> Any:
+def smooth_d_fork(game: ganbench.Game, steps: int) -> ganbench.Game:
     """Fork the game with a D that is kept smooth, and train it `steps` further."""
     smooth = SmoothD(float(game.view.data_std) ** 2)
-    return game.fork(steps, d_steps=D_STEPS, more_regularizers={"smooth": smooth})
-
-
-PROBE_FRACTIONS = (0.1, 0.25, 0.5, 0.75, 1.0)  # fractions of the budget at which everything is measured
-FORK_SHARE = 0.1  # of the budget that a fork is trained
-STRONG, BEHIND = 0.9, 0.1  # AUC of D and share of missing kinds from which a rescue is tried
-MIDWAY = 0.5
-MANY = 100  # kinds above which quality does not count
-ENOUGH = 8  # real samples of a kind; where no kind has as many, one generated sample reaches it
-REACHED = 0.1  # of its share of the real samples, else
+    return game.fork(steps, d_steps=FORK_D_STEPS, more_regularizers={"smooth": smooth})
 
 
 class GroundTruth(ganbench.Metric):
     """What is true of a run: modes missing, what D misses, whether a smooth D would free G.
 
-    - `missing`: share of kinds (modes, digits, stacked digits) that G does not reach; `good`: share of samples that
-      are credible ones of their kind; `spread`: their variance within a kind, over that of real ones.
-    - `distance`: energy distance to held-out data. `rescued`: the same after a tenth of the budget more with a smooth
-      D, from states up to the middle of the budget; `rescued_end`: with half of the budget, once, from its middle or
-      from the first state after it; `..._missing` likewise. Tried where D is strong and G behind.
-    - `d_auc`: how well D tells held-out from generated, `strong_auc`: how well a classifier of its own does;
-      `gap`: what D's AUC has on training data beyond held-out; `copied`: how much nearer generated samples are to
-      training data than held-out ones are (1: not at all, 0: copies).
-    - `moved`: how far the same latents' samples have moved since the last observation, over the distance of two real ones;
-      `circled`: what share of their path over the last three moves led nowhere (0: straight on, 1: back again).
+    - `missing`: share of modes (of a mixture, digits, stacked digits) that G does not reach; `good`: share of samples
+      that are credible ones of their mode; `spread`: their variance within a mode, over that of real ones.
+    - `distance`: energy distance to held-out data. `rescued`: the same of a fork with a smooth D, after a tenth of the
+      budget more, from states up to the middle of the budget; `rescued_end`: after half of the budget, once, from its
+      middle or from the first state after it; `..._missing` likewise. Measured if D is strong and G behind.
+    - `d_auc`: AUC of D, held-out against generated; `strong_auc`: that of a classifier trained apart; `gap`: how much
+      higher D's AUC is on training data; `copied`: distance of generated samples to training data, over that of
+      held-out ones (1: as far, 0: copies).
+    - `moved`: how far samples of the same noise have moved since the last evaluation, over the distance of two real
+      ones; `circled`: share of their path over the last three moves that led nowhere (0: straight on, 1: back again).
     """
 
     better = {
@@ -78,21 +81,21 @@ class GroundTruth(ganbench.Metric):
     }
 
     expected_failures = {
-        "better-is-true": "of a thousand kinds a few samples show no spread, and the others tell",
-        "broken-samples-never-look-good": "of a thousand kinds a few samples show no spread, and the others tell",
+        "better-is-true": "of a thousand modes a few samples show no spread, and the others tell",
+        "broken-samples-never-look-good": "of a thousand modes a few samples show no spread, and the others tell",
     }
 
     @staticmethod
     def skip(trial: ganbench.Trial) -> str | None:
-        """Why the truth about the trial's data is not known."""
+        """Return why the truth about the trial's data is not known; None if it is."""
         if trial.data.kind == "points":
             return None if trial.data.modes else f"{trial.dataset} does not state its modes"
         known = trial.data.shape in ((1, 8, 8), (3, 8, 8))
-        return None if known else f"the kinds of {trial.dataset} are not known"
+        return None if known else f"the modes of {trial.dataset} are not known"
 
     def __init__(self) -> None:
         self._observed: deque[Tensor] = deque(maxlen=4)
-        self._tried = False
+        self._long_fork_done = False
 
     def score(self, samples: ganbench.Samples) -> dict[str, float]:
         """Return what the samples alone show."""
@@ -104,26 +107,26 @@ class GroundTruth(ganbench.Metric):
             "distance": energy_distance(samples.real, samples.fake),
         }
 
-    def score_game(self, samples: ganbench.Samples, game: Any) -> dict[str, float]:
+    def score_game(self, samples: ganbench.Samples, game: ganbench.Game) -> dict[str, float]:
         """Return everything at the probed fractions of the budget, and the cheap part in between."""
         done = game.steps_done / game.steps
         truth = self.score(samples) | self._motion(samples)
         if any(game.steps_done == max(1, round(fraction * game.steps)) for fraction in PROBE_FRACTIONS):
-            truth |= _of_discriminator(game, samples)
-            if truth["d_auc"] >= STRONG and truth["missing"] >= BEHIND:
+            truth |= _measure_discriminator(game)
+            if truth["d_auc"] >= FORK_AUC and truth["missing"] >= FORK_MISSING:
                 truth |= self._measure_fork(game, samples, done)
         return truth
 
-    def _measure_fork(self, game: Any, samples: ganbench.Samples, done: float) -> dict[str, float]:
+    def _measure_fork(self, game: ganbench.Game, samples: ganbench.Samples, done: float) -> dict[str, float]:
         """How far a fork with a smooth D gets, after a while and, once, after half of the budget."""
-        late = done >= MIDWAY - 1e-3
-        if late and self._tried:
+        late = done >= LONG_FORK_SHARE - 1e-3
+        if late and self._long_fork_done:
             return {}
         soon = smooth_d_fork(game, round(FORK_SHARE * game.steps))
-        truth = {} if done > MIDWAY + 1e-3 else _outcome(soon, samples, "rescued")
+        truth = {} if done > LONG_FORK_SHARE + 1e-3 else _outcome(soon, samples, "rescued")
         if late:
-            self._tried = True
-            rest = round(MIDWAY * game.steps) - round(FORK_SHARE * game.steps)
+            self._long_fork_done = True
+            rest = round(LONG_FORK_SHARE * game.steps) - round(FORK_SHARE * game.steps)
             truth |= _outcome(soon.fork(rest), samples, "rescued_end")
         return truth
 
@@ -134,30 +137,30 @@ class GroundTruth(ganbench.Metric):
         if not moves:
             return {}
         real = samples.real.flatten(1)
-        apart = torch.pdist(real[:500]).mean()
+        between_real = torch.pdist(real[:MAX_PAIRED_SAMPLES]).mean()
         path = torch.stack(moves).sum(dim=0).clamp_min(1e-9)
         circled = 1 - ((observed[-1] - observed[0]).norm(dim=1) / path).mean()
-        return {"moved": float(moves[-1].mean() / apart), "circled": float(circled)}
+        return {"moved": float(moves[-1].mean() / between_real), "circled": float(circled)}
 
 
 def missing(real: ModeAssignment, fake: ModeAssignment) -> float:
-    """The share of kinds that are not reached, of those that as many real samples would reach."""
-    n = len(fake.kind)
-    of_any_quality = fake.kind.bincount(minlength=fake.kinds).double()
+    """Return the share of modes that are not reached, of those that as many real samples would reach."""
+    n = len(fake.mode)
+    of_any_quality = fake.mode.bincount(minlength=fake.n_modes).double()
     # Stacked digits are counted as on stacked MNIST (Metz et al. 2017), whatever the quality.
-    counts = fake.counts if real.kinds <= MANY else of_any_quality
-    due = real.kind.bincount(minlength=real.kinds).double() * n / len(real.kind)
-    enough = due >= ENOUGH
+    counts = fake.counts if real.n_modes <= QUALITY_MAX_MODES else of_any_quality
+    due = real.mode.bincount(minlength=real.n_modes).double() * n / len(real.mode)
+    enough = due >= MIN_MODE_SAMPLES
     if enough.any():
-        return float((counts < REACHED * due)[enough].double().mean())
-    expected = real.kinds * (1 - (1 - 1 / real.kinds) ** n)
+        return float((counts < REACHED_SHARE * due)[enough].double().mean())
+    expected = real.n_modes * (1 - (1 - 1 / real.n_modes) ** n)
     return max(0.0, 1 - float((counts > 0).sum()) / expected)
 
 
 def spread(real: ModeAssignment, fake: ModeAssignment) -> float:
-    """Variance within kinds over that of real samples, the median of kinds.
+    """Return the variance within modes over that of real samples, the median of modes.
 
-    0 where no kind has enough generated samples, 1 where none has enough real ones to compare with.
+    It is 0 if no mode has enough generated samples, 1 if none has enough real ones to compare with.
     """
     of_real = real.spread()
     if of_real.isnan().all():
@@ -165,9 +168,9 @@ def spread(real: ModeAssignment, fake: ModeAssignment) -> float:
     return float((fake.spread() / of_real).nanmedian().nan_to_num(0.0))
 
 
-def _of_discriminator(game: Any, samples: ganbench.Samples) -> dict[str, float]:
+def _measure_discriminator(game: ganbench.Game) -> dict[str, float]:
     with game.view.at(game.steps_done) as view, torch.no_grad():
-        n = view.round_to_pack(1500)
+        n = view.round_to_pack(N_SAMPLES)
         held_out, seen, fake = view.held_out(n), view.real(n), view.evaluated(n)
         logits = [view.logits(batch).nan_to_num().cpu() for batch in (held_out, seen, fake)]
         d_auc = auc(logits[0], logits[2])
@@ -181,12 +184,13 @@ def _of_discriminator(game: Any, samples: ganbench.Samples) -> dict[str, float]:
 
 def _copied(seen: Tensor, held_out: Tensor, fake: Tensor) -> float:
     to_generated, to_real = (
-        torch.cdist(part[:500].flatten(1), seen.flatten(1)).min(dim=1).values.mean() for part in (fake, held_out)
+        torch.cdist(part[:MAX_PAIRED_SAMPLES].flatten(1), seen.flatten(1)).min(dim=1).values.mean()
+        for part in (fake, held_out)
     )
     return float((to_generated / to_real).clamp(max=10))
 
 
-def _outcome(game: Any, samples: ganbench.Samples, name: str) -> dict[str, float]:
+def _outcome(game: ganbench.Game, samples: ganbench.Samples, name: str) -> dict[str, float]:
     with game.view.at(game.steps_done) as view:
         fake = view.evaluated(len(samples.fake)).x.cpu()
     real = assign_modes(samples.real, samples.modes)

@@ -1,4 +1,7 @@
-"""Assigns samples to modes: those of a mixture, digits, or three stacked digits."""
+"""Assigns samples to modes: those of a mixture, digits, or three stacked digits.
+
+Shares no code with the metrics and probes that diagnoses read, on purpose.
+"""
 
 from __future__ import annotations
 
@@ -10,66 +13,71 @@ from torch import Tensor
 
 import ganbench
 
-NEAR = 1.25  # times the distance within which 95 % of held-out digits lie from a training one
+MIN_SPREAD_SAMPLES = 8  # good samples of a mode from which its spread is computed
+MAX_DIGIT_DISTANCE = 1.25  # times the distance within which 95 % of digits lie from another one
 
 
 @dataclass(frozen=True)
 class ModeAssignment:
-    """Samples sorted into kinds: `kind` (N,) of `kinds`; `good` (N,) where a sample is a credible one of its kind.
+    """Samples assigned to modes.
 
-    `offset` (N, dimensions) is what sets each sample apart from the centre of its kind.
+    Attributes:
+        mode: The mode of each sample, of shape (N,), from 0 to `n_modes - 1`.
+        good: Whether each sample is a credible one of its mode, of shape (N,).
+        offset: The difference of each sample from the centre of its mode, of shape (N, dimensions).
+        n_modes: How many modes there are.
     """
 
-    kind: Tensor
+    mode: Tensor
     good: Tensor
     offset: Tensor
-    kinds: int
+    n_modes: int
 
     @property
     def counts(self) -> Tensor:
-        """Good samples of each kind."""
-        return self.kind[self.good].bincount(minlength=self.kinds).double()
+        """Good samples of each mode."""
+        return self.mode[self.good].bincount(minlength=self.n_modes).double()
 
     def spread(self) -> Tensor:
-        """Mean squared offset of good samples of each kind from their own mean; NaN for kinds with fewer than 8."""
-        spreads = torch.full((self.kinds,), torch.nan, dtype=torch.float64)
-        for kind in torch.nonzero(self.counts >= 8).flatten().tolist():
-            mine = self.offset[self.good & (self.kind == kind)].double()
-            spreads[kind] = mine.var(dim=0).sum()
+        """Return the variance of good samples within each mode, of shape (n_modes,); NaN for fewer than 8 samples."""
+        spreads = torch.full((self.n_modes,), torch.nan, dtype=torch.float64)
+        for mode in torch.nonzero(self.counts >= MIN_SPREAD_SAMPLES).flatten().tolist():
+            mine = self.offset[self.good & (self.mode == mode)].double()
+            spreads[mode] = mine.var(dim=0).sum()
         return spreads
 
 
 def assign_modes(x: Tensor, modes: ganbench.Modes | None) -> ModeAssignment:
-    """Sort samples (N, *shape): by the nearest of `modes`, else as 8x8 digits in one or three channels.
+    """Assign samples of shape (N, *shape) to the nearest of `modes`, or else as 8x8 digits in one or three channels.
 
-    Raises ValueError for samples whose kinds are not known here.
+    Raises ValueError if the modes of such samples are not known.
     """
     if modes is not None:
         exact = "donot_use_mm_for_euclid_dist"
-        distance, kind = torch.cdist(x.double(), modes.centres.double(), compute_mode=exact).min(dim=1)
+        distance, mode = torch.cdist(x.double(), modes.centres.double(), compute_mode=exact).min(dim=1)
         good = distance <= 3 * modes.sigma * (x.shape[1] / 2) ** 0.5
-        return ModeAssignment(kind, good, x.double() - modes.centres.double()[kind], len(modes.centres))
+        return ModeAssignment(mode, good, x.double() - modes.centres.double()[mode], len(modes.centres))
     if x.shape[1:] not in ((1, 8, 8), (3, 8, 8)):
-        raise ValueError(f"nothing is known of samples of shape {tuple(x.shape[1:])}")
-    kinds, goods = zip(*(_digits(channel.flatten(1)) for channel in x.split(1, dim=1)), strict=True)
-    kind = functools.reduce(lambda so_far, digit: 10 * so_far + digit, kinds)
-    return ModeAssignment(kind, torch.stack(goods).all(dim=0), x.flatten(1), 10 ** len(kinds))
+        raise ValueError(f"the modes of samples of shape {tuple(x.shape[1:])} are not known")
+    digits, goods = zip(*(_digits(channel.flatten(1)) for channel in x.split(1, dim=1)), strict=True)
+    mode = functools.reduce(lambda so_far, digit: 10 * so_far + digit, digits)
+    return ModeAssignment(mode, torch.stack(goods).all(dim=0), x.flatten(1), 10 ** len(digits))
 
 
 def _digits(x: Tensor) -> tuple[Tensor, Tensor]:
     """The digit of the nearest real one, and whether that one is near."""
-    images, labels, near = _real_digits()
+    images, labels, max_distance = _real_digits()
     finite = torch.isfinite(x).all(dim=1)
     distance, nearest = torch.cdist(torch.where(finite[:, None], x, 0), images).min(dim=1)
-    return labels[nearest], (distance <= near) & finite
+    return labels[nearest], (distance <= max_distance) & finite
 
 
 @functools.cache
 def _real_digits() -> tuple[Tensor, Tensor, float]:
-    """All of scikit-learn's digits, scaled to [-1, 1], and how near to another one a real digit lies."""
+    """All of scikit-learn's digits, scaled to [-1, 1], their labels, and how far a credible digit may be from one."""
     from sklearn.datasets import load_digits
 
     digits = load_digits()
     images = torch.from_numpy(digits.data).float() / 8 - 1
     apart = torch.cdist(images, images).fill_diagonal_(torch.inf).min(dim=1).values
-    return images, torch.from_numpy(digits.target).long(), NEAR * float(apart.quantile(0.95))
+    return images, torch.from_numpy(digits.target).long(), MAX_DIGIT_DISTANCE * float(apart.quantile(0.95))

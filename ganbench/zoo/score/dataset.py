@@ -17,14 +17,15 @@ from .recordings import Recording
 from .validate import Table, check_histories, check_runs, check_states
 
 RUNS, STATES, HISTORIES = "runs.parquet", "states.parquet", "histories.parquet"
+# Column names are those of published recordings: `kinds` counts modes, `broke_*` is where numbers stopped being finite.
 NONFINITE_COLUMNS = ["broke_at", "broke_player", "broke_layer", "broke_what"]
 
 
 def write(recordings: Sequence[Recording], folder: Path) -> None:
     """Write the tables and the datasheet into `folder`, in place of older ones.
 
-    The table of runs is removed first and written last, so that a folder whose writing was interrupted is never taken for
-    complete, nor for a mixture of old and new.
+    The table of runs is removed first and written last, so that a folder whose writing was interrupted is never taken
+    for complete, nor for a mixture of old and new.
     """
     folder.mkdir(parents=True, exist_ok=True)
     runs = pd.DataFrame([_run(recording) for recording in recordings])
@@ -78,7 +79,7 @@ def _run(recording: Recording) -> dict[str, object]:
         "seed": recording.seed,
         "part": recording.part,
         "status": recording.status,
-        "kinds": recording.kinds,
+        "kinds": recording.n_modes,
         "steps": recording.history.steps,
         "seconds": recording.seconds,
         "healthy": recording.labels.healthy,
@@ -126,7 +127,7 @@ def _recording(run: Any, rows: pd.DataFrame, states: pd.DataFrame) -> Recording:
         loss=run["loss"],
         seed=int(run["seed"]),
         status=run["status"],
-        kinds=int(run["kinds"]),
+        n_modes=int(run["kinds"]),
         history=History(columns, int(run["steps"]), nonfinite),
         labels=Labels(state, end, onset),
         seconds=float(run["seconds"]),

@@ -1,12 +1,13 @@
-"""The diagnosers that are scored: the built-in diagnoses, those of every other distribution, heuristics, and always-fail."""
+"""The diagnosers that are scored: built-in diagnoses, those of every other distribution, heuristics, always-fail."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from ...contract.adapt import adapt, provides
+from ...contract.components import Diagnosis
 from ...contract.records import Finding, History, Horizon
 from ...registry.registry import Registry
 from ..ground_truth.labels import FAILURES
@@ -31,7 +32,7 @@ class Diagnoser(Protocol):
 class DiagnosesOfDistribution:
     """The diagnoses of a distribution, each for the failure that it is named after or declares in `detects`."""
 
-    def __init__(self, name: str, diagnoses: Mapping[str, Any]) -> None:
+    def __init__(self, name: str, diagnoses: Mapping[str, Diagnosis]) -> None:
         self.name = name
         self._of = diagnoses
         self.notes: dict[str, str] = {}  # by failure: why its diagnosis raised
@@ -50,7 +51,7 @@ class DiagnosesOfDistribution:
             return Prediction(dict.fromkeys(HORIZONS, -math.inf), [])
 
 
-def _predict(diagnosis: Any, history: History) -> Prediction:
+def _predict(diagnosis: Diagnosis, history: History) -> Prediction:
     findings = list(diagnosis.diagnose(history))
     if provides(diagnosis, "score"):
         scores = {horizon: float(diagnosis.score(history, horizon)) for horizon in HORIZONS}
@@ -68,11 +69,11 @@ def _highest_confidence(findings: Sequence[Finding], horizon: Horizon) -> float:
 
 def diagnosers(registry: Registry) -> tuple[list[Diagnoser], list[str]]:
     """Return all diagnosers to score, and a note for each diagnosis that detects no failure of the zoo."""
-    by_origin: dict[str, dict[str, Any]] = {}
+    by_origin: dict[str, dict[str, Diagnosis]] = {}
     notes = []
     for entry in registry.entries("diagnosis"):
         try:
-            diagnosis = adapt("diagnosis", entry.build())
+            diagnosis: Diagnosis = adapt("diagnosis", entry.build())
         except (Exception, SystemExit) as error:
             notes.append(f"diagnosis {entry.name!r} is left out: {type(error).__name__}: {error}")
             continue
@@ -92,5 +93,5 @@ def diagnosers(registry: Registry) -> tuple[list[Diagnoser], list[str]]:
     return [*installed, *RULES, ALWAYS], notes
 
 
-def _own_first(item: tuple[str, Any]) -> tuple[bool, str]:
+def _own_first(item: tuple[str, object]) -> tuple[bool, str]:
     return item[0] != OWN, item[0]

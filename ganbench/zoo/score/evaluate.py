@@ -21,7 +21,7 @@ COLUMNS = [
 def evaluate(recordings: Sequence[Recording], diagnosers: Sequence[Diagnoser]) -> pd.DataFrame:
     """Return a row for each diagnoser, failure, horizon, fraction and recording. A diagnosis sees the past alone.
 
-    `found` says whether it finds the failure at that horizon, `alarm` at either, and `confidence` is the higher of both.
+    `found` says whether it finds the failure at that horizon, `alarm` at either; `confidence` is the higher of both.
     """
     rows = []
     for recording in recordings:

@@ -24,7 +24,20 @@ SPLIT_SEED = 393  # of 400 tried, chosen by counts of recipes alone: families, d
 
 @dataclass(frozen=True)
 class Recording:
-    """One recorded run. `recipe` is its method, whose part before the slash is its family."""
+    """One recorded run.
+
+    Attributes:
+        run: The id of its trial.
+        dataset: Its data set, as the suite labels it.
+        recipe: Its method; the part before the slash is its family.
+        loss: Its loss, with the loss that this one wraps.
+        seed: Its seed.
+        status: How it ended.
+        n_modes: How many modes its data has.
+        history: What was observed.
+        labels: What is true of it.
+        seconds: Time to train it.
+    """
 
     run: str
     dataset: str
@@ -32,7 +45,7 @@ class Recording:
     loss: str
     seed: int
     status: str
-    kinds: int
+    n_modes: int
     history: History
     labels: Labels
     seconds: float
@@ -46,8 +59,8 @@ class Recording:
     def part(self) -> Part:
         """The part that the run belongs to, by family, data set and loss together, never by seed.
 
-        A digest decides, so that a recipe keeps its part whatever is added to the zoo. Runs on data sets that are not the
-        zoo's are held-out: nothing was fitted on them.
+        A digest decides, so that a recipe keeps its part whatever is added to the zoo. Runs on data sets that are not
+        the zoo's are held-out: nothing was fitted on them.
         """
         if self.dataset.partition("/")[0] not in ZOO_DATASETS:
             return "held-out"
@@ -100,9 +113,9 @@ def read_recordings(store: Store) -> tuple[list[Recording], list[str]]:
 def _recording(store: Store, result: TrialResult) -> Recording:
     trial = result.trial
     history = read_history(store.folder_of(trial.id))
-    broke_at = history.nonfinite.step if history.nonfinite else None
-    kinds = count_modes(trial.data)
-    scores = pd.DataFrame([_label_fields(score) for score in result.scores], columns=["step", "metric", "value"])
+    nonfinite_at = history.nonfinite.step if history.nonfinite else None
+    n_modes = count_modes(trial.data)
+    scores = pd.DataFrame([(s.step, s.metric, s.value) for s in result.scores], columns=["step", "metric", "value"])
     return Recording(
         run=trial.id,
         dataset=trial.dataset,
@@ -110,18 +123,13 @@ def _recording(store: Store, result: TrialResult) -> Recording:
         loss=_inner(trial.components.loss.name, trial.components.loss.options),
         seed=trial.seed,
         status=result.status,
-        kinds=kinds,
+        n_modes=n_modes,
         history=History(
             {k: np.asarray(v) for k, v in history.columns.items()}, trial.training.steps, history.nonfinite
         ),
-        labels=labels(scores, trial.training.steps, result.status, kinds, broke_at),
+        labels=labels(scores, trial.training.steps, result.status, n_modes, nonfinite_at),
         seconds=result.train_seconds,
     )
-
-
-def _label_fields(score: object) -> dict[str, object]:
-    """The fields of a score that labels are made from."""
-    return {name: getattr(score, name) for name in ("step", "metric", "value")}
 
 
 def _inner(name: str, options: object) -> str:

@@ -91,7 +91,7 @@ def _f1_row(diagnoser: object, part: object, verdict: str, group: pd.DataFrame) 
 
 
 def stopping_table(predictions: pd.DataFrame) -> pd.DataFrame:
-    """stopping.csv: the share of the compute of failed runs that `stop_on` would save, and the healthy runs it would stop.
+    """stopping.csv: the share of the compute of failed runs that `stop_on` would save, of healthy runs it would stop.
 
     A run that diverged ended by itself: there is nothing to save after its last step.
     """

@@ -35,8 +35,8 @@ def assign(
 ) -> tuple[Remedy, Trial] | None:
     """Draw one of `remedies` by the trial's id, always the same one; return it and the trial that tries it.
 
-    A remedy that cannot serve the trial, changes nothing of it, or makes it the trial `other_than` is drawn again. Return
-    None if none is left.
+    A remedy that cannot serve the trial, changes nothing of it, or makes it the trial `other_than` is drawn again.
+    Return None if none is left.
     """
     avoided = settings_of(other_than) if other_than else None
     shuffled = random.Random(trial.id).sample(remedies, len(remedies))
@@ -84,7 +84,7 @@ def arms_of_failed(case: Case, registry: Registry) -> list[Treatment]:
 
 
 def arms_of_healthy(cases: Sequence[Case], tried: Sequence[Treatment], registry: Registry) -> Iterator[Treatment]:
-    """Yield a remedy for each healthy trial: of its own false finding, else one that was recommended to a failed one."""
+    """Yield a remedy for each healthy trial: of its own false finding, else one recommended to a failed trial."""
     offered = [t for t in tried if t.arm == "recommended" and t.trial]
     for case in cases:
         own = _recommended(case, registry, arm="healthy")
@@ -98,7 +98,7 @@ def arms_of_healthy(cases: Sequence[Case], tried: Sequence[Treatment], registry:
 
 
 def _recommended(case: Case, registry: Registry, arm: Arm = "recommended") -> Treatment:
-    """The remedy of the most confident finding that has one to try; if none has, why that of the first cannot be tried."""
+    """The remedy of the most confident finding that has one to try; else why that of the first cannot be tried."""
     treatments = [_remedied(case, finding, registry, arm) for finding in recommended(case.result.findings)]
     if not treatments:
         return Treatment(case, arm, NO_FINDING, note=NO_FINDING)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mode
-from typing import Any
 
+from ...contract.components import Executor
 from ...contract.errors import RequestError
 from ...contract.records import ComponentRef
 from ...diagnosis.diagnose import diagnose_stored, missing_plugin_hint
@@ -47,7 +47,7 @@ class TreatPlan:
     chosen: frozenset[str]  # ids of the run's trials
     verify: int
     registry: Registry
-    executor: Any
+    executor: Executor
 
 
 def prepare_treatment(request: TreatRequest) -> TreatPlan:
@@ -150,7 +150,7 @@ def _in_suite(case: Case, suite: str, files: tuple[str, ...]) -> Case:
     return replace(case, result=replace(case.result, trial=replace(case.trial, suite=suite, plugin_files=files)))
 
 
-def _executor(request: TreatRequest, registry: Registry, threads: int) -> Any:
+def _executor(request: TreatRequest, registry: Registry, threads: int) -> Executor:
     """The executor, with as many threads per trial as the run had: results depend on that in their last bits."""
     name = request.executor
     options = {"workers": request.workers} if request.workers is not None else {}

@@ -35,8 +35,10 @@ def treated(trial: Trial, remedy: Remedy, registry: Registry) -> Trial:
     """Return the trial with the settings of a remedy in place of its own, as the method "<its method> + <remedy>".
 
     What a remedy names is replaced whole: a component with its options, the list of regularizers, an optimizer with its
-    defaults. Raises RequestError for a remedy without settings, one that names an unknown thing or changes nothing, and
-    one that cannot serve the trial.
+    defaults.
+
+    Raises:
+        RequestError: The remedy has no settings, names what does not exist, changes nothing, or cannot serve the trial.
     """
     entry = parse_method(_settings(remedy), "[remedy]")
     made = with_overrides(trial, f"{trial.method} + {remedy}", entry, registry, "[remedy]")

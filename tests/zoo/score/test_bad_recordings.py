@@ -97,7 +97,7 @@ def test_a_table_that_lacks_something_is_named(folder, name, change, said):
     assert said in str(raised.value) and str(folder) in str(raised.value)
 
 
-def test_sound_recordings_are_read_whatever_type_their_numbers_have(folder):
+def test_valid_recordings_are_read_whatever_type_their_numbers_have(folder):
     before = dataset.read(folder)
     rewritten(folder, "histories", lambda t: t.assign(step=t["step"].astype(float), loss_d=t["loss_d"].astype(float)))
     rewritten(folder, "runs", lambda t: t.assign(broke_at=t["broke_at"].astype("Int64")))
@@ -109,7 +109,7 @@ def test_sound_recordings_are_read_whatever_type_their_numbers_have(folder):
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_recordings_without_one_of_their_tables_are_not_taken_for_whole(folder, say, name):
+def test_recordings_without_one_of_their_tables_are_refused(folder, say, name):
     (folder / f"{name}.parquet").unlink()
     answer = say("score", folder)
     assert (answer.code, answer.out, answer.err.count("\n")) == (2, "", 1)
@@ -118,7 +118,7 @@ def test_recordings_without_one_of_their_tables_are_not_taken_for_whole(folder, 
 
 @pytest.mark.parametrize("existed", [True, False])
 @pytest.mark.parametrize("at", ["README.md", "states.parquet", "histories.parquet", "runs.parquet"])
-def test_writing_that_is_interrupted_leaves_no_recordings_that_look_whole(folder, monkeypatch, tmp_path, at, existed):
+def test_interrupted_writing_leaves_no_recordings_that_look_complete(folder, monkeypatch, tmp_path, at, existed):
     recordings = dataset.read(folder)
     target = tmp_path / "recordings"
     if existed:
@@ -150,7 +150,7 @@ def made() -> score.Scoring:
         return score.score(REFERENCE, registry)
 
 
-def test_tables_and_the_page_are_the_old_ones_or_the_new_ones_never_a_part(made, tmp_path, monkeypatch):
+def test_tables_and_the_page_are_written_atomically(made, tmp_path, monkeypatch):
     files = score.write(made, tmp_path)
     assert files[0] == tmp_path / "index.html" and {file.name for file in tmp_path.iterdir()} == {f.name for f in files}
     for file in files:

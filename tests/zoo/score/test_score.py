@@ -55,12 +55,12 @@ RUNS = [
 
 
 @pytest.fixture
-def judgements():
+def predictions():
     return evaluate(RUNS, [DiagnosesOfDistribution("mine", {"mode-collapse": Threshold()})]).assign(part="held-out")
 
 
-def test_state_and_forecast_are_scored_apart_at_every_fraction(judgements):
-    table = score_table(judgements).set_index(["horizon", "fraction"])
+def test_state_and_forecast_are_scored_separately_at_every_fraction(predictions):
+    table = score_table(predictions).set_index(["horizon", "fraction"])
     early, late = table.loc[("end", 0.1)], table.loc[("end", 1.0)]
     assert early["auroc"] == 0.5  # nothing to see yet
     assert late["auroc"] == pytest.approx(4 / 5 + 1 / 5 * 4 / 5 * 0.5)
@@ -72,7 +72,7 @@ def test_state_and_forecast_are_scored_apart_at_every_fraction(judgements):
     assert table.loc[("now", 0.5), "latency"] == 0.0
 
 
-def test_a_diagnosis_sees_the_past_alone(judgements):
+def test_a_diagnosis_sees_the_past_alone(predictions):
     class Recorder:
         def __init__(self):
             self.seen = []
@@ -86,13 +86,13 @@ def test_a_diagnosis_sees_the_past_alone(judgements):
     assert sorted(set(recorder.seen)) == [10, 25, 50, 75, 100]
 
 
-def test_stopping_saves_what_was_left_of_failed_runs_and_counts_healthy_ones_stopped(judgements):
-    (row,) = stopping_table(judgements).query("part == 'all'").to_dict("records")
+def test_stopping_saves_what_was_left_of_failed_runs_and_counts_healthy_ones_stopped(predictions):
+    (row,) = stopping_table(predictions).query("part == 'all'").to_dict("records")
     assert row["saved"] == pytest.approx(4 / 5 * 0.5)  # sure at half of the budget, of four in five
     assert row["healthy_stopped"] == 0  # its alarm is not sure
 
 
-def test_nothing_is_saved_of_a_run_that_had_broken_down_before():
+def test_nothing_is_saved_of_a_run_that_diverged_before():
     short = recording("broke", fails=True, level=0.95, status="diverged")
     short = replace(short, history=until(short.history, 25))
     whole = recording("bad", fails=True, level=0.95, seed=1)
@@ -132,15 +132,15 @@ def test_a_diagnosis_that_misbehaves_costs_its_own_row_alone(theirs, said):
     assert said in "".join(bad.notes.values()) and bool(bad.notes) == bool(said)
 
 
-def test_verdicts_are_summed_up_as_macro_f1(judgements):
-    table = verdict_table(judgements).set_index("verdict")["f1"]
+def test_verdicts_are_summed_up_as_macro_f1(predictions):
+    table = verdict_table(predictions).set_index("verdict")["f1"]
     assert table["mode-collapse"] == pytest.approx(0.8)
     assert table["healthy"] == pytest.approx(0.8)
     assert np.isnan(table["oscillation"])  # no run has it, and it counts for nothing
     assert table["macro"] == pytest.approx(0.8)
 
 
-def test_measures_are_those_of_scikit_learn_and_intervals_resample_recipes():
+def test_metrics_agree_with_scikit_learn_and_intervals_resample_recipes():
     rng = np.random.default_rng(0)
     true, score = rng.random(60) < 0.4, np.round(rng.random(60), 1)
     assert auroc(true, score) == pytest.approx(roc_auc_score(true, score))
@@ -175,7 +175,7 @@ def test_runs_on_other_data_than_the_zoos_are_all_held_out():
     assert parts == {"held-out"}
 
 
-def test_recordings_are_a_data_set_that_reads_back_the_same(tmp_path):
+def test_recordings_are_the_same_when_read_back(tmp_path):
     broken = recording("broken", fails=False, level=np.nan, status="diverged")
     dataset.write([*RUNS, broken], tmp_path)
     back = dataset.read(tmp_path)
@@ -191,7 +191,7 @@ def test_recordings_are_a_data_set_that_reads_back_the_same(tmp_path):
         dataset.read(tmp_path)
 
 
-def test_the_past_of_a_history_ends_where_it_is_cut():
+def test_a_history_is_cut_at_a_step():
     past = until(RUNS[0].history, 42)
     assert past.columns["step"].max() == 40
     assert past.steps == STEPS

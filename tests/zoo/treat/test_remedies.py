@@ -1,4 +1,4 @@
-"""A finding's remedy becomes the trial that tries it, and a tip from the pool another; each sound, none the same."""
+"""Remedies become the trials that try them; controls are drawn by trial and never equal the recommendation."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_remedy_may_differ_by_kind_of_data(make_trial, registry):
         ('generator = "conv"', "remedy does not serve: generator 'conv'"),
     ],
 )
-def test_a_remedy_that_cannot_be_tried_says_why_and_counts_as_none(make_trial, registry, remedy, line):
+def test_a_remedy_that_cannot_be_tried_says_why_and_is_not_tried(make_trial, registry, remedy, line):
     trial = make_trial()
     with pytest.raises(RequestError, match=line):
         treated(trial, Remedy.parse(remedy), registry)
@@ -119,7 +119,7 @@ def truth(step, **values):
     )
 
 
-def test_a_trial_is_judged_by_its_ground_truth_and_without_one_by_its_verdicts(make_trial):
+def test_the_outcome_is_the_ground_truth_or_else_the_verdicts(make_trial):
     trial = make_trial(metrics=["ground-truth"])
     ill = {"findings": (finding(),), "verdicts": ("ill",)}
     well = TrialResult(trial, "done", steps=60, scores=truth(60), **ill)

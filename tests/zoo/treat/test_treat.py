@@ -1,4 +1,4 @@
-"""`ganbench treat`: cures and harm counted on a real run, results verified, work never done twice."""
+"""`ganbench treat`: counts cures and harm on a real run, reruns a sample to verify results, resumes."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_cures_and_harm_are_counted_by_arm(run, treat):
     assert treated.suite == "small-treated"
 
 
-def test_a_second_command_does_the_rest_and_nothing_twice(run, treat):
+def test_a_second_command_resumes_and_reruns_nothing(run, treat):
     treat(run, "--limit", 1, "--healthy", 0, "--verify", 0)
     first = stamps(run / "treat")
     assert len(first) == 2 and len(table(run / "treat")) == 3
@@ -62,7 +62,7 @@ def test_a_second_command_does_the_rest_and_nothing_twice(run, treat):
     assert stamps(run / "treat") == second and len(table(run / "treat")) == 8
 
 
-def test_stored_results_that_do_not_repeat_are_said_aloud_and_made_again(run, treat):
+def test_results_that_are_not_reproduced_are_named_and_rerun(run, treat):
     for path in run.glob("trials/*wild-0*/history.parquet"):
         history = pq.read_table(path)
         moved = pa.array(np.nan_to_num(history["loss_g"].to_numpy()) + 1e-12)
@@ -89,7 +89,7 @@ def test_a_healthy_trial_without_a_finding_gets_a_remedy_of_a_failed_one(run, tr
     assert healthy.note.str.contains("remedy of a failed trial").all()
 
 
-def test_trials_are_made_with_as_many_threads_as_the_run_had(run, treat):
+def test_trials_use_as_many_threads_as_the_run_had(run, treat):
     for path in run.glob("trials/*/result.json"):
         path.write_text(path.read_text().replace('"threads": 1', '"threads": 2'))
     treat(run, "--limit", 1, "--healthy", 0, "--verify", 0)
@@ -118,7 +118,7 @@ def test_damaged_trials_are_left_out_and_named(run, treat):
         (["run", "--limit", "0"], "0 is not in the range x>=1"),
     ],
 )
-def test_what_is_wrong_with_a_request_is_said_before_anything_happens(run, treat, tmp_path, arguments, line):
+def test_a_wrong_request_is_refused_before_anything_is_written(run, treat, tmp_path, arguments, line):
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.tex").write_text("years of work")
     before = set(tmp_path.rglob("*"))
@@ -127,7 +127,7 @@ def test_what_is_wrong_with_a_request_is_said_before_anything_happens(run, treat
     assert {path for path in tmp_path.rglob("*") if "__pycache__" not in path.parts} == before
 
 
-def test_a_run_without_a_failed_trial_is_none_to_treat(run, treat):
+def test_a_run_without_a_failed_trial_is_refused(run, treat):
     for path in run.glob("trials/*wild*/result.json"):
         path.write_text(path.read_text().replace('"diverged"', '"error"'))
     said = treat(run)
@@ -136,7 +136,7 @@ def test_a_run_without_a_failed_trial_is_none_to_treat(run, treat):
 
 
 @pytest.mark.filterwarnings("always")
-def test_a_run_whose_plugins_are_elsewhere_names_the_file_to_bring(run, made, treat, tmp_path):
+def test_a_run_with_missing_plugins_names_the_file_to_bring(run, made, treat, tmp_path):
     (tmp_path / "ganbench_plugins.py").unlink()
     said = treat(run)
     assert f"plugin file '{made / 'ganbench_plugins.py'}', which is not loaded here" in said.first_line
