@@ -61,6 +61,7 @@ def test_a_batch_that_is_not_the_published_one_is_never_unpickled(cifar):
         data.training()
 
 
+@pytest.mark.filterwarnings("ignore:Python 3.14 will:DeprecationWarning")  # torchvision's call of extractall
 def test_cifar_is_fetched_and_unpacked_where_asked_for(cifar, served, tmp_path, monkeypatch):
     from torchvision.datasets import CIFAR10
 
