@@ -8,12 +8,13 @@ from .contract.components import (
     Dataset,
     Diagnosis,
     Executor,
+    Features,
     Loss,
     Metric,
     Regularizer,
     Report,
 )
-from .contract.errors import RequestError
+from .contract.errors import CannotScore, RequestError
 from .contract.events import Event, RunEnded, RunStarted, TrialEnded, TrialProgress, TrialStarted
 from .contract.failures import Failure, Status
 from .contract.hooks import CONTRACT_VERSION, hookimpl
@@ -26,6 +27,7 @@ from .contract.records import (
     DataSpec,
     Direction,
     DiscriminatorFn,
+    Estimate,
     Evaluation,
     Evidence,
     Finding,
@@ -71,6 +73,7 @@ __all__ = [
     "CONTRACT_VERSION",
     "Artifacts",
     "Batch",
+    "CannotScore",
     "Comparison",
     "Component",
     "ComponentRef",
@@ -80,11 +83,13 @@ __all__ = [
     "Diagnosis",
     "Direction",
     "DiscriminatorFn",
+    "Estimate",
     "Evaluation",
     "Event",
     "Evidence",
     "Executor",
     "Failure",
+    "Features",
     "Finding",
     "Game",
     "History",

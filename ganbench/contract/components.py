@@ -21,11 +21,13 @@ from .records import (
     DataSpec,
     Direction,
     DiscriminatorFn,
+    Estimate,
     Finding,
     History,
     Horizon,
     Modes,
     Player,
+    ReferencePart,
     Samples,
     Trial,
     TrialResult,
@@ -170,20 +172,72 @@ class Dataset:
         raise _missing(self, "held_out")
 
 
+class Features:
+    """Maps samples to feature vectors, in which metrics compare them.
+
+    The same samples give the same features on every call. Building one is cheap: weights are read when samples come.
+
+    Attributes:
+        dim: Length of a feature vector.
+        preprocessing: What is done to a sample first, in one line: resizing, range, grey to colour.
+        checksum: SHA-256 of the weights, in hexadecimal; empty where there are none. Cached features are found by it.
+        taps: Dimensions of shallower layers, by the name that `__call__` takes; none by default. Where there are too few
+            samples for `dim`, a metric may take one of these.
+        expensive: Whether features take so long that they are computed at the end of a run only, unless the suite says
+            otherwise; False by default.
+    """
+
+    dim: int
+    preprocessing: str
+    checksum: str = ""
+    taps: Mapping[str, int] = {}
+    expensive: bool = False
+
+    def __call__(self, samples: Tensor, tap: str = "") -> Tensor:
+        """Return features of shape (N, dim), float32, on the samples' device.
+
+        Args:
+            samples: Of shape (N, *shape), float32; images span [-1, 1]. At most some hundreds at once.
+            tap: The layer: one of `taps`, or empty for the features themselves.
+        """
+        raise _missing(self, "__call__")
+
+    def prepare(self) -> None:
+        """Ensure that the weights are there and the right ones, before anything is trained; nothing to do by default.
+
+        Raises FileNotFoundError or ValueError, which says in one line what is missing and how to get it.
+        """
+
+
 class Metric:
     """Scores of generated samples.
 
     Attributes:
         better: `"higher"` or `"lower"`, or one of them for each name that `score` returns.
+        features: The features that samples are compared in; None, the default, for the samples themselves.
+        min_samples: The fewest samples of each part that it can score; 2 by default. With fewer it is left out.
+        expensive: Whether it is scored at the end of a run only, unless the suite says otherwise; by default whether its
+            features are.
+        reference: The part of the data that it compares with: `"held-out"`, the default, or `"training"`.
+        n_samples: Generated samples, and at most as many of the reference; None, the default, for as many as the suite
+            says. A metric that needs more than the data has is left out.
+        needs_training: Whether it asks how near to training samples generated ones are. Its floor is then that of
+            held-out samples.
     """
 
     better: Direction | Mapping[str, Direction]
+    features: Features | None = None
+    min_samples: int = 2
+    expensive: bool | None = None
+    reference: ReferencePart = "held-out"
+    n_samples: int | None = None
+    needs_training: bool = False
 
-    def score(self, samples: Samples) -> Mapping[str, float]:
-        """Return a value for each name; a metric with one value gives it its own name."""
+    def score(self, samples: Samples) -> Mapping[str, float | Estimate]:
+        """Return a value for each name; a metric with one value gives it its own name, or an empty one."""
         raise _missing(self, "score")
 
-    def score_game(self, samples: Samples, game: Game) -> Mapping[str, float]:
+    def score_game(self, samples: Samples, game: Game) -> Mapping[str, float | Estimate]:
         """Return scores of the whole game, of D as well as of G's samples; by default those of the samples alone.
 
         A run is scored by `score_game`, and its floor by `score`.
@@ -292,6 +346,7 @@ BASE_CLASSES: dict[str, type] = {
     "loss": Loss,
     "regularizer": Regularizer,
     "dataset": Dataset,
+    "features": Features,
     "metric": Metric,
     "diagnosis": Diagnosis,
     "report": Report,

@@ -1,4 +1,4 @@
-"""Errors of a request: one line that says what is wrong, where, and the nearest valid thing."""
+"""Errors of a request, and of a metric that cannot serve: one line that says what is wrong and the nearest valid thing."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -13,6 +13,10 @@ class RequestError(Exception):
 
     def __init__(self, message: str) -> None:
         super().__init__("".join(c if c.isprintable() else repr(c)[1:-1] for c in message))
+
+
+class CannotScore(Exception):
+    """A metric cannot score these samples, and its message says why; it is left out, and the report says so."""
 
 
 def did_you_mean(name: str, valid: Iterable[str]) -> str:

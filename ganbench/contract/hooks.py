@@ -43,6 +43,11 @@ def ganbench_datasets() -> Iterable[Component]:  # type: ignore[empty-body]
 
 
 @hookspec
+def ganbench_features() -> Iterable[Component]:  # type: ignore[empty-body]
+    """Feature extractors that metrics share: `build(**options)`."""
+
+
+@hookspec
 def ganbench_metrics() -> Iterable[Component]:  # type: ignore[empty-body]
     """Scores of samples: `build(**options)`."""
 
@@ -78,6 +83,7 @@ HOOKS = {
     "loss": "ganbench_losses",
     "regularizer": "ganbench_regularizers",
     "dataset": "ganbench_datasets",
+    "features": "ganbench_features",
     "metric": "ganbench_metrics",
     "diagnosis": "ganbench_diagnoses",
     "report": "ganbench_reports",

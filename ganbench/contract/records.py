@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,9 +15,12 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
+    from .components import Features
+
 Direction = Literal["higher", "lower"]
 Horizon = Literal["now", "end"]
 Player = Literal["generator", "discriminator"]
+ReferencePart = Literal["held-out", "training"]
 Severity = Literal["warning", "failure"]
 
 
@@ -165,11 +169,13 @@ class Evaluation:
         metrics: The metrics.
         at: Fractions of the budget after which to score.
         samples: Generated samples to score, and at most as many held-out real ones.
+        expensive_at: Fractions of the budget after which the expensive metrics are scored.
     """
 
     metrics: tuple[ComponentRef, ...]
     at: tuple[float, ...] = (0.25, 0.5, 0.75, 1.0)
     samples: int = 2500
+    expensive_at: tuple[float, ...] = (1.0,)
 
 
 @dataclass(frozen=True)
@@ -244,15 +250,66 @@ class Samples:
 
     Attributes:
         fake: Generated samples of shape (N, *shape), float32 on the CPU.
-        real: Held-out real samples of shape (M, *shape), float32 on the CPU; M is at most N.
+        real: Real samples to compare with, of shape (M, *shape), float32 on the CPU; held out unless the metric asks for
+            training samples.
         spec: What the samples look like.
         modes: The exact modes of the data set; None if they are not known.
+        training: Training samples of shape (L, *shape), for a metric that needs them; None otherwise.
+        embedder: What `embed` calls where features are shared between metrics; None otherwise.
+        keeper: What `derive` calls where statistics of the reference are kept; None otherwise.
     """
 
     fake: Tensor
     real: Tensor
     spec: DataSpec
     modes: Modes | None = None
+    training: Tensor | None = None
+    embedder: Callable[[str, Features, str], Tensor] | None = field(default=None, repr=False)
+    keeper: Callable[[str, Callable[[], tuple[Tensor, ...]]], tuple[Tensor, ...]] | None = field(
+        default=None, repr=False
+    )
+
+    def embed(self, part: Literal["fake", "real", "training"], features: Features | None, tap: str = "") -> Tensor:
+        """Return feature vectors of a part, of shape (N, dim), float32; flattened samples without `features`.
+
+        Metrics with the same features share them. They are on the device that scores are computed on. Raises CannotScore
+        where only statistics of the part are known.
+        """
+        samples: Tensor = getattr(self, part)
+        if features is None:
+            return samples.flatten(1)
+        return features(samples, tap) if self.embedder is None else self.embedder(part, features, tap)
+
+    def derive(self, name: str, compute: Callable[[], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+        """Return `compute()`, tensors that depend on the reference alone; computed once for all that score against it.
+
+        Args:
+            name: States everything that the tensors depend on beside the reference's samples, as `"lite0-64 radii 5"`.
+            compute: Computes them from the reference.
+        """
+        return compute() if self.keeper is None else self.keeper(name, compute)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A score with what is known of its error.
+
+    Attributes:
+        value: The score.
+        low: Lower end of its 95 % confidence interval; NaN where there is no valid one.
+        high: Upper end.
+        biased: Whether its expectation depends on the number of samples, so that only scores of equal counts compare.
+        space: What it was computed in, where that is not the whole feature vector: a tap or a projection.
+    """
+
+    value: float
+    low: float = math.nan
+    high: float = math.nan
+    biased: bool = False
+    space: str = ""
+
+    def __float__(self) -> float:
+        return float(self.value)
 
 
 @dataclass(frozen=True)
@@ -268,6 +325,12 @@ class Score:
         n_real: Real samples.
         n_fake: Generated samples.
         seconds: What computing the metric took.
+        low: Lower end of the 95 % confidence interval; NaN where there is no valid one.
+        high: Upper end.
+        biased: Whether the expectation depends on the number of samples.
+        features: The features that samples were compared in, and their part where it is not all; empty for none.
+        reference_rank: Effective rank of the real features.
+        reference_log_distance: Mean negative logarithm of the distances to the nearest neighbour among them.
     """
 
     step: int
@@ -278,6 +341,12 @@ class Score:
     n_real: int
     n_fake: int
     seconds: float
+    low: float = math.nan
+    high: float = math.nan
+    biased: bool = False
+    features: str = ""
+    reference_rank: float = math.nan
+    reference_log_distance: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -395,6 +464,7 @@ class TrialResult:
     findings: tuple[Finding, ...] = ()
     verdicts: tuple[str, ...] = ()  # failures found, else "healthy" or "inconclusive"; none without diagnoses
     output: str = ""  # the end of what the trial printed, if its executor keeps it
+    left_out: Mapping[str, str] = field(default_factory=dict)  # metrics and diagnoses that could not serve, and why
     artifacts: Artifacts | None = None
 
     def __post_init__(self) -> None:
