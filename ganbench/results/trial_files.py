@@ -20,7 +20,7 @@ import io
 import shutil
 import uuid
 from collections import Counter
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -53,6 +53,7 @@ class ResultFacts:
     threads: int
     origins: dict[str, str]
     verdicts: tuple[str, ...]
+    left_out: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -218,9 +219,9 @@ def _read_history_columns(table: Any) -> dict[str, Any]:
         raise ValueError(f"it has several columns called {repeated[0]!r}")
     if "step" not in names:
         raise ValueError(f"it has no column 'step' among its {len(names)} columns")
-    for field in table.schema:
-        if not (pa.types.is_integer(field.type) or pa.types.is_floating(field.type)):
-            raise ValueError(f"column {field.name!r} holds {field.type}, not numbers")
+    for column in table.schema:
+        if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
+            raise ValueError(f"column {column.name!r} holds {column.type}, not numbers")
     columns = {name: table.column(name).to_numpy() for name in names}
     columns["step"] = _check_steps(columns["step"])
     return columns
@@ -258,7 +259,7 @@ def _read_scores(path: Path) -> list[Score]:
         with path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
         return [msgspec.convert(row, Score, strict=False) for row in rows]
-    except (OSError, ValueError, csv.Error) as error:
+    except (OSError, ValueError, csv.Error, msgspec.MsgspecError) as error:
         raise UnreadableTrial(f"{path}: {error}") from error
 
 

@@ -90,7 +90,7 @@ def test_a_download_that_fails_is_one_line(served, tmp_path, monkeypatch):
     folder, address = served
     (folder / "train-images-idx3-ubyte.gz").write_bytes(b"<html>a page of a hotel's network</html>")
     monkeypatch.setattr(MNIST, "mirrors", [address])
-    with pytest.raises(OSError, match=r"mnist: cannot be downloaded: .*train-images-idx3-ubyte\.gz.*corrupt") as caught:
+    with pytest.raises(OSError, match=r"mnist: cannot be downloaded: .*corrupt") as caught:
         Mnist(root=str(tmp_path), download=True)
     assert "\n" not in str(caught.value)
 
