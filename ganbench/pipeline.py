@@ -17,6 +17,7 @@ from .results.reports import check_reports, write_reports
 from .results.reuse import list_trials_on, reusable_results
 from .results.store import Store, describe_environment
 from .suite.expand import NETWORKS, UNKNOWN, expand, is_selected, select_trials
+from .suite.metric_names import resolve_metric
 from .suite.parse import Suite, override_suite, read_suite
 
 if TYPE_CHECKING:
@@ -217,7 +218,8 @@ def _check_names(suite: Suite, registry: Registry) -> None:
             for kind, ref in named:
                 if not registry.is_unavailable(kind, ref.name):
                     registry.find(kind, ref.name, where)
-    for kind, refs in (("metric", suite.metrics), ("diagnosis", suite.diagnoses), ("report", suite.reports)):
+    metrics = [resolve_metric(ref, registry) for ref in suite.metrics]
+    for kind, refs in (("metric", metrics), ("diagnosis", suite.diagnoses), ("report", suite.reports)):
         for ref in refs or ():
             registry.find(kind, ref.name, suite.source)
 

@@ -16,9 +16,10 @@ from .contract.events import Event, TrialProgress, TrialStarted
 from .contract.failures import Status
 from .contract.records import Artifacts, Finding, Score, Trial, TrialResult
 from .diagnosis.findings import apply_diagnoses, verdicts
-from .evaluation.evaluator import Evaluator, generate
+from .evaluation.evaluator import Evaluator, MetricEntry, generate
 from .observation.observer import Observer
 from .registry.registry import Registry, load_registry
+from .suite.metric_names import features_label, metric_label
 from .training.data import DeviceDataset
 from .training.game import GAN
 from .training.loop import train
@@ -62,7 +63,13 @@ def _run_stages(trial: Trial, registry: Registry, device: torch.device, emit: Ca
         return TrialResult(trial, Status.SKIPPED, why, origins=registry.origins(trial))
     run = LiveTrial.build(trial, dataset, registry, device)
     _check_networks(run.view, trial)
-    result = replace(_train(run, trial, emit), origins=registry.origins(trial), scores=tuple(run.evaluator.scores))
+    result = _train(run, trial, emit)
+    result = replace(
+        result,
+        origins=registry.origins(trial),
+        scores=tuple(run.evaluator.scores),
+        left_out=why_left_out(trial, registry) | run.evaluator.left_out,
+    )
     history = run.observer.history()
     if result.status is Status.ERROR:  # the history until then; the samples could be anything
         return replace(result, artifacts=Artifacts(history))
@@ -74,7 +81,7 @@ def _run_stages(trial: Trial, registry: Registry, device: torch.device, emit: Ca
         verdicts=verdicts(findings) if run.diagnoses else (),
         artifacts=Artifacts(
             history=history,
-            samples=run.samples()[:KEPT_SAMPLES].numpy(),
+            samples=run.generate(run.evaluator.n_fake)[:KEPT_SAMPLES].numpy(),
             reals=run.evaluator.reals[:KEPT_SAMPLES].numpy(),
             weights={name: weight.numpy() for name, weight in run.gan.weights().items()},
         ),
@@ -84,9 +91,12 @@ def _run_stages(trial: Trial, registry: Registry, device: torch.device, emit: Ca
 def _train(run: LiveTrial, trial: Trial, emit: Callable[[Event], None]) -> TrialResult:
     """Train, however that ends. Metrics and diagnoses may draw random numbers without changing training."""
 
-    def evaluate(step: int) -> Sequence[Score]:
+    schedule = Schedule.of(trial.training, trial.evaluation)
+
+    def evaluate(step: int, last: bool) -> Sequence[Score]:
+        cheap, expensive = step in schedule.evaluate or last, step in schedule.evaluate_expensive or last
         with preserve_rng_state(run.gan.device):
-            return run.evaluator.score(step, run.samples(), run.gan)
+            return run.evaluator.score(step, run.generate, run.gan, cheap=cheap, expensive=expensive)
 
     def diagnose_so_far() -> Sequence[Finding]:
         with preserve_rng_state(run.gan.device):
@@ -95,7 +105,6 @@ def _train(run: LiveTrial, trial: Trial, emit: Callable[[Event], None]) -> Trial
     def progress(step: int, row: Mapping[str, float]) -> None:
         emit(TrialProgress(trial.id, step, trial.training.steps, row))
 
-    schedule = Schedule.of(trial.training, trial.evaluation)
     try:
         ending = train(run.gan, schedule, run.observer, evaluate=evaluate, diagnose=diagnose_so_far, progress=progress)
     except (Exception, SystemExit) as error:
@@ -129,10 +138,16 @@ class LiveTrial:
         discriminator = registry.build("discriminator", parts.discriminator, trial.data).to(device)
         loss = registry.build("loss", parts.loss)
         regularizers = {ref.name: registry.build("regularizer", ref) for ref in parts.regularizers}
-        diagnoses, metrics = (
-            {ref.name: registry.build(kind, ref) for ref in refs if registry.skip(kind, ref, trial) is None}
-            for kind, refs in (("diagnosis", trial.diagnoses), ("metric", trial.evaluation.metrics))
-        )
+        diagnoses = {
+            ref.name: registry.build("diagnosis", ref)
+            for ref in trial.diagnoses
+            if registry.skip("diagnosis", ref, trial) is None
+        }
+        metrics = {
+            metric_label(ref, registry): MetricEntry(registry.build("metric", ref), features_label(ref, registry))
+            for ref in trial.evaluation.metrics
+            if registry.skip("metric", ref, trial) is None
+        }
         seed_everything(seed_for(seed, "components"))  # for components that draw random numbers, such as dropout
         gan = GAN(generator, discriminator, loss, regularizers, training_data, trial.training, seed)
         view = RunView(
@@ -161,17 +176,24 @@ class LiveTrial:
                 dataset.modes,
                 trial.evaluation.samples,
                 seed_for(seed, "evaluation"),
+                device,
             ),
             diagnoses=diagnoses,
             labels=training.labels,
             seed=seed,
         )
 
-    def samples(self) -> torch.Tensor:
-        """Generate samples from the noise that this trial is always evaluated with."""
+    def generate(self, n: int) -> torch.Tensor:
+        """Generate `n` samples from the noise that this trial is always evaluated with."""
         generator = self.gan.evaluated_generator()
-        seed = seed_for(self.seed, "evaluation latents")
-        return generate(generator, self.evaluator.n_fake, seed, self.labels, self.gan.device)
+        return generate(generator, n, seed_for(self.seed, "evaluation latents"), self.labels, self.gan.device)
+
+
+def why_left_out(trial: Trial, registry: Registry) -> dict[str, str]:
+    """Return why metrics and diagnoses cannot serve a trial, by what their scores or findings are called."""
+    named = [("metric", metric_label(ref, registry), ref) for ref in trial.evaluation.metrics]
+    named += [("diagnosis", ref.name, ref) for ref in trial.diagnoses]
+    return {name: why for kind, name, ref in named if (why := registry.skip(kind, ref, trial))}
 
 
 def _check_networks(view: RunView, trial: Trial) -> None:

@@ -223,6 +223,8 @@ class Metric:
             says. A metric that needs more than the data has is left out.
         needs_training: Whether it asks how near to training samples generated ones are. Its floor is then that of
             held-out samples.
+        implied_features: What its features are called where its own name implies them, as `fid` does Inception's. Scores
+            of other metrics on features bear their name: `frechet-lite0-64`.
     """
 
     better: Direction | Mapping[str, Direction]
@@ -232,6 +234,7 @@ class Metric:
     reference: ReferencePart = "held-out"
     n_samples: int | None = None
     needs_training: bool = False
+    implied_features: str = ""
 
     def score(self, samples: Samples) -> Mapping[str, float | Estimate]:
         """Return a value for each name; a metric with one value gives it its own name, or an empty one."""

@@ -1,23 +1,29 @@
-"""Generates samples of a run and scores them against held-out real ones, beside the floor: real against real."""
+"""Generates samples of a run and scores them against real ones, beside the floor: real against real."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..contract.adapt import adapt
-from ..contract.components import Metric
-from ..contract.records import DataSpec, Direction, Modes, Samples, Score
+from ..contract.components import Features, Metric
+from ..contract.errors import CannotScore
+from ..contract.records import DataSpec, Direction, Estimate, Modes, Samples, Score
 from ..contract.view import Game
 from ..training.data import DeviceDataset
 from ..training.noise import sample_noise
+from .embedding import Part, Tensors
+from .geometry import effective_rank, mean_log_density
 
 CHUNK_SAMPLES = 1000  # samples generated at once
+MAX_TRAINING_SAMPLES = 10_000  # that generated ones are searched for among
 
 
 @torch.no_grad()
@@ -43,60 +49,252 @@ def generate(generator: Any, n: int, seed: int, labels: Tensor | None, device: t
     return torch.cat(chunks)
 
 
+@dataclass(frozen=True)
+class MetricEntry:
+    """A metric of a run.
+
+    Attributes:
+        metric: The metric.
+        features: What its features are called; empty without.
+    """
+
+    metric: Metric
+    features: str = ""
+
+    @property
+    def expensive(self) -> bool:
+        """Whether it is scored when the expensive ones are."""
+        metric = self.metric
+        return metric.expensive if metric.expensive is not None else bool(metric.features and metric.features.expensive)
+
+
+@dataclass
+class Comparands:
+    """What generated samples of one count are compared with.
+
+    Attributes:
+        real: The reference.
+        floor: Real samples that take the place of generated ones; None where there are too few.
+        training: Training samples, for metrics that need them; None for others.
+        n_fake: How many samples to generate.
+    """
+
+    real: Part
+    floor: Part | None
+    training: Part | None
+    n_fake: int
+    geometry: dict[int, tuple[float, float]] = field(default_factory=dict)  # by features
+
+
 class Evaluator:
     """Scores one run's samples, each score beside its floor.
 
     `n` generated samples are scored against as many held-out ones; fewer if the data has fewer, since the floor needs as
-    many training samples as there are generated ones.
+    many training samples as there are generated ones. A metric that states a number of its own, or that compares with
+    training data, gets that.
+
+    Attributes:
+        scores: All scores so far.
+        left_out: Why metrics were left out, by label.
     """
 
     def __init__(
         self,
-        metrics: Mapping[str, Metric],
+        metrics: Mapping[str, MetricEntry],
         data: DataSpec,
         training: DeviceDataset,
         held_out: DeviceDataset,
         modes: Modes | None,
         n: int,
         seed: int,
+        device: torch.device | None = None,
+        make_part: Callable[[Tensor, torch.device], Part] = Part,
     ) -> None:
-        self.n_fake = min(n, len(training))
-        random = torch.Generator().manual_seed(seed)
-        reals = held_out.take(torch.randperm(len(held_out), generator=random)[:n]).x
-        floor_samples = training.take(torch.randperm(len(training), generator=random)[: self.n_fake]).x
-        self._metrics = {name: adapt("metric", metric) for name, metric in metrics.items()}
-        self._data, self._modes = data, modes
-        self.reals, self._floor_samples = reals, floor_samples
+        self._data, self._modes, self._n, self._seed = data, modes, n, seed
+        self._training, self._held_out = training, held_out
+        self._device = device or torch.device("cpu")
+        self._make_part = make_part
+        self._comparands: dict[tuple[int, str, bool], Comparands] = {}
         self._floors: dict[str, Mapping[str, float]] = {}
         self.scores: list[Score] = []
+        self.left_out: dict[str, str] = {}
+        self._entries: dict[str, MetricEntry] = {}
+        for label, entry in metrics.items():
+            metric = adapt("metric", entry.metric)
+            if why := self._why_too_few(metric):
+                self.left_out[label] = why
+            else:
+                self._entries[label] = MetricEntry(metric, entry.features)
 
-    def score(self, step: int, fake: Tensor, game: Game) -> list[Score]:
-        """Score `fake`, of shape (n_fake, *shape), generated after `step` steps of `game`; also kept in `scores`."""
+    @property
+    def n_fake(self) -> int:
+        """How many samples a run's metrics are given, unless one states a number of its own."""
+        return min(self._n, len(self._training))
+
+    @property
+    def reals(self) -> Tensor:
+        """Held-out samples that a run's metrics compare with."""
+        return self._comparands_of(Metric()).real.samples
+
+    def score(
+        self, step: int, generate: Callable[[int], Tensor], game: Game, *, cheap: bool = True, expensive: bool = True
+    ) -> list[Score]:
+        """Score what is generated after `step` steps of `game` by the metrics that are due, each once a step.
+
+        Args:
+            step: Steps done.
+            generate: Returns so many samples of shape (n, *shape), always of the same noise.
+            game: The run.
+            cheap: Whether the metrics that are not expensive are due.
+            expensive: Whether the expensive ones are.
+
+        Returns:
+            The new scores, which `scores` keeps too.
+        """
+        done = {(score.step, score.metric.partition(".")[0]) for score in self.scores}
+        parts: dict[int, Part] = {}
         new = []
-        for name, metric in self._metrics.items():
-            began = time.perf_counter()
-            values = metric.score_game(self._samples(fake), game)
-            seconds = time.perf_counter() - began
-            if name not in self._floors:  # real data does not change while G trains
-                self._floors[name] = metric.score(self._samples(self._floor_samples))
-            for key, value in values.items():
-                new.append(
-                    Score(
-                        step=step,
-                        metric=name if key == name else f"{name}.{key}",
-                        value=float(value),
-                        better=_direction(metric.better, key),
-                        floor=float(self._floors[name].get(key, math.nan)),
-                        n_real=len(self.reals),
-                        n_fake=len(fake),
-                        seconds=seconds,
-                    )
-                )
+        for label, entry in list(self._entries.items()):
+            if (step, label) in done or not (expensive if entry.expensive else cheap):
+                continue
+            against = self._comparands_of(entry.metric)
+            if against.n_fake not in parts:
+                parts[against.n_fake] = Part(generate(against.n_fake), self._device)
+            try:
+                new += self._score_metric(step, label, entry, parts[against.n_fake], against, game)
+            except CannotScore as error:
+                self.left_out[label] = str(error)
+                del self._entries[label]
         self.scores += new
         return new
 
-    def _samples(self, fake: Tensor) -> Samples:
-        return Samples(fake, self.reals, self._data, self._modes)
+    def _score_metric(
+        self, step: int, label: str, entry: MetricEntry, fake: Part, against: Comparands, game: Game
+    ) -> list[Score]:
+        metric = entry.metric
+        began, clock = time.perf_counter(), _EmbeddingClock()
+        values = metric.score_game(self._samples(metric, fake, against, clock), game)
+        seconds = time.perf_counter() - began - clock.spent + clock.fair
+        if label not in self._floors:  # real data does not change while G trains
+            self._floors[label] = self._score_floor(metric, against)
+        rank, log_density = self._reference_geometry(metric.features, against)
+        return [
+            Score(
+                step=step,
+                metric=label if key in ("", label) else f"{label}.{key}",
+                value=float(value),
+                better=_direction(metric.better, key),
+                floor=float(self._floors[label].get(key, math.nan)),
+                n_real=len(against.real),
+                n_fake=len(fake),
+                seconds=seconds,
+                reference_rank=rank,
+                reference_log_distance=log_density,
+                **_error_columns(value, entry.features),
+            )
+            for key, value in values.items()
+        ]
+
+    def _score_floor(self, metric: Metric, against: Comparands) -> Mapping[str, float]:
+        if against.floor is None:
+            return {}
+        values = metric.score(self._samples(metric, against.floor, against, _EmbeddingClock()))
+        return {key: float(value) for key, value in values.items()}
+
+    def _samples(self, metric: Metric, fake: Part, against: Comparands, clock: _EmbeddingClock) -> Samples:
+        parts = {"fake": fake, "real": against.real}
+        if against.training is not None:
+            parts["training"] = against.training
+        return Samples(
+            fake.samples,
+            against.real.samples,
+            self._data,
+            self._modes,
+            None if against.training is None else against.training.samples,
+            embedder=partial(clock.embed, parts),
+            keeper=partial(against.real.derive, metric.features),
+        )
+
+    def _reference_geometry(self, features: Features | None, against: Comparands) -> tuple[float, float]:
+        """Effective rank and mean log density of the reference in these features; NaN without features."""
+        if features is None:
+            return math.nan, math.nan
+        if id(features) not in against.geometry:
+
+            def compute() -> Tensors:
+                real = against.real.embed(features)
+                return (torch.tensor([effective_rank(real), mean_log_density(real)], dtype=torch.float64),)
+
+            (pair,) = against.real.derive(features, "geometry", compute)
+            against.geometry[id(features)] = float(pair[0]), float(pair[1])
+        return against.geometry[id(features)]
+
+    def _why_too_few(self, metric: Metric) -> str:
+        """Why the data has too few samples for a metric; empty if it has enough."""
+        reference = self._training if metric.reference == "training" else self._held_out
+        n_fake = metric.n_samples or self.n_fake
+        n_real = min(metric.n_samples or self._n, len(reference))
+        if metric.n_samples and n_real < metric.n_samples:
+            return f"it needs {metric.n_samples} {metric.reference} samples, and the data has {n_real}"
+        if n_real < metric.min_samples:
+            return f"it needs at least {metric.min_samples} {metric.reference} samples, and the data has {n_real}"
+        if n_fake < metric.min_samples:
+            return f"it needs at least {metric.min_samples} samples, and {n_fake} are generated"
+        return ""
+
+    def _comparands_of(self, metric: Metric) -> Comparands:
+        n_fake = metric.n_samples or self.n_fake
+        key = n_fake, metric.reference, metric.needs_training
+        if key not in self._comparands:
+            self._comparands[key] = self._choose(n_fake, metric)
+        return self._comparands[key]
+
+    def _choose(self, n_fake: int, metric: Metric) -> Comparands:
+        """Choose real samples at random, those of the floor apart from those of the reference."""
+        random = torch.Generator().manual_seed(self._seed)
+        n_real = metric.n_samples or self._n
+        held_out = torch.randperm(len(self._held_out), generator=random)
+        training = torch.randperm(len(self._training), generator=random)
+        if metric.reference == "training":
+            real, floor = self._take(self._training, training[:n_real]), self._take(self._held_out, held_out[:n_fake])
+            enough = len(held_out) >= n_fake
+        else:
+            real, floor = self._take(self._held_out, held_out[:n_real]), self._take(self._training, training[:n_fake])
+            enough = len(training) >= n_fake
+        if not metric.needs_training:
+            return Comparands(real, floor if enough else None, None, n_fake)
+        seen = self._take(self._training, training[:MAX_TRAINING_SAMPLES])
+        return Comparands(real, self._take(self._held_out, held_out[:n_fake]), seen, n_fake)
+
+    def _take(self, data: DeviceDataset, rows: Tensor) -> Part:
+        return self._make_part(data.take(rows).x, self._device)
+
+
+class _EmbeddingClock:
+    """Tells a metric's own time from that of features, which the first metric that asks computes for all.
+
+    Attributes:
+        spent: Seconds spent computing features.
+        fair: Seconds that the features of generated samples took, whoever asked for them first.
+    """
+
+    def __init__(self) -> None:
+        self.spent, self.fair = 0.0, 0.0
+
+    def embed(self, parts: Mapping[str, Part], name: str, features: Features, tap: str) -> Tensor:
+        began = time.perf_counter()
+        rows = parts[name].embed(features, tap)
+        self.spent += time.perf_counter() - began
+        if name == "fake":
+            self.fair += parts[name].embedding_seconds(features, tap)
+        return rows
+
+
+def _error_columns(value: float | Estimate, features: str) -> dict[str, Any]:
+    if not isinstance(value, Estimate):
+        return {"features": features}
+    where = f"{features} {value.space}".strip()
+    return {"low": value.low, "high": value.high, "biased": value.biased, "features": where}
 
 
 def _direction(better: Direction | Mapping[str, Direction], key: str) -> Direction:

@@ -121,6 +121,7 @@ class Registry:
 
     def __init__(self, loaded: Plugins) -> None:
         self.plugins = loaded
+        self._features: dict[str, Any] = {}  # built ones, which metrics share, by what they were built from
         self._clashes: dict[tuple[str, str], str] = {}  # names that two plugins offer, and which two
         self._entries: dict[str, dict[str, Registration]] = {kind: {} for kind in HOOKS}
         for name in list(loaded.origins):
@@ -174,7 +175,17 @@ class Registry:
         return replace(ref, options=options)
 
     def build(self, kind: str, ref: ComponentRef, *given: Any) -> Any:
-        """Build a component, as an instance of its kind's base class. Whatever its code raises passes through."""
+        """Build a component, as an instance of its kind's base class; features once for all that name them alike.
+
+        Whatever its code raises passes through.
+        """
+        if kind == "features":
+            if (key := repr(ref)) not in self._features:
+                self._features[key] = self._make(kind, ref)
+            return self._features[key]
+        return self._make(kind, ref, *given)
+
+    def _make(self, kind: str, ref: ComponentRef, *given: Any) -> Any:
         makers = {name: partial(self.build, part, inner) for name, part, inner in self._parts(kind, ref)}
         return adapt(kind, self.find(kind, ref.name).build(*given, **{**ref.options, **makers}))
 

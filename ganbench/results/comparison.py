@@ -23,11 +23,11 @@ from .trial_files import UnreadableTrial, read_history
 # The columns of the tables.
 TRIALS = [
     *("suite", "trial", "dataset", "method", "generator", "discriminator", "loss", "regularizers", "seed"),
-    *("status", "reason", "verdicts", "failed", "steps", "train_seconds", "seconds", "device", "threads"),
+    *("status", "reason", "verdicts", "failed", "steps", "train_seconds", "seconds", "device", "threads", "left_out"),
 ]
 SCORES = [
     *("suite", "trial", "dataset", "method", "seed", "step", "metric", "value", "better", "floor"),
-    *("n_real", "n_fake", "seconds"),
+    *("n_real", "n_fake", "seconds", "low", "high", "biased", "features", "reference_rank", "reference_log_distance"),
 ]
 FINDINGS = [
     *("suite", "trial", "dataset", "method", "seed", "diagnosis", "horizon", "severity", "confidence"),
@@ -143,6 +143,7 @@ def trials_table(results: Sequence[TrialResult]) -> pd.DataFrame:
                 "seconds": r.seconds,
                 "device": r.device,
                 "threads": r.threads,
+                "left_out": msgspec.json.encode(r.left_out, order="sorted").decode() if r.left_out else "",
             }
         )
     return pd.DataFrame(rows, columns=TRIALS)

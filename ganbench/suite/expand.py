@@ -10,6 +10,7 @@ from typing import Any
 from ..contract.errors import RequestError, did_you_mean
 from ..contract.records import ComponentRef, Components, DataSpec, Evaluation, Training, Trial
 from ..registry.registry import Registry
+from .metric_names import metric_label, resolve_metric
 from .parse import MethodEntry, Suite
 from .trial_id import trial_id
 
@@ -39,9 +40,8 @@ def expand(
     Raises:
         RequestError: A component, an option or a required part is wrong or missing.
     """
-    metrics = tuple(registry.check("metric", ref, f"{suite.source}: metrics") for ref in suite.metrics)
-    _refuse_duplicates(metrics, f"{suite.source}: metrics")
-    evaluation = Evaluation(metrics, suite.at, suite.samples)
+    metrics = _metrics(suite, registry)
+    evaluation = Evaluation(metrics, suite.at, suite.samples, suite.expensive_at)
     diagnoses = _diagnoses(suite, registry)
     trials = []
     for label, spec in specs.items():
@@ -54,7 +54,7 @@ def expand(
             where = f"{suite.source}: method {method!r}"
             components = _components(settings, dataset.ref, registry, where)
             training = Training(**settings)
-            _check_stops(training, metrics, diagnoses, where)
+            _check_stops(training, metrics, diagnoses, registry, where)
             for seed in suite.seeds:
                 trials.append(
                     _with_id(
@@ -90,7 +90,7 @@ def with_overrides(trial: Trial, method: str, entry: MethodEntry, registry: Regi
     timeout = settings.pop("timeout", trial.timeout)
     components = _components(settings, parts.dataset, registry, where)
     training = Training(**settings)
-    _check_stops(training, trial.evaluation.metrics, trial.diagnoses, where)
+    _check_stops(training, trial.evaluation.metrics, trial.diagnoses, registry, where)
     return _with_id(replace(trial, method=method, components=components, training=training, timeout=timeout))
 
 
@@ -162,6 +162,13 @@ def _components(settings: dict[str, Any], dataset: ComponentRef, registry: Regis
     )
 
 
+def _metrics(suite: Suite, registry: Registry) -> tuple[ComponentRef, ...]:
+    where = f"{suite.source}: metrics"
+    refs = tuple(registry.check("metric", resolve_metric(ref, registry), where) for ref in suite.metrics)
+    _refuse_repeated([metric_label(ref, registry) for ref in refs], where)
+    return refs
+
+
 def _diagnoses(suite: Suite, registry: Registry) -> tuple[ComponentRef, ...]:
     refs = suite.diagnoses
     if refs is None:
@@ -171,15 +178,22 @@ def _diagnoses(suite: Suite, registry: Registry) -> tuple[ComponentRef, ...]:
 
 
 def _refuse_duplicates(refs: Sequence[ComponentRef], where: str) -> None:
+    _refuse_repeated([ref.name for ref in refs], where)
+
+
+def _refuse_repeated(names: Sequence[str], where: str) -> None:
     """Raise RequestError for a name that is listed twice: results are stored by name."""
-    names = [ref.name for ref in refs]
     for name in names:
         if names.count(name) > 1:
             raise RequestError(f"{where}: {name!r} is listed twice")
 
 
 def _check_stops(
-    training: Training, metrics: Sequence[ComponentRef], diagnoses: Sequence[ComponentRef], where: str
+    training: Training,
+    metrics: Sequence[ComponentRef],
+    diagnoses: Sequence[ComponentRef],
+    registry: Registry,
+    where: str,
 ) -> None:
     """Raise RequestError for a stop condition on something that is not measured."""
     diagnosed = [ref.name for ref in diagnoses]
@@ -188,7 +202,7 @@ def _check_stops(
             raise RequestError(
                 f"{where}: stop_on: {name!r} is not among the suite's diagnoses; {did_you_mean(name, diagnosed)}"
             )
-    scored = [ref.name for ref in metrics]
+    scored = [metric_label(ref, registry) for ref in metrics]
     if training.stop_when and (name := training.stop_when.metric.partition(".")[0]) not in scored:
         raise RequestError(
             f"{where}: stop_when: {name!r} is not among the suite's metrics; {did_you_mean(name, scored)}"

@@ -82,6 +82,7 @@ class Suite:
     training: Settings
     at: tuple[float, ...]
     samples: int
+    expensive_at: tuple[float, ...]
     metrics: tuple[ComponentRef, ...]
     diagnoses: tuple[ComponentRef, ...] | None
     reports: tuple[ComponentRef, ...] | None
@@ -128,6 +129,7 @@ def parse_suite(table: Mapping[str, Any], path: Path) -> Suite:
         training=_settings(schema.TrainingTable, top.training, f"{where}: [training]"),
         at=tuple(sorted(set(evaluation.at))),
         samples=evaluation.samples,
+        expensive_at=tuple(sorted(set(evaluation.expensive_at))),
         metrics=tuple(as_ref(value, f"{where}: metrics") for value in top.metrics),
         diagnoses=_names(top.diagnoses, f"{where}: diagnoses"),
         reports=_names(top.reports, f"{where}: reports"),

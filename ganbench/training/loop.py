@@ -49,7 +49,7 @@ def train(
     schedule: Schedule,
     observer: RunObserver,
     *,
-    evaluate: Callable[[int], Sequence[Score]],
+    evaluate: Callable[[int, bool], Sequence[Score]],
     diagnose: Callable[[], Sequence[Finding]],
     progress: Callable[[int, Mapping[str, float]], None],
 ) -> Ending:
@@ -59,7 +59,7 @@ def train(
         gan: What to train.
         schedule: After which steps to observe, to probe and to evaluate.
         observer: Writes the history.
-        evaluate: Scores the run after that many steps.
+        evaluate: Scores the run after that many steps; by every metric if this is the last time.
         diagnose: Finds failures in the history so far.
         progress: Is told the steps done and the new row of the history.
     """
@@ -90,12 +90,13 @@ def train(
             if settings.stop_on and stop in schedule.probe:
                 early = _certain_failure(diagnose(), settings.stop_on)
 
-        if stop in schedule.evaluate or early:
+        if stop in schedule.evaluate | schedule.evaluate_expensive or early:
             gan.synchronize()
             paused = time.perf_counter()
-            scores = evaluate(stop)
+            scores = evaluate(stop, bool(early))
+            if not early and settings.stop_when and (early := _met_target(scores, settings.stop_when)):
+                evaluate(stop, True)
             evaluating += time.perf_counter() - paused
-            early = early or (_met_target(scores, settings.stop_when) if settings.stop_when else None)
         if early and stop < settings.steps:
             return ending(Status.STOPPED, f"{early}; {settings.steps - stop} of {settings.steps} steps saved")
     return ending(Status.DONE)

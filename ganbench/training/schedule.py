@@ -15,11 +15,12 @@ MIN_INTERVAL_STEPS = 10  # steps between two observations, at least
 
 @dataclass(frozen=True)
 class Schedule:
-    """Steps, counted as done, after which the run is observed, probed and evaluated."""
+    """Steps, counted as done, after which the run is observed, probed and evaluated, by cheap metrics and by all."""
 
     observe: frozenset[int]
     probe: frozenset[int]
     evaluate: frozenset[int]
+    evaluate_expensive: frozenset[int] = frozenset()
 
     @classmethod
     def of(cls, training: Training, evaluation: Evaluation) -> Schedule:
@@ -32,10 +33,13 @@ class Schedule:
         interval = max(min(MIN_INTERVAL_STEPS, steps), steps // training.observations, affordable)
         observe = frozenset(range(interval, steps + 1, interval)) | {steps}
         probe = frozenset(min(observe, key=lambda step: (abs(step - share * steps), step)) for share in PROBE_FRACTIONS)
-        evaluate = frozenset(max(1, round(share * steps)) for share in evaluation.at)
-        return cls(observe, probe, evaluate)
+        evaluate, expensive = (
+            frozenset(max(1, round(share * steps)) for share in shares)
+            for shares in (evaluation.at, evaluation.expensive_at)
+        )
+        return cls(observe, probe, evaluate, expensive)
 
     @property
     def stops(self) -> list[int]:
         """Every step after which training pauses, in order."""
-        return sorted(self.observe | self.evaluate)
+        return sorted(self.observe | self.evaluate | self.evaluate_expensive)

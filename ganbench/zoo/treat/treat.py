@@ -75,6 +75,7 @@ def _prepared(plan: TreatPlan, wanted: Sequence[Trial]) -> Prepared:
         training={},
         at=(),
         samples=0,
+        expensive_at=(),
         metrics=(),
         diagnoses=(),
         reports=(),
