@@ -17,7 +17,7 @@ from .results.reports import check_reports, write_reports
 from .results.reuse import list_trials_on, reusable_results
 from .results.store import Store, describe_environment
 from .suite.expand import NETWORKS, UNKNOWN, expand, is_selected, select_trials
-from .suite.metric_names import resolve_metric
+from .suite.metric_names import metric_label, resolve_metric, why_left_out
 from .suite.parse import Suite, override_suite, read_suite
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ class Prepared:
     reports: Sequence[ComponentRef]
     store: Store
     unplanned: Sequence[str] = ()  # stored trials of data sets that are not here and not asked for
+    left_out: Sequence[str] = ()  # metrics and diagnoses that cannot serve, with the data set and the reason
 
 
 @dataclass(frozen=True)
@@ -120,10 +121,13 @@ def prepare(request: Request) -> Prepared:
     planned = expand(suite, registry, specs, device, files)
     unplanned = list_trials_on(suite.datasets.keys() - specs.keys(), store)
     chosen = select_trials(planned, request.only)
+    check_features(chosen, registry, suite.source)
+    left_out, unused = _note_left_out(chosen, registry)
     kept, notes = ([], []) if request.fresh else reusable_results(chosen, store, registry)
     done = {result.trial.id for result in kept}
     todo = [trial for trial in chosen if trial.id not in done]
-    return Prepared(suite, registry, planned, todo, kept, notes, executor, wanted_reports, store, unplanned)
+    notes = [*unused, *notes]
+    return Prepared(suite, registry, planned, todo, kept, notes, executor, wanted_reports, store, unplanned, left_out)
 
 
 def execute(prepared: Prepared, command: str = "") -> RunOutcome:
@@ -222,6 +226,54 @@ def _check_names(suite: Suite, registry: Registry) -> None:
     for kind, refs in (("metric", metrics), ("diagnosis", suite.diagnoses), ("report", suite.reports)):
         for ref in refs or ():
             registry.find(kind, ref.name, suite.source)
+
+
+def check_features(trials: Sequence[Trial], registry: Registry, where: str) -> None:
+    """Ensure that the features of metrics have their weights. Raises RequestError, its line beginning with `where`.
+
+    A metric that skips every trial is not asked.
+    """
+    asked: set[str] = set()
+    for trial in trials:
+        for ref in trial.evaluation.metrics:
+            label = metric_label(ref, registry)
+            if label in asked:
+                continue
+            try:
+                if registry.skip("metric", ref, trial):
+                    continue
+                asked.add(label)
+                metric = registry.build("metric", ref)
+                if metric.features is not None:
+                    metric.features.prepare()
+            except (OSError, ValueError) as error:
+                raise RequestError(f"{where}: metric {label!r}: {error}") from error
+            except (Exception, SystemExit):
+                continue  # a fault of its own: its trials fail, and no others
+
+
+def _note_left_out(trials: Sequence[Trial], registry: Registry) -> tuple[list[str], list[str]]:
+    """Return a line for each metric or diagnosis that cannot serve a data set, and a note for each metric that serves none."""
+    why: dict[str, dict[str, str]] = {}
+    metrics: set[str] = set()
+    served: set[str] = set()
+    for trial in trials:
+        try:
+            left_out = why_left_out(trial, registry)
+        except (Exception, SystemExit):
+            continue  # a fault of a plugin's: its trials fail, and no others
+        for name, reason in left_out.items():
+            why.setdefault(name, {})[trial.dataset] = reason
+        labels = {metric_label(ref, registry) for ref in trial.evaluation.metrics}
+        metrics |= labels
+        served |= labels - left_out.keys()
+    lines = [f"{name} on {dataset}: {reason}" for name, on in why.items() for dataset, reason in on.items()]
+    unused = [
+        f"metric {name!r} is left out: {next(iter(on.values()))}"
+        for name, on in why.items()
+        if name in metrics - served
+    ]
+    return lines, unused
 
 
 def _executor(suite: Suite, request: Request, registry: Registry) -> Any:

@@ -19,7 +19,7 @@ from .diagnosis.findings import apply_diagnoses, verdicts
 from .evaluation.evaluator import Evaluator, MetricEntry, generate
 from .observation.observer import Observer
 from .registry.registry import Registry, load_registry
-from .suite.metric_names import features_label, metric_label
+from .suite.metric_names import features_label, metric_label, why_left_out
 from .training.data import DeviceDataset
 from .training.game import GAN
 from .training.loop import train
@@ -187,13 +187,6 @@ class LiveTrial:
         """Generate `n` samples from the noise that this trial is always evaluated with."""
         generator = self.gan.evaluated_generator()
         return generate(generator, n, seed_for(self.seed, "evaluation latents"), self.labels, self.gan.device)
-
-
-def why_left_out(trial: Trial, registry: Registry) -> dict[str, str]:
-    """Return why metrics and diagnoses cannot serve a trial, by what their scores or findings are called."""
-    named = [("metric", metric_label(ref, registry), ref) for ref in trial.evaluation.metrics]
-    named += [("diagnosis", ref.name, ref) for ref in trial.diagnoses]
-    return {name: why for kind, name, ref in named if (why := registry.skip(kind, ref, trial))}
 
 
 def _check_networks(view: RunView, trial: Trial) -> None:

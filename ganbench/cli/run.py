@@ -76,6 +76,8 @@ def _show_plan(prepared: Prepared) -> None:
         if trial.id in todo or trial.id in kept:
             steps = f"{trial.training.steps} steps on {trial.device}"
             click.echo(f"{'to do' if trial.id in todo else 'kept '}  {trial.id}  {steps}")
+    for line in prepared.left_out:
+        click.echo(f"left out  {line}")
     click.echo(f"{len(todo)} trials to do, {len(kept)} kept, into {prepared.store.folder}")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..contract.records import ComponentRef
+from ..contract.records import ComponentRef, Trial
 from ..registry.registry import Registry, as_ref
 
 FEATURES = "features"  # the option of a metric that names its features
@@ -45,6 +45,13 @@ def features_label(ref: ComponentRef, registry: Registry) -> str:
         return features.name
     sizes = registry.find(FEATURES, features.name).options.get(SIZE)
     return features.name if sizes is None else f"{features.name}-{features.options.get(SIZE, sizes.default)}"
+
+
+def why_left_out(trial: Trial, registry: Registry) -> dict[str, str]:
+    """Return why metrics and diagnoses cannot serve a trial, by what their scores or findings are called."""
+    named = [("metric", metric_label(ref, registry), ref) for ref in trial.evaluation.metrics]
+    named += [("diagnosis", ref.name, ref) for ref in trial.diagnoses]
+    return {name: why for kind, name, ref in named if (why := registry.skip(kind, ref, trial))}
 
 
 def _resolve_features(name: str, registry: Registry) -> str | dict[str, object] | None:

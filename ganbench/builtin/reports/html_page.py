@@ -67,6 +67,7 @@ def _context(comparison: ganbench.Comparison) -> dict[str, Any]:
         "warned": sum(not of_method.is_failure for of_method in failures),
         "failures": failures,
         "damaged": prose.list_damaged(comparison),
+        "left_out": prose.list_left_out(comparison),
         "cards": cards,
         "anchors": {(card.dataset, card.method): card.anchor for card in cards},
         "colours": {"failure": curves.FAILURE, "warning": curves.WARNING, "reference": curves.GREY},

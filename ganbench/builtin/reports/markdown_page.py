@@ -10,7 +10,7 @@ import ganbench
 
 from .failures import FindingGroup, MethodFailures, collect_failures
 from .numbers import format_number
-from .prose import HOW_TO_READ, environment_lines, list_damaged, summarize_scope, summarize_trials
+from .prose import HOW_TO_READ, environment_lines, list_damaged, list_left_out, summarize_scope, summarize_trials
 from .rankings import DatasetTables, MetricTable, tables_by_dataset
 
 
@@ -40,6 +40,9 @@ def _page(comparison: ganbench.Comparison) -> Iterator[str]:
     for table in tables_by_dataset(comparison):
         yield from _dataset_section(table)
     yield from _failures_section(collect_failures(comparison), list_damaged(comparison))
+    if left_out := list_left_out(comparison):
+        yield "## What was left out\n"
+        yield "\n".join(f"- {escape(line)}" for line in left_out) + "\n"
     yield "## Environment\n"
     yield from _table(("what", "value"), environment_lines(comparison.environment))
 

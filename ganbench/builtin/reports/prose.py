@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -84,6 +85,19 @@ def summarize_scope(comparison: ganbench.Comparison) -> str:
 def list_damaged(comparison: ganbench.Comparison) -> list[str]:
     """Return a line for each stored trial that could not be read, and so is in none of the numbers."""
     return [str(line) for line in comparison.damaged]
+
+
+def list_left_out(comparison: ganbench.Comparison) -> list[str]:
+    """Return a line for each metric or diagnosis that could not serve, with the data sets and the reason."""
+    datasets: dict[tuple[str, str], list[str]] = {}
+    for trial in to_records(comparison.trials):
+        if not trial.get("left_out"):
+            continue
+        for name, reason in json.loads(str(trial["left_out"])).items():
+            on = datasets.setdefault((name, reason), [])
+            if trial["dataset"] not in on:
+                on.append(str(trial["dataset"]))
+    return [f"{name} on {', '.join(on)}: {reason}" for (name, reason), on in datasets.items()]
 
 
 def failure_line(failures: MethodFailures) -> str:
