@@ -68,7 +68,7 @@ def _run_stages(trial: Trial, registry: Registry, device: torch.device, emit: Ca
         result,
         origins=registry.origins(trial),
         scores=tuple(run.evaluator.scores),
-        left_out=why_left_out(trial, registry) | run.evaluator.left_out,
+        left_out=why_left_out(trial, registry) | run.evaluator.left_out | _why_not_probed(run.observer),
     )
     history = run.observer.history()
     if result.status is Status.ERROR:  # the history until then; the samples could be anything
@@ -78,7 +78,7 @@ def _run_stages(trial: Trial, registry: Registry, device: torch.device, emit: Ca
     return replace(
         result,
         findings=findings,
-        verdicts=verdicts(findings) if run.diagnoses else (),
+        verdicts=verdicts(findings, is_probed=not run.observer.why_not_probed) if run.diagnoses else (),
         artifacts=Artifacts(
             history=history,
             samples=run.generate(run.evaluator.n_fake)[:KEPT_SAMPLES].numpy(),
@@ -86,6 +86,10 @@ def _run_stages(trial: Trial, registry: Registry, device: torch.device, emit: Ca
             weights={name: weight.numpy() for name, weight in run.gan.weights().items()},
         ),
     )
+
+
+def _why_not_probed(observer: Observer) -> dict[str, str]:
+    return {"probes": observer.why_not_probed} if observer.why_not_probed else {}
 
 
 def _train(run: LiveTrial, trial: Trial, emit: Callable[[Event], None]) -> TrialResult:

@@ -47,9 +47,12 @@ def _finite(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else float(value)
 
 
-def verdicts(findings: Sequence[Finding]) -> tuple[str, ...]:
-    """Return the failures of the present state; else "inconclusive" if there are findings, "healthy" if there are none."""
+def verdicts(findings: Sequence[Finding], *, is_probed: bool = True) -> tuple[str, ...]:
+    """Return the failures of the present state; else "inconclusive" if there are findings, "healthy" if there are none.
+
+    A run that could not be probed is never called healthy: too little of it was seen.
+    """
     failures = dict.fromkeys(f.diagnosis for f in findings if f.severity == "failure" and f.horizon == "now")
     if failures:
         return tuple(failures)
-    return (INCONCLUSIVE,) if findings else (HEALTHY,)
+    return (INCONCLUSIVE,) if findings or not is_probed else (HEALTHY,)

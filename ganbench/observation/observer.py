@@ -17,7 +17,7 @@ from ..contract.components import Diagnosis
 from ..contract.errors import RequestError, did_you_mean
 from ..contract.records import History, NonFinite
 from ..contract.view import View
-from .probes import PROBES, ProbeBatch
+from .probes import PROBES, ProbeBatch, why_not_probed
 from .signals import SIGNALS, SignalBatch, textbook_signals
 
 FIXED_NOISE_SAMPLES = 64  # fixed latents
@@ -67,6 +67,10 @@ class Observer:
     """Observes one run for `diagnoses`, with one host-device transfer an observation.
 
     Without any diagnosis only the losses and what the textbook speaks of are measured.
+
+    Attributes:
+        nonfinite: Where the numbers stopped being finite; None if they did not.
+        why_not_probed: Why the probes that diagnoses ask for could not be made; empty if they could.
     """
 
     def __init__(self, view: View, diagnoses: Mapping[str, Diagnosis]) -> None:
@@ -74,6 +78,7 @@ class Observer:
         self._diagnoses = {name: adapt("diagnosis", diagnosis) for name, diagnosis in diagnoses.items()}
         self._motion = Motion()
         self._probes = _declared_probes(self._diagnoses)
+        self.why_not_probed = ""
         self._floors: dict[str, Tensor] = {}
         self._rows: list[dict[str, float]] = []
         self.nonfinite: NonFinite | None = None
@@ -109,11 +114,15 @@ class Observer:
 
     def _probe(self, view: View) -> dict[str, Tensor]:
         """The probes, and their floors, which are measured once, since real data does not change."""
-        if self._probes and not self._floors:
-            batch = ProbeBatch(view, floor=True)
-            self._floors = {f"{name}_floor": PROBES[name](batch) for name in self._probes}
         if not self._probes:
             return {}
+        if not self._floors:
+            self.why_not_probed = why_not_probed(view.held_out_size)
+        if self.why_not_probed:
+            return {}
+        if not self._floors:
+            batch = ProbeBatch(view, floor=True)
+            self._floors = {f"{name}_floor": PROBES[name](batch) for name in self._probes}
         batch = ProbeBatch(view, floor=False)
         return {name: PROBES[name](batch) for name in self._probes} | self._floors
 

@@ -13,6 +13,7 @@ from ..contract.view import View
 from .signals import auc
 
 MAX_PROBE_SAMPLES = 512  # held-out samples of each kind, at most
+MIN_PROBE_SAMPLES = 8  # of each kind: with fewer, a probe says nothing
 FAKES_PER_REAL = 2  # generated samples for each real one, where coverage is the question
 N_BINS = 32
 BALL_SHARE = 0.03  # of the real samples, inside a real sample's ball: about as wide as a mode, whatever the scale
@@ -21,6 +22,14 @@ FEATURES, SCALES, RIDGE = (
     (0.25, 1.0),
     1e-2,
 )  # of the fresh critic: random features, their length scales, and the ridge penalty
+
+
+def why_not_probed(held_out_size: int) -> str:
+    """Return why there are too few held-out samples for the probes; empty if there are enough."""
+    needed = (2 + FAKES_PER_REAL) * MIN_PROBE_SAMPLES  # the floors take real samples in place of generated ones
+    if held_out_size >= needed:
+        return ""
+    return f"the data has {held_out_size} held-out samples, and they need at least {needed}"
 
 
 class ProbeBatch:
