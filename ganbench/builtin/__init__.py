@@ -6,6 +6,18 @@ from pathlib import Path
 
 import ganbench
 
+CLIP = {
+    "rn50": "Rn50",
+    "rn101": "Rn101",
+    "rn50x4": "Rn50x4",
+    "rn50x16": "Rn50x16",
+    "rn50x64": "Rn50x64",
+    "vit-b-32": "VitB32",
+    "vit-b-16": "VitB16",
+    "vit-l-14": "VitL14",
+    "vit-l-14-336px": "VitL14At336",
+}  # torch-fidelity's names of CLIP's encoders, and the classes here
+
 
 @ganbench.hookimpl
 def ganbench_generators() -> Iterator[ganbench.Component]:
@@ -47,13 +59,41 @@ def ganbench_datasets() -> Iterator[ganbench.Component]:
 
 
 @ganbench.hookimpl
+def ganbench_features() -> Iterator[ganbench.Component]:
+    yield ganbench.Component("digits", "ganbench.builtin.features.digits:DigitFeatures")
+    yield ganbench.Component("lite0", "ganbench.builtin.features.lite0:Lite0")
+    yield ganbench.Component("inception-v3", "ganbench.builtin.features.inception:InceptionV3")
+    for name, variant in (("s", "Small"), ("b", "Base"), ("l", "Large"), ("g", "Giant")):
+        yield ganbench.Component(f"dinov2-vit-{name}-14", f"ganbench.builtin.features.dinov2:DinoV2{variant}")
+    for name, variant in CLIP.items():
+        yield ganbench.Component(f"clip-{name}", f"ganbench.builtin.features.clip:Clip{variant}")
+
+
+@ganbench.hookimpl
 def ganbench_metrics() -> Iterator[ganbench.Component]:
+    yield ganbench.Component("authenticity", "ganbench.builtin.metrics.novelty:Authenticity")
+    yield ganbench.Component("clipped", "ganbench.builtin.metrics.neighbours:ClippedDensityCoverage")
+    yield ganbench.Component("cmmd", "ganbench.builtin.metrics.kernels:CMMD")
+    yield ganbench.Component("data-copying", "ganbench.builtin.metrics.novelty:DataCopying")
     yield ganbench.Component("digit-modes", "ganbench.builtin.metrics.digits:DigitModes")
     yield ganbench.Component("energy-distance", "ganbench.builtin.metrics.distances:EnergyDistance")
+    yield ganbench.Component("fid", "ganbench.builtin.metrics.inception:FID")
+    yield ganbench.Component("fid-10k-test", "ganbench.builtin.metrics.inception:FID10kTest")
+    yield ganbench.Component("fid-50k-train", "ganbench.builtin.metrics.inception:FID50kTrain")
+    yield ganbench.Component("fid-infinity", "ganbench.builtin.metrics.inception:FIDInfinity")
+    yield ganbench.Component("frechet", "ganbench.builtin.metrics.frechet:Frechet")
     yield ganbench.Component("frechet-digits", "ganbench.builtin.metrics.digits:FrechetDigits")
+    yield ganbench.Component("frechet-infinity", "ganbench.builtin.metrics.frechet:FrechetInfinity")
+    yield ganbench.Component("is", "ganbench.builtin.metrics.inception:InceptionScore")
+    yield ganbench.Component("kernel-distance", "ganbench.builtin.metrics.kernels:KernelDistance")
+    yield ganbench.Component("kid", "ganbench.builtin.metrics.kernels:KID")
+    yield ganbench.Component("mind", "ganbench.builtin.metrics.mind:Mind")
+    yield ganbench.Component("mmd", "ganbench.builtin.metrics.kernels:MMD")
     yield ganbench.Component("modes", "ganbench.builtin.metrics.modes:ModeCoverage")
+    yield ganbench.Component("prdc", "ganbench.builtin.metrics.neighbours:Prdc")
     yield ganbench.Component("prdc-digits", "ganbench.builtin.metrics.digits:PrdcDigits")
     yield ganbench.Component("sliced-wasserstein", "ganbench.builtin.metrics.distances:SlicedWasserstein")
+    yield ganbench.Component("vendi", "ganbench.builtin.metrics.vendi:Vendi")
 
 
 @ganbench.hookimpl

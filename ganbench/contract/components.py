@@ -178,7 +178,7 @@ class Features:
     The same samples give the same features on every call. Building one is cheap: weights are read when samples come.
 
     Attributes:
-        dim: Length of a feature vector.
+        dim: Length of a feature vector; 0 where it depends on the samples.
         preprocessing: What is done to a sample first, in one line: resizing, range, grey to colour.
         checksum: SHA-256 of the weights, in hexadecimal; empty where there are none. Cached features are found by it.
         taps: Dimensions of shallower layers, by the name that `__call__` takes; none by default. Where there are too few

@@ -256,7 +256,7 @@ class Samples:
         modes: The exact modes of the data set; None if they are not known.
         training: Training samples of shape (L, *shape), for a metric that needs them; None otherwise.
         embedder: What `embed` calls where features are shared between metrics; None otherwise.
-        keeper: What `derive` calls where statistics of the reference are kept; None otherwise.
+        keeper: What `derive` calls where what was computed is kept; None otherwise.
     """
 
     fake: Tensor
@@ -265,7 +265,7 @@ class Samples:
     modes: Modes | None = None
     training: Tensor | None = None
     embedder: Callable[[str, Features, str], Tensor] | None = field(default=None, repr=False)
-    keeper: Callable[[str, Callable[[], tuple[Tensor, ...]]], tuple[Tensor, ...]] | None = field(
+    keeper: Callable[[str, str, Callable[[], tuple[Tensor, ...]]], tuple[Tensor, ...]] | None = field(
         default=None, repr=False
     )
 
@@ -280,14 +280,18 @@ class Samples:
             return samples.flatten(1)
         return features(samples, tap) if self.embedder is None else self.embedder(part, features, tap)
 
-    def derive(self, name: str, compute: Callable[[], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
-        """Return `compute()`, tensors that depend on the reference alone; computed once for all that score against it.
+    def derive(
+        self, part: Literal["fake", "real"], name: str, compute: Callable[[], tuple[Tensor, ...]]
+    ) -> tuple[Tensor, ...]:
+        """Return `compute()`, computed once for all metrics with the same features.
 
         Args:
-            name: States everything that the tensors depend on beside the reference's samples, as `"lite0-64 radii 5"`.
-            compute: Computes them from the reference.
+            part: `"real"` for what depends on the reference alone, and is kept for other runs; `"fake"` for what depends on
+                the generated samples too.
+            name: States everything that the tensors depend on beside the samples and the features, as `"radii 5"`.
+            compute: Computes the tensors.
         """
-        return compute() if self.keeper is None else self.keeper(name, compute)
+        return compute() if self.keeper is None else self.keeper(part, name, compute)
 
 
 @dataclass(frozen=True)

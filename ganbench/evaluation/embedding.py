@@ -66,7 +66,7 @@ def compute_features(part: Part, features: Features, tap: str) -> Tensor:
     if not len(part):
         raise CannotScore("there are no samples to compute features of")
     rows = torch.cat([features(batch.to(part.device), tap) for batch in part.samples.split(BATCH_SAMPLES)])
-    dim = features.taps[tap] if tap else features.dim
+    dim = (features.taps[tap] if tap else features.dim) or rows.shape[-1]
     if rows.shape != (len(part), dim) or rows.dtype != torch.float32:
         got = f"{tuple(rows.shape)} of {rows.dtype}".replace("torch.", "")
         raise CannotScore(f"{type(features).__name__} returns {got}, and {(len(part), dim)} of float32 is expected")

@@ -212,7 +212,7 @@ class Evaluator:
             self._modes,
             None if against.training is None else against.training.samples,
             embedder=partial(clock.embed, parts),
-            keeper=partial(against.real.derive, metric.features),
+            keeper=partial(_derive, parts, metric.features),
         )
 
     def _reference_geometry(self, features: Features | None, against: Comparands) -> tuple[float, float]:
@@ -268,6 +268,15 @@ class Evaluator:
 
     def _take(self, data: DeviceDataset, rows: Tensor) -> Part:
         return self._make_part(data.take(rows).x, self._device)
+
+
+def _derive(
+    parts: Mapping[str, Part], features: Features | None, part: str, name: str, compute: Callable[[], Tensors]
+) -> Tensors:
+    against = parts["real"]
+    if part == "real":
+        return against.derive(features, name, compute)
+    return parts["fake"].derive(features, f"{name}, against {id(against)}", compute)
 
 
 class _EmbeddingClock:

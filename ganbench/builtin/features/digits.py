@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import math
 from pathlib import Path
 
@@ -41,6 +42,30 @@ class DigitClassifier(nn.Module):
         """Return logits of shape (N, 10)."""
         logits: Tensor = self.digits(self.features(x))
         return logits
+
+
+class DigitFeatures(ganbench.Features):
+    """What the digit classifier that ganbench ships makes of images of digits: 64 features for each channel.
+
+    The input of its last layer, channel by channel. Values outside [-1, 1] are clipped.
+    """
+
+    dim = 0  # FEATURE_DIM for each channel
+    preprocessing = "8x8, each channel a grey image, clipped to [-1, 1]"
+
+    @property
+    def checksum(self) -> str:  # type: ignore[override]
+        """SHA-256 of the weights."""
+        return hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()
+
+    @staticmethod
+    def skip(trial: ganbench.Trial) -> str | None:
+        """Return why the trial's samples cannot be images of digits, or None if they can."""
+        return why_unreadable(trial)
+
+    def __call__(self, samples: Tensor, tap: str = "") -> Tensor:
+        """Return features of images (N, C, 8, 8): (N, C * 64)."""
+        return digit_features(samples)
 
 
 @functools.cache

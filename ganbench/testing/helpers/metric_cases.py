@@ -8,6 +8,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from ...contract.components import Dataset
 from ...contract.records import ComponentRef, DataSpec, Modes, Samples
 from ..candidate import Candidate, trial_on
 from ..check import NotApplicable
@@ -27,17 +28,18 @@ ENLARGED = DataSpec("images", (3, 32, 32), value_range=(-1.0, 1.0), classes=10) 
 
 @dataclass(frozen=True)
 class MetricCase:
-    """Real samples of one data set: `real` to compare with, `more_real` in place of generated ones."""
+    """Real samples of one data set: `real` to compare with, `more_real` in place of generated ones, others to train on."""
 
     name: str
     real: Tensor
     more_real: Tensor
     spec: DataSpec
     modes: Modes | None
+    training: Tensor
 
     def of(self, fake: Tensor) -> Samples:
         """Return `fake` and the real samples, to be scored."""
-        return Samples(fake.clone(), self.real.clone(), self.spec, self.modes)
+        return Samples(fake.clone(), self.real.clone(), self.spec, self.modes, self.training)
 
     @cached_property
     def noisy(self) -> Tensor:
@@ -67,15 +69,22 @@ def cases(candidate: Candidate) -> list[MetricCase]:
         if why := _why_skipped(candidate, ref, dataset.spec):
             reasons.append(f"{ref.name}: {why}")
             continue
-        real, more_real = dataset.held_out().x[:N_SAMPLES], dataset.training().x[:N_SAMPLES]
-        found.append(MetricCase(ref.name, real, more_real, dataset.spec, dataset.modes))
+        real, more_real, seen = _split(dataset)
+        found.append(MetricCase(ref.name, real, more_real, dataset.spec, dataset.modes, seen))
     if found:
         return found
     if why := _why_skipped(candidate, ComponentRef("enlarged-digits"), ENLARGED):
         raise NotApplicable("it skips all data sets of these checks: " + "; ".join([*reasons, why]))
     digits = candidate.registry.build("dataset", ComponentRef("digits"))
-    real, more_real = (_enlarge(part.x[:N_SAMPLES]) for part in (digits.held_out(), digits.training()))
-    return [MetricCase("enlarged digits", real, more_real, ENLARGED, None)]
+    real, more_real, seen = map(_enlarge, _split(digits))
+    return [MetricCase("enlarged digits", real, more_real, ENLARGED, None, seen)]
+
+
+def _split(dataset: Dataset) -> list[Tensor]:
+    """Return three parts of real samples, of which no two share any."""
+    held_out, training = dataset.held_out().x, dataset.training().x
+    more = training if len(training) >= 2 * N_SAMPLES else held_out
+    return [held_out[:N_SAMPLES], training[:N_SAMPLES], more[N_SAMPLES : 2 * N_SAMPLES]]
 
 
 def _why_skipped(candidate: Candidate, ref: ComponentRef, spec: DataSpec) -> str | None:

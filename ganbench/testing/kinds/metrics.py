@@ -12,15 +12,26 @@ import torch
 from torch import Tensor
 
 from ...contract.components import Metric
-from ...contract.records import Direction
+from ...contract.errors import CannotScore
+from ...contract.records import Direction, Estimate, Samples
 from ..candidate import Candidate
-from ..check import BASIC, ContractError, behaviour, check
+from ..check import BASIC, ContractError, NotApplicable, behaviour, check
 from ..helpers.metric_cases import N_SAMPLES, NOISE, MetricCase, cases
 
 NAME = re.compile(r"[\w.-]+", re.ASCII)
 MAX_FLOOR = 0.5  # of the range from the real samples themselves to degraded ones: few samples have a floor above 0
 MAX_GAIN = 0.05  # of that range: how much one sample among many may improve a score
 ROUNDING = 1e-5  # relative: sums in another order, in float32
+
+
+def measure(metric: Metric, samples: Samples) -> dict[str, float]:
+    """Return a metric's scores as numbers. Raise NotApplicable if its weights are not here, or the samples too few for it."""
+    try:
+        return {key: float(value) for key, value in metric.score(samples).items()}
+    except FileNotFoundError as error:
+        raise NotApplicable(f"its files are not here: {error}") from error
+    except CannotScore as error:
+        raise NotApplicable(f"it cannot score the samples of these checks: {error}") from error
 
 
 def direction(metric: Metric, key: str) -> Direction:
@@ -40,6 +51,7 @@ def better_is_declared(candidate: Candidate) -> None:
     """Every score that it returns is a number, and `better` states its direction."""
     metric: Metric = candidate.build()
     for case in cases(candidate):
+        measure(metric, case.of(case.more_real))
         scores = metric.score(case.of(case.more_real))
         if not isinstance(scores, Mapping) or not scores:
             raise ContractError(
@@ -48,7 +60,7 @@ def better_is_declared(candidate: Candidate) -> None:
                 fix=f'return a mapping such as {{"{candidate.entry.name}": value}}',
             )
         for key, value in scores.items():
-            if not isinstance(key, str) or not NAME.fullmatch(key):
+            if not isinstance(key, str) or (key and not NAME.fullmatch(key)):
                 raise ContractError(
                     f"names a score {key!r}",
                     cause="a name that is no column name",
@@ -62,6 +74,7 @@ def better_is_declared(candidate: Candidate) -> None:
                     cause="`better` has another value, or lacks that name",
                     fix='declare better = "higher" or "lower"; where score() returns several, {name: "higher", ...}',
                 )
+            value = value.value if isinstance(value, Estimate) else value
             if isinstance(value, str | bool) or not isinstance(value, int | float):
                 raise ContractError(
                     f"its score {key!r} is {value!r}, a {type(value).__name__}",
@@ -82,7 +95,7 @@ def scores_are_finite(candidate: Candidate) -> None:
             f"{N_SAMPLES} generated and {N_SAMPLES // 3} real": few.of(case.more_real),
         }
         for what, samples in counts.items():
-            for key, value in metric.score(samples).items():
+            for key, value in measure(metric, samples).items():
                 if not math.isfinite(value):
                     raise ContractError(
                         f"scores {key} = {value} for {what} samples of {case.name}",
@@ -97,7 +110,7 @@ def better_is_true(candidate: Candidate) -> None:
     metric: Metric = candidate.build()
     for case in cases(candidate):
         floor, noisy, collapsed, ruined = (
-            metric.score(case.of(fake)) for fake in (case.more_real, case.noisy, case.collapsed, case.ruined)
+            measure(metric, case.of(fake)) for fake in (case.more_real, case.noisy, case.collapsed, case.ruined)
         )
         for key, value in floor.items():
             shown = f"{key} = {value:.4g} for real samples of {case.name}"
@@ -123,7 +136,7 @@ def the_floor_is_low(candidate: Candidate) -> None:
     metric: Metric = candidate.build()
     for case in cases(candidate):
         itself, floor, noisy, collapsed = (
-            metric.score(case.of(fake)) for fake in (case.real, case.more_real, case.noisy, case.collapsed)
+            measure(metric, case.of(fake)) for fake in (case.real, case.more_real, case.noisy, case.collapsed)
         )
         for key, best in itself.items():
             sign = 1 if direction(metric, key) == "lower" else -1
@@ -143,9 +156,9 @@ def order_does_not_matter(candidate: Candidate) -> None:
     """The order of the samples does not change the score."""
     metric: Metric = candidate.build()
     for case in cases(candidate):
-        first = metric.score(case.of(case.more_real))
+        first = measure(metric, case.of(case.more_real))
         reordered = replace(case, real=case.real.roll(17, 0)).of(case.more_real.flip(0))
-        _expect_equal(first, metric.score(reordered), f"with samples of {case.name} in another order", "order")
+        _expect_equal(first, measure(metric, reordered), f"with samples of {case.name} in another order", "order")
 
 
 @check("metric")
@@ -153,9 +166,9 @@ def scores_alike_twice(candidate: Candidate) -> None:
     """The same samples score the same again: the same object also scores the floor."""
     metric: Metric = candidate.build()
     for case in cases(candidate):
-        first = metric.score(case.of(case.more_real))
-        metric.score(case.of(case.noisy))
-        _expect_equal(first, metric.score(case.of(case.more_real)), f"for the same samples of {case.name}", "state")
+        first = measure(metric, case.of(case.more_real))
+        measure(metric, case.of(case.noisy))
+        _expect_equal(first, measure(metric, case.of(case.more_real)), f"for the same samples of {case.name}", "state")
 
 
 def _expect_equal(first: Mapping[str, float], second: Mapping[str, float], when: str, what: str) -> None:
@@ -178,7 +191,7 @@ def broken_samples_never_look_good(candidate: Candidate) -> None:
     """NaN or infinite samples score NaN or worse than real ones, under the same names, without an error."""
     metric: Metric = candidate.build()
     for case in cases(candidate):
-        good = metric.score(case.of(case.more_real))
+        good = measure(metric, case.of(case.more_real))
         for bad in (math.nan, math.inf, -math.inf):
             scores = _score_or_raise(metric, case, torch.full_like(case.more_real, bad), f"samples that are all {bad}")
             if scores.keys() != good.keys():
@@ -202,7 +215,7 @@ def one_broken_sample_does_not_help(candidate: Candidate) -> None:
     """A single NaN among the samples raises no error and improves no score."""
     metric: Metric = candidate.build()
     for case in cases(candidate):
-        good, ruined = metric.score(case.of(case.more_real)), metric.score(case.of(case.ruined))
+        good, ruined = measure(metric, case.of(case.more_real)), measure(metric, case.of(case.ruined))
         fake = case.more_real.clone()
         fake[3].view(-1)[0] = math.nan
         for key, value in _score_or_raise(metric, case, fake, "samples of which one is NaN").items():
@@ -218,7 +231,9 @@ def one_broken_sample_does_not_help(candidate: Candidate) -> None:
 
 def _score_or_raise(metric: Metric, case: MetricCase, fake: Tensor, what: str) -> Mapping[str, float]:
     try:
-        scores: Mapping[str, float] = metric.score(case.of(fake))
+        scores = measure(metric, case.of(fake))
+    except NotApplicable:
+        raise
     except Exception as error:
         raise ContractError(
             f"raises {type(error).__name__} for {what}: {error}",
@@ -234,7 +249,7 @@ def leaves_its_samples_alone(candidate: Candidate) -> None:
     metric: Metric = candidate.build()
     for case in cases(candidate):
         samples = case.of(case.more_real)
-        metric.score(samples)
+        measure(metric, samples)
         if not (torch.equal(samples.fake, case.more_real) and torch.equal(samples.real, case.real)):
             raise ContractError(
                 f"changes the samples of {case.name} that it is given",
@@ -247,4 +262,4 @@ def leaves_its_samples_alone(candidate: Candidate) -> None:
 def behaves(candidate: Candidate) -> Any:
     """Return its scores of real samples of the first data set that it does not skip."""
     case = cases(candidate)[0]
-    return dict(candidate.build().score(case.of(case.more_real)))
+    return measure(candidate.build(), case.of(case.more_real))
