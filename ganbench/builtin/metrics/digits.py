@@ -54,6 +54,10 @@ class FrechetDigits(Frechet):
     """
 
     implied_features = "digits"
+    skip = staticmethod(why_unreadable)
+
+    check_options: dict[str, str] = {}
+    projects = False
 
     def __init__(self) -> None:
         super().__init__(features=DigitFeatures)
@@ -67,6 +71,9 @@ class PrdcDigits(Prdc):
     """
 
     implied_features = "digits"
+    skip = staticmethod(why_unreadable)
+
+    check_options: dict[str, str] = {}
 
     def __init__(self, *, neighbours: Annotated[int, msgspec.Meta(ge=1)] = 5) -> None:
         super().__init__(features=DigitFeatures, neighbours=neighbours)

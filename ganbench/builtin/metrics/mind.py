@@ -11,7 +11,7 @@ from torch import Tensor
 
 import ganbench
 
-from .parts import FeaturesOption, embed_finite, require
+from .parts import FeaturesOption, embed_finite, require, shuffle
 
 DIRECTIONS_SEED = 0  # the same directions for all trials, steps and floors
 BLOCK_DIRECTIONS = 250
@@ -21,8 +21,8 @@ class Mind(ganbench.Metric):
     """Sliced squared Wasserstein-2 distance of features, times 3 dimensions: what MIND measures.
 
     (3 d / n M) sum over M directions and n order statistics of (sort(u.X) - sort(u.Y))^2, with unit directions u. It needs
-    fewer samples than a Fréchet distance for the same order of methods. It grows as samples get fewer. If the counts differ
-    as many of the larger part are taken as there are of the smaller.
+    fewer samples than a Fréchet distance for the same order of methods. It grows as samples get fewer. Of the larger part a
+    random subset is taken, as large as the smaller.
 
     Args:
         features: What samples are compared in.
@@ -54,10 +54,11 @@ class Mind(ganbench.Metric):
 def sliced_distance(fake: Tensor, real: Tensor, directions: int) -> float:
     """Return MIND of features (N, dim) and (M, dim)."""
     n, dim = min(len(fake), len(real)), fake.shape[1]
+    fake, real = (part if len(part) == n else shuffle(part)[:n] for part in (fake, real))
     random = torch.Generator().manual_seed(DIRECTIONS_SEED)
     units = torch.nn.functional.normalize(torch.randn(dim, directions, generator=random), dim=0).to(fake.device)
     total = torch.zeros((), dtype=torch.float64, device=fake.device)
     for part in units.split(BLOCK_DIRECTIONS, dim=1):
-        gaps = (fake[:n] @ part).sort(dim=0).values - (real[:n] @ part).sort(dim=0).values
+        gaps = (fake @ part).sort(dim=0).values - (real @ part).sort(dim=0).values
         total += gaps.square().sum(dtype=torch.float64)
     return float(3 * dim * total / (n * directions))

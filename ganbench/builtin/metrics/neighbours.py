@@ -11,7 +11,7 @@ from torch import Tensor
 
 import ganbench
 
-from .pairs import Block, between, split_rows, within
+from .pairs import Between, Block, between, split_rows, within
 from .parts import FeaturesOption, embed_finite
 
 
@@ -59,14 +59,20 @@ class Prdc(ganbench.Metric):
             samples = ganbench.Samples(
                 kept, samples.real, samples.spec, embedder=lambda part, *_: kept if part == "fake" else real
             )
-        pairs = between(samples, self.features, k)
-        values = {
-            "precision": pairs.fake_near_real.double().mean() * share,
-            "recall": pairs.real_near_fake.double().mean(),
-            "density": pairs.reals_around_fake.double().mean() / k * share,
-            "coverage": (pairs.fakes_in_real > 0).double().mean(),
-        }
-        return {key: ganbench.Estimate(float(value), biased=True) for key, value in values.items()}
+        values = summarize(between(samples, self.features, k), k)
+        values["precision"] *= share
+        values["density"] *= share
+        return {key: ganbench.Estimate(value, biased=True) for key, value in values.items()}
+
+
+def summarize(pairs: Between, k: int) -> dict[str, float]:
+    """Return precision, recall, density and coverage from what pairs say, with balls that reach to the `k`-th nearest."""
+    return {
+        "precision": float(pairs.fake_near_real.double().mean()),
+        "recall": float(pairs.real_near_fake.double().mean()),
+        "density": float(pairs.reals_around_fake.double().mean()) / k,
+        "coverage": float((pairs.fakes_in_real > 0).double().mean()),
+    }
 
 
 class ClippedDensityCoverage(ganbench.Metric):

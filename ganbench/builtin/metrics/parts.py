@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated
 
+import torch
 from torch import Tensor
 
 import ganbench
@@ -16,6 +17,12 @@ def require(samples: ganbench.Samples, n: int) -> None:
     """Raise CannotScore if there are fewer than `n` generated samples."""
     if len(samples.fake) < n:
         raise ganbench.CannotScore(f"it needs at least {n} generated samples, and there are {len(samples.fake)}")
+
+
+def shuffle(rows: Tensor) -> Tensor:
+    """Return rows (N, dim) in a random order that does not depend on the order that they come in."""
+    by_content = rows[rows.mean(dim=1).argsort(stable=True)]
+    return by_content[torch.randperm(len(rows), generator=torch.Generator().manual_seed(0)).to(rows.device)]
 
 
 def embed_finite(samples: ganbench.Samples, part: str, features: ganbench.Features | None, n: int = 2) -> Tensor:

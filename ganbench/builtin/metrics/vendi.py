@@ -9,7 +9,7 @@ from torch import Tensor
 
 import ganbench
 
-from .parts import FeaturesOption, embed_finite, require
+from .parts import FeaturesOption, embed_finite, require, shuffle
 
 
 class Vendi(ganbench.Metric):
@@ -37,8 +37,8 @@ class Vendi(ganbench.Metric):
         if not fake.isfinite().all():
             return {"": ganbench.Estimate(math.nan, biased=True)}
         n = min(len(fake), len(real))
-        (of_real,) = samples.derive("real", f"vendi score of {n}", lambda: (vendi_score(real[:n]),))
-        return {"": ganbench.Estimate(float(vendi_score(fake[:n]) / of_real), biased=True)}
+        (of_real,) = samples.derive("real", f"vendi score of {n}", lambda: (vendi_score(shuffle(real)[:n]),))
+        return {"": ganbench.Estimate(float(vendi_score(shuffle(fake)[:n]) / of_real), biased=True)}
 
 
 def vendi_score(features: Tensor) -> Tensor:

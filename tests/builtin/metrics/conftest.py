@@ -8,14 +8,21 @@ from train_digits_classifier import split
 
 import ganbench
 from ganbench import builtin
+from ganbench.registry.registry import load_registry
 
 
 @pytest.fixture
 def build():
-    """Build a metric by its name."""
+    """Build a metric by its name, on the features it declares for checks; its scores as plain numbers."""
 
     def build(name, **options):
-        return metric_class(name)(**options)
+        registry = load_registry()
+        declared = getattr(registry.find("metric", name).build, "check_options", {})
+        ref = registry.check("metric", ganbench.ComponentRef(name, {**declared, **options}), name)
+        metric = registry.build("metric", ref)
+        score = metric.score
+        metric.score = lambda samples: {key or name: float(value) for key, value in score(samples).items()}
+        return metric
 
     return build
 
@@ -25,8 +32,9 @@ def skip():
     """Ask a metric for the reason why it cannot serve a trial on samples of a kind and shape."""
 
     def skip(name, kind, shape):
-        method = getattr(metric_class(name), "skip", None)
-        return method(trial(kind, shape)) if method else None
+        registry = load_registry()
+        declared = getattr(metric_class(name), "check_options", {})
+        return registry.skip("metric", ganbench.ComponentRef(name, declared), trial(kind, shape))
 
     return skip
 

@@ -7,12 +7,20 @@ import pytest
 import torch
 import train_digits_classifier
 
+from ganbench import CannotScore
 from ganbench.builtin.features.digits import WEIGHTS, classify_digits, digit_features, load_classifier
-from ganbench.builtin.metrics.digits import density_coverage
+from ganbench.builtin.metrics.neighbours import summarize
+from ganbench.builtin.metrics.pairs import compare_between, compare_within
 
 
 def normal(seed, *shape):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def density_coverage(fake, real, neighbours):
+    radii = [compare_within(part, neighbours).nearest[:, -1] for part in (fake, real)]
+    values = summarize(compare_between(fake, real, *radii), neighbours)
+    return values["density"], values["coverage"]
 
 
 @pytest.fixture
@@ -103,7 +111,7 @@ def test_dropped_digits_are_detected(build, samples_of, digits):
 
 def test_frechet_follows_the_closed_form_of_gaussians(build, samples_of, monkeypatch):
     """With pixels for features, all independent, it is |mean difference|^2 + sum of (s1 - s2)^2."""
-    monkeypatch.setattr("ganbench.builtin.metrics.digits.digit_features", lambda x: x.flatten(1))
+    monkeypatch.setattr("ganbench.builtin.features.digits.digit_features", lambda x: x.flatten(1))
     std = torch.tensor([0.5, 1.0, 2.0, 3.0]).reshape(4, 1, 1)
     fake, real = std * normal(0, 40_000, 4, 1, 1) + 1, normal(1, 40_000, 4, 1, 1)
     expected = 4 + float(((std - 1) ** 2).sum())
@@ -138,7 +146,8 @@ def test_frechet_grows_if_digits_are_missing(build, samples_of, digits):
 @pytest.mark.parametrize(("n", "m"), [(1, 30), (30, 1)])
 def test_frechet_of_a_single_sample_is_undefined(n, m, build, samples_of, digits):
     images = digits[1][0]
-    assert math.isnan(build("frechet-digits").score(samples_of(images[:n], images[:m]))["frechet-digits"])
+    with pytest.raises(CannotScore, match="it needs at least 2"):
+        build("frechet-digits").score(samples_of(images[:n], images[:m]))
 
 
 # --- prdc-digits -----------------------------------------------------------------------------------------
@@ -187,8 +196,9 @@ def test_too_few_finite_samples_score_0_and_too_few_samples_score_nan(build, sam
     images = digits[1][0]
     mostly_bad = torch.cat([images[:5], torch.full_like(images[:50], math.nan)])
     assert set(build("prdc-digits").score(samples_of(mostly_bad, images)).values()) == {0.0}
-    assert all(math.isnan(value) for value in build("prdc-digits").score(samples_of(images[:5], images)).values())
-    assert all(math.isnan(value) for value in build("prdc-digits").score(samples_of(images, images[:5])).values())
+    for fake, real in ((images[:5], images), (images, images[:5])):
+        with pytest.raises(CannotScore, match="it needs at least 6 samples of each kind, and there are 5"):
+            build("prdc-digits").score(samples_of(fake, real))
     assert all(
         math.isfinite(value) for value in build("prdc-digits").score(samples_of(images[:6], images[:6])).values()
     )

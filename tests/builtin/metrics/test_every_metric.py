@@ -9,8 +9,12 @@ import torch
 
 from ganbench import builtin
 
-NAMES = [component.name for component in builtin.ganbench_metrics()]
+ALL = [component.name for component in builtin.ganbench_metrics()]
+WEIGHTS_APART = {"cmmd", "fid", "fid-10k-test", "fid-50k-train", "fid-infinity", "is", "kid"}
+NOVELTY = {"authenticity", "data-copying"}  # these compare with training data
+NAMES = [name for name in ALL if name not in WEIGHTS_APART | NOVELTY | {"frechet-infinity"}]
 ON_IMAGES = [name for name in NAMES if name != "modes"]
+ON_DIGITS = {"clipped", "frechet", "kernel-distance", "mind", "prdc", "vendi"}  # built on the digits' features here
 
 
 @pytest.fixture(params=NAMES)
@@ -34,7 +38,7 @@ def test_naming_the_metrics_imports_no_torch():
     code = (
         "import sys; from ganbench import builtin; "
         "names = [c.name for c in builtin.ganbench_metrics()]; "
-        "assert len(names) == 6, names; assert 'torch' not in sys.modules"
+        "assert len(names) > 20, names; assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
@@ -90,7 +94,7 @@ def test_one_bad_sample_among_many_does_not_crash_or_raise_a_score(name, build, 
     for key, value in scores.items():
         direction = metric.better[key] if isinstance(metric.better, dict) else metric.better
         if direction == "higher":
-            assert value <= clean[key]
+            assert math.isnan(value) or value <= clean[key]
         else:
             assert math.isnan(value) or value == pytest.approx(clean[key], abs=0.05)
 
@@ -128,7 +132,7 @@ def test_more_noise_scores_worse(name, build, samples_of, stacked):
 
 @pytest.mark.parametrize("name", ON_IMAGES, indirect=True)
 def test_samples_of_another_count_than_the_real_ones_are_scored(name, build, samples_of, stacked):
-    scores = build(name).score(samples_of(stacked[0][:20], stacked[0][20:33]))
+    scores = build(name).score(samples_of(stacked[0][:40], stacked[0][40:66]))
     assert all(math.isfinite(value) for value in scores.values())
 
 
@@ -139,8 +143,9 @@ def test_image_metrics_serve_one_to_three_channels_at_the_sizes_they_know(
 ):
     small = stacked[0][:60, :channels]
     large = small.repeat_interleave(4, 2).repeat_interleave(4, 3)
-    assert (skip(name, "images", tuple(large.shape[1:])) is None) == ("digit" not in name)
-    for images in [small] if "digit" in name else [small, large]:
+    digits_alone = "digit" in name or name in ON_DIGITS
+    assert (skip(name, "images", tuple(large.shape[1:])) is None) == (not digits_alone)
+    for images in [small] if digits_alone else [small, large]:
         assert skip(name, "images", tuple(images.shape[1:])) is None
         assert all(math.isfinite(value) for value in build(name).score(samples_of(images[:30], images[30:])).values())
 
