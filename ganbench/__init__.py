@@ -50,6 +50,7 @@ from .contract.view import Game, View
 if TYPE_CHECKING:
     from .contract.files import write_atomically
     from .diagnosis.diagnose import diagnose
+    from .evaluation.evaluate import evaluate
     from .monitor.monitor import Monitor
     from .pipeline import run
     from .results.comparison import load
@@ -62,6 +63,7 @@ __version__ = "0.1.0"
 _LAZY = {
     "Monitor": "monitor.monitor",
     "diagnose": "diagnosis.diagnose",
+    "evaluate": "evaluation.evaluate",
     "input_gradient": "training.input_gradient",
     "load": "results.comparison",
     "run": "pipeline",
@@ -119,6 +121,7 @@ __all__ = [
     "TrialStarted",
     "View",
     "diagnose",
+    "evaluate",
     "hookimpl",
     "input_gradient",
     "load",

@@ -16,6 +16,7 @@ from .contract.events import Event, TrialProgress, TrialStarted
 from .contract.failures import Status
 from .contract.records import Artifacts, Finding, Score, Trial, TrialResult
 from .diagnosis.findings import apply_diagnoses, verdicts
+from .evaluation.cache import CachedSampleSet
 from .evaluation.evaluator import Evaluator, MetricEntry, generate
 from .observation.observer import Observer
 from .registry.registry import Registry, load_registry
@@ -181,6 +182,7 @@ class LiveTrial:
                 trial.evaluation.samples,
                 seed_for(seed, "evaluation"),
                 device,
+                CachedSampleSet,
             ),
             diagnoses=diagnoses,
             labels=training.labels,

@@ -20,6 +20,7 @@ from ganbench.contract.records import Trial, TrialResult
 from ganbench.registry.registry import Registry, load_registry
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch comes: tests run side by side, one on each core
+os.environ["GANBENCH_CACHE"] = ""  # nothing is kept between tests, nor taken from the user's cache
 
 
 @pytest.fixture

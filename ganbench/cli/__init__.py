@@ -14,6 +14,7 @@ from ..contract.errors import RequestError
 COMMANDS = {
     "run": "Train, diagnose and compare the methods of a suite.",
     "report": "Rebuild the reports of finished runs; nothing is trained.",
+    "evaluate": "Score samples that were not made here against real ones.",
     "diagnose": "Diagnose a stored run again, or the log of another program.",
     "score": "Score diagnoses against the ground truth of a run of `failures`.",
     "treat": "Try remedies on the failed trials of a run.",

@@ -16,7 +16,7 @@ BATCH_SAMPLES = 256  # samples embedded at once
 Tensors = tuple[Tensor, ...]
 
 
-class Part:
+class SampleSet:
     """Samples that are compared, with everything that has been computed of them, for all metrics.
 
     Args:
@@ -58,8 +58,8 @@ class Part:
 
 
 @torch.no_grad()
-def compute_features(part: Part, features: Features, tap: str) -> Tensor:
-    """Return features of a part, by batches on its device: (N, dim), float32.
+def compute_features(part: SampleSet, features: Features, tap: str) -> Tensor:
+    """Return features of a set, by batches on its device: (N, dim), float32.
 
     Raises CannotScore, which names what is wrong, if the component returns anything else.
     """

@@ -19,7 +19,7 @@ from ..contract.records import DataSpec, Direction, Estimate, Modes, Samples, Sc
 from ..contract.view import Game
 from ..training.data import DeviceDataset
 from ..training.noise import sample_noise
-from .embedding import Part, Tensors
+from .embedding import SampleSet, Tensors
 from .geometry import effective_rank, mean_log_density
 
 CHUNK_SAMPLES = 1000  # samples generated at once
@@ -77,13 +77,103 @@ class Comparands:
         floor: Real samples that take the place of generated ones; None where there are too few.
         training: Training samples, for metrics that need them; None for others.
         n_fake: How many samples to generate.
+        floors: What the floor scored, by label: real data does not change while G trains.
+        geometry: Effective rank and mean log density of the reference, by features.
     """
 
-    real: Part
-    floor: Part | None
-    training: Part | None
+    real: SampleSet
+    floor: SampleSet | None
+    training: SampleSet | None
     n_fake: int
-    geometry: dict[int, tuple[float, float]] = field(default_factory=dict)  # by features
+    floors: dict[str, Mapping[str, float]] = field(default_factory=dict)
+    geometry: dict[int, tuple[float, float]] = field(default_factory=dict)
+
+
+class Scorer:
+    """Scores sets of samples by one metric at a time.
+
+    Args:
+        data: What samples look like.
+        modes: The exact modes of the data; None if they are not known.
+    """
+
+    def __init__(self, data: DataSpec, modes: Modes | None) -> None:
+        self._data, self._modes = data, modes
+
+    def score(
+        self, step: int, label: str, entry: MetricEntry, fake: SampleSet, against: Comparands, game: Game | None
+    ) -> list[Score]:
+        """Return the scores of a metric, each beside its floor; raises CannotScore.
+
+        Args:
+            step: Steps done.
+            label: What the scores are called.
+            entry: The metric.
+            fake: Generated samples.
+            against: What they are compared with.
+            game: The run that made them; None for samples from elsewhere.
+        """
+        metric = entry.metric
+        began, clock = time.perf_counter(), _EmbeddingClock()
+        samples = self._samples(metric, fake, against, clock)
+        values = metric.score(samples) if game is None else metric.score_game(samples, game)
+        seconds = time.perf_counter() - began - clock.spent + clock.fair
+        if label not in against.floors:
+            against.floors[label] = self._score_floor(metric, against)
+        rank, log_density = self._reference_geometry(metric.features, against)
+        return [
+            Score(
+                step=step,
+                metric=label if key in ("", label) else f"{label}.{key}",
+                value=float(value),
+                better=_direction(metric.better, key),
+                floor=float(against.floors[label].get(key, math.nan)),
+                n_real=len(against.real),
+                n_fake=len(fake),
+                seconds=seconds,
+                reference_rank=rank,
+                reference_log_distance=log_density,
+                **_error_columns(value, entry.features),
+            )
+            for key, value in values.items()
+        ]
+
+    def _score_floor(self, metric: Metric, against: Comparands) -> Mapping[str, float]:
+        if against.floor is None:
+            return {}
+        values = metric.score(self._samples(metric, against.floor, against, _EmbeddingClock()))
+        return {key: float(value) for key, value in values.items()}
+
+    def _samples(self, metric: Metric, fake: SampleSet, against: Comparands, clock: _EmbeddingClock) -> Samples:
+        parts = {"fake": fake, "real": against.real}
+        if against.training is not None:
+            parts["training"] = against.training
+        return Samples(
+            fake.samples,
+            against.real.samples,
+            self._data,
+            self._modes,
+            None if against.training is None else against.training.samples,
+            embedder=partial(clock.embed, parts),
+            keeper=partial(_derive, parts, metric.features),
+        )
+
+    def _reference_geometry(self, features: Features | None, against: Comparands) -> tuple[float, float]:
+        """Effective rank and mean log density of the reference in these features; NaN without features."""
+        if features is None:
+            return math.nan, math.nan
+        if id(features) not in against.geometry:
+
+            def compute() -> Tensors:
+                real = against.real.embed(features)
+                return (torch.tensor([effective_rank(real), mean_log_density(real)], dtype=torch.float64),)
+
+            try:
+                (pair,) = against.real.derive(features, "geometry", compute)
+            except CannotScore:  # of a reference that is statistics alone
+                pair = torch.full((2,), math.nan)
+            against.geometry[id(features)] = float(pair[0]), float(pair[1])
+        return against.geometry[id(features)]
 
 
 class Evaluator:
@@ -108,14 +198,13 @@ class Evaluator:
         n: int,
         seed: int,
         device: torch.device | None = None,
-        make_part: Callable[[Tensor, torch.device], Part] = Part,
+        make_set: Callable[[Tensor, torch.device], SampleSet] = SampleSet,
     ) -> None:
-        self._data, self._modes, self._n, self._seed = data, modes, n, seed
+        self._scorer, self._n, self._seed = Scorer(data, modes), n, seed
         self._training, self._held_out = training, held_out
         self._device = device or torch.device("cpu")
-        self._make_part = make_part
+        self._make_set = make_set
         self._comparands: dict[tuple[int, str, bool], Comparands] = {}
-        self._floors: dict[str, Mapping[str, float]] = {}
         self.scores: list[Score] = []
         self.left_out: dict[str, str] = {}
         self._entries: dict[str, MetricEntry] = {}
@@ -152,82 +241,21 @@ class Evaluator:
             The new scores, which `scores` keeps too.
         """
         done = {(score.step, score.metric.partition(".")[0]) for score in self.scores}
-        parts: dict[int, Part] = {}
+        parts: dict[int, SampleSet] = {}
         new = []
         for label, entry in list(self._entries.items()):
             if (step, label) in done or not (expensive if entry.expensive else cheap):
                 continue
             against = self._comparands_of(entry.metric)
             if against.n_fake not in parts:
-                parts[against.n_fake] = Part(generate(against.n_fake), self._device)
+                parts[against.n_fake] = SampleSet(generate(against.n_fake), self._device)
             try:
-                new += self._score_metric(step, label, entry, parts[against.n_fake], against, game)
+                new += self._scorer.score(step, label, entry, parts[against.n_fake], against, game)
             except CannotScore as error:
                 self.left_out[label] = str(error)
                 del self._entries[label]
         self.scores += new
         return new
-
-    def _score_metric(
-        self, step: int, label: str, entry: MetricEntry, fake: Part, against: Comparands, game: Game
-    ) -> list[Score]:
-        metric = entry.metric
-        began, clock = time.perf_counter(), _EmbeddingClock()
-        values = metric.score_game(self._samples(metric, fake, against, clock), game)
-        seconds = time.perf_counter() - began - clock.spent + clock.fair
-        if label not in self._floors:  # real data does not change while G trains
-            self._floors[label] = self._score_floor(metric, against)
-        rank, log_density = self._reference_geometry(metric.features, against)
-        return [
-            Score(
-                step=step,
-                metric=label if key in ("", label) else f"{label}.{key}",
-                value=float(value),
-                better=_direction(metric.better, key),
-                floor=float(self._floors[label].get(key, math.nan)),
-                n_real=len(against.real),
-                n_fake=len(fake),
-                seconds=seconds,
-                reference_rank=rank,
-                reference_log_distance=log_density,
-                **_error_columns(value, entry.features),
-            )
-            for key, value in values.items()
-        ]
-
-    def _score_floor(self, metric: Metric, against: Comparands) -> Mapping[str, float]:
-        if against.floor is None:
-            return {}
-        values = metric.score(self._samples(metric, against.floor, against, _EmbeddingClock()))
-        return {key: float(value) for key, value in values.items()}
-
-    def _samples(self, metric: Metric, fake: Part, against: Comparands, clock: _EmbeddingClock) -> Samples:
-        parts = {"fake": fake, "real": against.real}
-        if against.training is not None:
-            parts["training"] = against.training
-        return Samples(
-            fake.samples,
-            against.real.samples,
-            self._data,
-            self._modes,
-            None if against.training is None else against.training.samples,
-            embedder=partial(clock.embed, parts),
-            keeper=partial(_derive, parts, metric.features),
-        )
-
-    def _reference_geometry(self, features: Features | None, against: Comparands) -> tuple[float, float]:
-        """Effective rank and mean log density of the reference in these features; NaN without features."""
-        if features is None:
-            return math.nan, math.nan
-        if id(features) not in against.geometry:
-
-            def compute() -> Tensors:
-                real = against.real.embed(features)
-                return (torch.tensor([effective_rank(real), mean_log_density(real)], dtype=torch.float64),)
-
-            (pair,) = against.real.derive(features, "geometry", compute)
-            against.geometry[id(features)] = float(pair[0]), float(pair[1])
-        return against.geometry[id(features)]
 
     def _why_too_few(self, metric: Metric) -> str:
         """Why the data has too few samples for a metric; empty if it has enough."""
@@ -266,12 +294,12 @@ class Evaluator:
         seen = self._take(self._training, training[:MAX_TRAINING_SAMPLES])
         return Comparands(real, self._take(self._held_out, held_out[:n_fake]), seen, n_fake)
 
-    def _take(self, data: DeviceDataset, rows: Tensor) -> Part:
-        return self._make_part(data.take(rows).x, self._device)
+    def _take(self, data: DeviceDataset, rows: Tensor) -> SampleSet:
+        return self._make_set(data.take(rows).x, self._device)
 
 
 def _derive(
-    parts: Mapping[str, Part], features: Features | None, part: str, name: str, compute: Callable[[], Tensors]
+    parts: Mapping[str, SampleSet], features: Features | None, part: str, name: str, compute: Callable[[], Tensors]
 ) -> Tensors:
     against = parts["real"]
     if part == "real":
@@ -290,7 +318,7 @@ class _EmbeddingClock:
     def __init__(self) -> None:
         self.spent, self.fair = 0.0, 0.0
 
-    def embed(self, parts: Mapping[str, Part], name: str, features: Features, tap: str) -> Tensor:
+    def embed(self, parts: Mapping[str, SampleSet], name: str, features: Features, tap: str) -> Tensor:
         began = time.perf_counter()
         rows = parts[name].embed(features, tap)
         self.spent += time.perf_counter() - began

@@ -20,7 +20,7 @@ def resolve_metric(ref: ComponentRef, registry: Registry) -> ComponentRef:
     for metric in sorted(metrics, key=len, reverse=True):
         if not ref.name.startswith(f"{metric}-") or FEATURES not in registry.find("metric", metric).options:
             continue
-        if features := _resolve_features(ref.name.removeprefix(f"{metric}-"), registry):
+        if features := resolve_features(ref.name.removeprefix(f"{metric}-"), registry):
             return ComponentRef(metric, {**ref.options, FEATURES: features})
     return ref
 
@@ -54,7 +54,8 @@ def why_left_out(trial: Trial, registry: Registry) -> dict[str, str]:
     return {name: why for kind, name, ref in named if (why := registry.skip(kind, ref, trial))}
 
 
-def _resolve_features(name: str, registry: Registry) -> str | dict[str, object] | None:
+def resolve_features(name: str, registry: Registry) -> str | dict[str, object] | None:
+    """Return what an option `features` holds for a name such as `lite0-64`; None if no features are called so."""
     known = {entry.name for entry in registry.entries(FEATURES)}
     if name in known:
         return name

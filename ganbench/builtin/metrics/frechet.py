@@ -45,6 +45,10 @@ class Frechet(ganbench.Metric):
         if not fake.isfinite().all():
             return {"": ganbench.Estimate(math.nan, biased=True)}
         mean, covariance, count = reference_gaussian(samples, self.features)
+        if len(mean) != fake.shape[1]:
+            raise ganbench.CannotScore(
+                f"the reference's statistics are of {len(mean)} features, and these are {fake.shape[1]}"
+            )
         smaller = min(len(fake), int(count))
         dim, space = fake.shape[1], ""
         if smaller <= dim and self.projects:
@@ -83,6 +87,10 @@ class FrechetInfinity(Frechet):
         if not fake.isfinite().all():
             return dict.fromkeys(self.better, ganbench.Estimate(math.nan))
         mean, covariance, count = reference_gaussian(samples, self.features)
+        if len(mean) != fake.shape[1]:
+            raise ganbench.CannotScore(
+                f"the reference's statistics are of {len(mean)} features, and these are {fake.shape[1]}"
+            )
         largest, space = len(fake), ""
         smallest = min(MIN_SUBSET, largest // 4)
         if min(smallest, int(count)) <= fake.shape[1]:

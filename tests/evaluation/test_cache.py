@@ -1,0 +1,106 @@
+"""Features of real samples are kept on disk: found again, never wrong, never half written."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+
+import pytest
+import torch
+
+import ganbench
+from ganbench.evaluation import cache
+from ganbench.evaluation.cache import CachedSampleSet
+
+CPU = torch.device("cpu")
+
+
+class Counting(ganbench.Features):
+    dim, preprocessing, checksum = 3, "times a factor", "abc"
+    calls = 0
+
+    def __init__(self, factor=2.0):
+        self.factor = factor
+
+    def __call__(self, samples, tap=""):
+        type(self).calls += 1
+        return self.factor * samples
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("GANBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(Counting, "calls", 0)
+    return tmp_path / "cache"
+
+
+def embed(factor=2.0, seed=0, **changes):
+    features = Counting(factor)
+    for name, value in changes.items():
+        setattr(features, name, value)
+    samples = torch.randn(20, 3, generator=torch.Generator().manual_seed(seed))
+    assert torch.equal(CachedSampleSet(samples, CPU).embed(features), factor * samples)
+    return Counting.calls
+
+
+def test_the_same_samples_in_the_same_features_are_computed_once():
+    assert embed() == 1 and embed() == 1
+
+
+@pytest.mark.parametrize(
+    "change", [{"factor": 3.0}, {"seed": 1}, {"checksum": "def"}, {"preprocessing": "times another"}]
+)
+def test_whatever_decides_features_decides_the_file(change):
+    assert embed() == 1 and embed(**change) == 2
+
+
+def test_a_damaged_file_is_computed_again_with_a_warning(folder):
+    embed()
+    (file,) = folder.iterdir()
+    file.write_bytes(file.read_bytes()[:40])
+    with pytest.warns(UserWarning, match="is damaged, and is computed again"):
+        assert embed() == 2
+    assert embed() == 2
+
+
+def test_a_folder_that_cannot_be_written_costs_a_warning_alone(folder):
+    folder.write_text("a file in its place")
+    with pytest.warns(UserWarning, match="features are not kept in"):
+        assert embed() == 1
+
+
+def test_a_disk_that_fills_leaves_nothing_half_written(folder, monkeypatch):
+    import safetensors.torch
+
+    def fill(tensors, path, *_):
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(safetensors.torch, "save_file", fill)
+    with pytest.warns(UserWarning, match="No space left on device"):
+        assert embed() == 1
+    assert list(folder.iterdir()) == []
+
+
+def test_the_cache_can_be_turned_off(folder, monkeypatch):
+    monkeypatch.setenv("GANBENCH_CACHE", "")
+    assert embed() == 1 and embed() == 2 and not folder.exists()
+
+
+def test_the_files_longest_unused_make_room(folder, monkeypatch):
+    embed(seed=1)
+    (first,) = folder.iterdir()
+    os.utime(first, (1, 1))
+    monkeypatch.setattr(cache, "MAX_BYTES", first.stat().st_size + 10)
+    embed(seed=2)
+    assert len(list(folder.iterdir())) == 1 and not first.exists()
+
+
+def _embed_in_process(seed):
+    return embed(seed=seed)
+
+
+def test_two_processes_that_write_one_file_do_not_disturb_each_other(folder):
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        pool.map(_embed_in_process, [5] * 4)
+    assert embed(seed=5) == 0 and len(list(folder.iterdir())) == 1

@@ -1,0 +1,161 @@
+"""`ganbench.evaluate`: samples from elsewhere get the numbers of a run, and whatever is wrong with them is one line."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from small_suites import MLP, suite_table, trials_of
+
+import ganbench
+from ganbench.evaluation.sample_files import read_samples
+
+RANDOM = np.random.default_rng(0)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """A folder of twelve colour pictures of 8x8."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for i in range(12):
+        Image.fromarray(RANDOM.integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(folder / f"{i:02}.png")
+    return folder
+
+
+def test_a_runs_samples_score_as_in_the_run():
+    table = suite_table(
+        metrics=["energy-distance", "sliced-wasserstein", "mmd"], methods={"m": {"loss": "hinge", **MLP}}
+    )
+    result = ganbench.run_trial(trials_of(table)[0])
+    scores = ganbench.evaluate(result.artifacts.samples, result.artifacts.reals)
+    assert [score.metric for score in scores] == ["energy-distance", "sliced-wasserstein", "mmd"]
+    expected = {score.metric: score.value for score in result.scores}
+    assert {score.metric: score.value for score in scores} == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_data_set_by_name_brings_its_floor_and_its_modes():
+    points = torch.randn(500, 2)
+    scores = ganbench.evaluate(points, "ring", metrics=["modes", "energy-distance"])
+    assert [score.metric for score in scores] == [
+        "modes.covered",
+        "modes.high_quality",
+        "modes.reverse_kl",
+        "energy-distance",
+    ]
+    assert all(math.isfinite(score.floor) for score in scores) and scores[0].floor == 8
+
+
+def test_metrics_on_features_say_which(pictures):
+    reals = RANDOM.integers(0, 256, (40, 8, 8), dtype=np.uint8)
+    scores = ganbench.evaluate(reals[:20], reals[20:], metrics=["frechet", "kernel-distance-digits"], features="digits")
+    assert {score.metric for score in scores} == {"frechet-digits", "kernel-distance-digits"}
+    assert {score.features.partition(" ")[0] for score in scores} == {"digits"}
+
+
+def test_statistics_serve_metrics_that_need_no_more(tmp_path):
+    real = RANDOM.integers(0, 256, (100, 8, 8), dtype=np.uint8)
+    from ganbench.builtin.features.digits import digit_features
+
+    features = digit_features(torch.from_numpy(real).float()[:, None] / 127.5 - 1).double().numpy()
+    np.savez(tmp_path / "stats.npz", mu=features.mean(0), sigma=np.cov(features, rowvar=False))
+    fake = RANDOM.integers(0, 256, (90, 8, 8), dtype=np.uint8)
+    metrics = ["frechet-digits", "prdc-digits", "energy-distance"]
+    scores = ganbench.evaluate(fake, tmp_path / "stats.npz", metrics)
+    (whole,) = ganbench.evaluate(fake, real, metrics[:1])
+    assert [score.metric for score in scores] == ["frechet-digits"] and scores[0].value == pytest.approx(whole.value)
+    assert set(scores.left_out) == {"prdc-digits", "energy-distance"}
+    assert set(scores.left_out.values()) == {"it compares samples, and the reference holds statistics alone"}
+    np.savez(tmp_path / "other.npz", mu=np.zeros(3), sigma=np.eye(3))
+    wrong = ganbench.evaluate(fake, tmp_path / "other.npz", metrics[:1])
+    assert "statistics are of 3 features, and these are 64" in wrong.left_out["frechet-digits"]
+
+
+def test_too_few_samples_leave_a_metric_out_with_the_number_that_it_needs():
+    scores = ganbench.evaluate(torch.randn(10, 2), torch.randn(100, 2), ["mmd", "energy-distance"])
+    assert [score.metric for score in scores] == ["energy-distance"]
+    assert scores.left_out == {"mmd": "it needs at least 20 samples to score, and there are 10"}
+
+
+def test_pictures_of_all_modes_are_read(tmp_path):
+    folder = tmp_path / "modes"
+    folder.mkdir()
+    pixels = Image.fromarray(np.full((4, 4, 3), 200, dtype=np.uint8))
+    pixels.convert("L").save(folder / "grey.png")
+    pixels.convert("P").save(folder / "palette.png")
+    pixels.convert("CMYK").save(folder / "cmyk.jpg", quality=100)
+    Image.fromarray(np.full((4, 4), 200 * 257, dtype=np.uint16)).save(folder / "deep.png")
+    Image.new("RGBA", (4, 4), (0, 0, 0, 0)).save(folder / "transparent.png")
+    samples = read_samples(folder).samples
+    assert samples.shape == (5, 3, 4, 4) and samples.dtype == torch.uint8
+    cmyk, deep, grey, palette, transparent = samples.float().mean((1, 2, 3)).tolist()
+    assert deep == grey == 200 and transparent == 255 and abs(palette - 200) < 26 and abs(cmyk - 200) < 6
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda p: p.mkdir(), "holds no picture; pictures end in"),
+        (lambda p: _folder(p, {"a.png": b"not a picture"}), "a.png cannot be read as a picture"),
+        (lambda p: _folder(p, {"a.png": (4, 4), "b.png": (4, 5)}), "b.png has 4x5 pixels, and a.png 4x4"),
+        (lambda p: np.savez(p, x=np.array([{"a": 1}], dtype=object)), "it holds Python objects, which are never read"),
+        (lambda p: np.savez(p, a=np.zeros(3), b=np.zeros(3)), "holds a, b; name the array of samples arr_0"),
+        (lambda p: np.savez(p, np.zeros(3)), "holds no samples; give (N, ...)"),
+        (lambda p: np.savez(p, np.full((9, 2), np.nan)), "9 of 9 samples hold NaN or infinity"),
+        (lambda p: np.savez(p, np.zeros((9, 2), dtype=int)), "int64 are neither pictures nor points"),
+        (lambda p: np.savez(p, np.full((9, 3, 4, 4), 7.0)), "images of floats must lie in [-1, 1]"),
+        (lambda p: np.savez(p, mu=np.zeros(3), sigma=np.zeros((2, 3))), "give (d,) and (d, d)"),
+        (lambda p: np.savez(p, mu=np.zeros(2), sigma=np.array([[1.0, 0.5], [-0.5, 1.0]])), "sigma is not symmetric"),
+        (lambda p: p.write_bytes(b"PK\x03\x04 cut short"), "cannot be read"),
+    ],
+)
+def test_what_is_wrong_with_samples_is_one_line(tmp_path, make, said):
+    path = tmp_path / "given.npz"
+    make(path)
+    with pytest.raises(ganbench.RequestError) as caught:
+        ganbench.evaluate(torch.randn(9, 2), path)
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+def _folder(path, files):
+    path.mkdir()
+    for name, content in files.items():
+        if isinstance(content, bytes):
+            (path / name).write_bytes(content)
+        else:
+            Image.new("RGB", content).save(path / name)
+
+
+def test_a_decompression_bomb_is_one_line(pictures, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 50)
+    with pytest.raises(ganbench.RequestError, match=r"00\.png cannot be read as a picture .*decompression bomb"):
+        read_samples(pictures)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("nowhere", "ring"), "samples: there is no file, folder or data set 'nowhere'"),
+        (("ring", "ringg"), "reference: there is no file, folder or data set 'ringg'; did you mean 'ring'?"),
+        (("ring", "ring:test"), "ring:test: a data set has the parts 'held-out' and 'training'"),
+        (("ring", "digits"), "the samples are points of shape (2,), and the reference images of (1, 8, 8)"),
+        (("ring", "ring", "--metric", "energy-distanc"), "no metric is called 'energy-distanc'; did you mean"),
+        (("ring", "ring", "--features", "lite1"), "no features are called 'lite1'; did you mean 'lite0'?"),
+        (("ring", "ring", "--metric", "frechet-digits"), "no metric can score these samples"),
+    ],
+)
+def test_a_wrong_request_is_refused_in_one_line(call_cli, arguments, said):
+    answer = call_cli("evaluate", *arguments)
+    assert answer.code == 2 and said in answer.err and "Traceback" not in answer.err
+
+
+def test_the_command_prints_what_a_run_stores(call_cli):
+    shown = call_cli("evaluate", "ring", "ring:training")
+    assert shown.code == 0 and "energy-distance" in shown.out
+    assert all(len(line) <= 80 for line in shown.out.splitlines())
+    rows = json.loads(call_cli("evaluate", "ring", "ring:training", "--json").out)
+    assert {"metric", "value", "better", "floor", "n_real", "n_fake", "seconds", "low", "high"} <= rows[0].keys()
