@@ -148,14 +148,14 @@ def test_a_decompression_bomb_is_one_line(pictures, monkeypatch):
         (("ring", "ring", "--metric", "frechet-digits"), "no metric can score these samples"),
     ],
 )
-def test_a_wrong_request_is_refused_in_one_line(call_cli, arguments, said):
-    answer = call_cli("evaluate", *arguments)
+def test_a_wrong_request_is_refused_in_one_line(say, arguments, said):
+    answer = say("evaluate", *arguments)
     assert answer.code == 2 and said in answer.err and "Traceback" not in answer.err
 
 
-def test_the_command_prints_what_a_run_stores(call_cli):
-    shown = call_cli("evaluate", "ring", "ring:training")
+def test_the_command_prints_what_a_run_stores(say):
+    shown = say("evaluate", "ring", "ring:training")
     assert shown.code == 0 and "energy-distance" in shown.out
     assert all(len(line) <= 80 for line in shown.out.splitlines())
-    rows = json.loads(call_cli("evaluate", "ring", "ring:training", "--json").out)
+    rows = json.loads(say("evaluate", "ring", "ring:training", "--json").out)
     assert {"metric", "value", "better", "floor", "n_real", "n_fake", "seconds", "low", "high"} <= rows[0].keys()

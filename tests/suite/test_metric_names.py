@@ -99,5 +99,7 @@ def test_a_target_is_a_score_in_the_suites_own_words(files):
     target = {"steps": 20, "batch_size": 8, "stop_when": {"metric": "gap-sized-64", "at_most": 0.1}}
     trials_of(suite_table(metrics=["gap-sized"], training=target), files)
     wrong = target | {"stop_when": {"metric": "gap-plain", "at_most": 0.1}}
-    with pytest.raises(RequestError, match="stop_when: 'gap-plain' is not among the suite's metrics; valid: gap-sized-64"):
+    with pytest.raises(
+        RequestError, match="stop_when: 'gap-plain' is not among the suite's metrics; valid: gap-sized-64"
+    ):
         trials_of(suite_table(metrics=["gap-sized"], training=wrong), files)
