@@ -6,9 +6,11 @@ import warnings
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
+from numpy.lib.npyio import NpzFile
 from PIL import Image, ImageOps
 from torch import Tensor
 
@@ -90,7 +92,8 @@ def _pictures_spec(values: Tensor) -> DataSpec:
 
 def _read_npz(path: Path) -> SampleFile | StatisticsFile:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # opened here, since NumPy leaves a file open that turns out to be no archive
+        with path.open("rb") as file, _open_archive(file) as archive:
             names = archive.files
             if {"mu", "sigma"} <= set(names):
                 return _check_statistics(path, archive["mu"], archive["sigma"])
@@ -103,6 +106,13 @@ def _read_npz(path: Path) -> SampleFile | StatisticsFile:
         if "pickle" in reason:
             reason = "it holds Python objects, which are never read"
         raise RequestError(f"{path} cannot be read: {reason}") from error
+
+
+def _open_archive(file: BinaryIO) -> NpzFile:
+    archive = np.load(file, allow_pickle=False)
+    if not isinstance(archive, NpzFile):
+        raise ValueError("it is one array (.npy), and no archive of named ones")
+    return archive
 
 
 def _check_statistics(path: Path, mu: np.ndarray, sigma: np.ndarray) -> StatisticsFile:

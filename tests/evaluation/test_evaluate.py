@@ -111,6 +111,7 @@ def test_pictures_of_all_modes_are_read(tmp_path):
         (lambda p: np.savez(p, mu=np.zeros(3), sigma=np.zeros((2, 3))), "give (d,) and (d, d)"),
         (lambda p: np.savez(p, mu=np.zeros(2), sigma=np.array([[1.0, 0.5], [-0.5, 1.0]])), "sigma is not symmetric"),
         (lambda p: p.write_bytes(b"PK\x03\x04 cut short"), "cannot be read"),
+        (lambda p: _write_array(p), "it is one array (.npy), and no archive of named ones"),
     ],
 )
 def test_what_is_wrong_with_samples_is_one_line(tmp_path, make, said):
@@ -119,6 +120,11 @@ def test_what_is_wrong_with_samples_is_one_line(tmp_path, make, said):
     with pytest.raises(ganbench.RequestError) as caught:
         ganbench.evaluate(torch.randn(9, 2), path)
     assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+def _write_array(path):
+    with path.open("wb") as file:
+        np.save(file, np.zeros((9, 2)))
 
 
 def _folder(path, files):
@@ -153,9 +159,11 @@ def test_a_wrong_request_is_refused_in_one_line(say, arguments, said):
     assert answer.code == 2 and said in answer.err and "Traceback" not in answer.err
 
 
-def test_the_command_prints_what_a_run_stores(say):
-    shown = say("evaluate", "ring", "ring:training")
+def test_the_command_prints_what_a_run_stores(say, tmp_path):
+    np.savez(tmp_path / "points.npz", RANDOM.normal(size=(300, 2)).astype(np.float32))
+    np.savez(tmp_path / "reals.npz", RANDOM.normal(size=(400, 2)).astype(np.float32))
+    shown = say("evaluate", str(tmp_path / "points.npz"), str(tmp_path / "reals.npz"))
     assert shown.code == 0 and "energy-distance" in shown.out
     assert all(len(line) <= 80 for line in shown.out.splitlines())
-    rows = json.loads(say("evaluate", "ring", "ring:training", "--json").out)
+    rows = json.loads(say("evaluate", str(tmp_path / "points.npz"), str(tmp_path / "reals.npz"), "--json").out)
     assert {"metric", "value", "better", "floor", "n_real", "n_fake", "seconds", "low", "high"} <= rows[0].keys()
