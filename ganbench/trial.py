@@ -19,6 +19,7 @@ from .diagnosis.findings import apply_diagnoses, verdicts
 from .evaluation.cache import CachedSampleSet
 from .evaluation.evaluator import Evaluator, MetricEntry, generate
 from .observation.observer import Observer
+from .observation.probe_features import choose_embedding
 from .registry.registry import Registry, load_registry
 from .suite.metric_names import features_label, metric_label, why_left_out
 from .training.data import DeviceDataset
@@ -168,7 +169,8 @@ class LiveTrial:
         )
         gan.view, view.game = view, gan
         if diagnoses:
-            view.set_budget(trial.training.steps * trial.training.batch_size)
+            trained_on = trial.training.steps * trial.training.batch_size
+            view.set_budget(trained_on, choose_embedding(trial.data.shape))
         return cls(
             gan=gan,
             view=view,

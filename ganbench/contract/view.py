@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,12 @@ class View:
     def held_out(self, n: int) -> Batch:
         """Return `n` samples that training never sees, drawn anew."""
         raise _abstract(self, "held_out")
+
+    def held_out_chunks(self, n: int, size: int) -> Iterator[Batch]:
+        """Yield `n` samples that training never sees, of one draw, in batches of at most `size`: for large samples."""
+        drawn = self.held_out(n)
+        labels = itertools.repeat(None) if drawn.labels is None else drawn.labels.split(size)
+        yield from itertools.starmap(Batch, zip(drawn.x.split(size), labels, strict=False))
 
     @property
     def held_out_size(self) -> int:

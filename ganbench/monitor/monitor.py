@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from ..contract.records import Finding, History
 from ..diagnosis.findings import apply_diagnoses
 from ..observation.observer import Observer
+from ..observation.probe_features import choose_embedding
 from ..training.loop import STOP_CONFIDENCE
 from .arguments import build_diagnoses, validate_budget, validate_networks, validate_options
 from .call_convention import infer
@@ -237,7 +238,7 @@ class Monitor:
     def _measure(self, schedule: MonitorSchedule, loss_d: Tensor | float | None, loss_g: Tensor | float | None) -> None:
         """Take a row of the history, and diagnose it at a probe or if it is not finite."""
         if not self._cost_known:
-            self._view.set_budget(self.budget * schedule.batch_size)
+            self._view.set_budget(self.budget * schedule.batch_size, choose_embedding(self._view.data.shape))
             self._cost_known = True
         losses = [_mean_loss(loss, self._view.device) for loss in (loss_d, loss_g)]
         is_probe = schedule.is_probe(self._steps)

@@ -90,10 +90,16 @@ class LoopView(View):
         """Forget the gradients of an observation that is over."""
         self._gradients, self._cosines = [], []
 
-    def set_budget(self, trained_on: int) -> None:
-        """Let probes take a small share of the cost of training on `trained_on` samples."""
+    def set_budget(self, trained_on: int, embed: Callable[[Tensor], Tensor]) -> None:
+        """Let probes, which `embed` samples, take a small share of the cost of training on `trained_on` samples."""
+
+        def look() -> None:
+            fake = self.fake(8)
+            self.logits(fake)
+            embed(fake.x)
+
         with self.at(0):
-            self.affordable = affordable_samples(trained_on, flops_per_sample(lambda: self.logits(self.fake(8)), 8))
+            self.affordable = affordable_samples(trained_on, flops_per_sample(look, 8))
 
     @contextmanager
     def isolation(self, *sources: Any) -> Iterator[None]:
@@ -129,6 +135,12 @@ class LoopView(View):
     def held_out(self, n: int) -> Batch:
         """Return `n` real samples of the held-out part, drawn anew."""
         return self._draw_real(self._real_samples.held_out, n, len(self._real_samples.training))
+
+    def held_out_chunks(self, n: int, size: int) -> Iterator[Batch]:
+        """Yield `n` real samples of the held-out part, of one draw, in batches of at most `size`."""
+        part, offset = self._real_samples.held_out, len(self._real_samples.training)
+        for rows in self._draw_rows(len(part), n).split(size):
+            yield self._take_real(part, rows, offset)
 
     @property
     def held_out_size(self) -> int:
@@ -216,9 +228,12 @@ class LoopView(View):
         return samples.float().reshape(-1, *self._convention.shape).to(self.device)
 
     def _draw_real(self, part: SampleBuffer, n: int, offset: int) -> Batch:
-        size = len(part)
+        return self._take_real(part, self._draw_rows(len(part), n), offset)
+
+    def _draw_rows(self, size: int, n: int) -> Tensor:
         if n <= size <= 4 * n:  # few samples: each at most once, or repeats would look like structure
-            rows = torch.randperm(size, generator=self._rng, device=self.device)[:n]
-        else:
-            rows = torch.randint(size, (n,), generator=self._rng, device=self.device)
+            return torch.randperm(size, generator=self._rng, device=self.device)[:n]
+        return torch.randint(size, (n,), generator=self._rng, device=self.device)
+
+    def _take_real(self, part: SampleBuffer, rows: Tensor, offset: int) -> Batch:
         return Batch(part.columns[0][rows], rows + offset if self._convention.conditions else None)

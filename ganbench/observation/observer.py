@@ -17,11 +17,14 @@ from ..contract.components import Diagnosis
 from ..contract.errors import RequestError, did_you_mean
 from ..contract.records import History, NonFinite
 from ..contract.view import View
+from .probe_features import Embedding, choose_embedding
 from .probes import PROBES, ProbeBatch, why_not_probed
 from .signals import SIGNALS, SignalBatch, textbook_signals
 
 FIXED_NOISE_SAMPLES = 64  # fixed latents
 WINDOW_OBSERVATIONS = 10  # observations behind a path
+MAX_PATH_VALUES = 4096  # of a sample that are followed: of larger ones a random choice
+MAX_FIXED_VALUES, MIN_FIXED_SAMPLES = 2**21, 8  # fewer fixed latents where samples are large
 
 
 class Motion:
@@ -37,7 +40,14 @@ class Motion:
         `motion_turn` its mean cosine with the move before (-1: back and forth), and `motion_progress` the mean distance
         covered over the last observations divided by the length of the path (0: in circles, 1: straight on).
         """
-        self._positions.append(view.fixed(FIXED_NOISE_SAMPLES).flatten(1))
+        values = max(math.prod(view.data.shape), 1)
+        n = min(FIXED_NOISE_SAMPLES, max(MIN_FIXED_SAMPLES, MAX_FIXED_VALUES // values))
+        position = view.fixed(n).flatten(1)
+        if position.shape[1] > MAX_PATH_VALUES:  # lengths and cosines of moves are estimated well by them
+            random = torch.Generator().manual_seed(0)
+            chosen = torch.randperm(position.shape[1], generator=random)[:MAX_PATH_VALUES]
+            position = position[:, chosen.to(position.device)]
+        self._positions.append(position)
         row: dict[str, Tensor | float] = dict.fromkeys(("motion_speed", "motion_turn", "motion_progress"), math.nan)
         positions = list(self._positions)
         moves = [after - before for before, after in itertools.pairwise(positions)]
@@ -79,6 +89,7 @@ class Observer:
         self._motion = Motion()
         self._probes = _declared_probes(self._diagnoses)
         self.why_not_probed = ""
+        self._embed: Embedding
         self._floors: dict[str, Tensor] = {}
         self._rows: list[dict[str, float]] = []
         self.nonfinite: NonFinite | None = None
@@ -121,9 +132,10 @@ class Observer:
         if self.why_not_probed:
             return {}
         if not self._floors:
-            batch = ProbeBatch(view, floor=True)
+            self._embed = choose_embedding(view.data.shape)
+            batch = ProbeBatch(view, self._embed, floor=True)
             self._floors = {f"{name}_floor": PROBES[name](batch) for name in self._probes}
-        batch = ProbeBatch(view, floor=False)
+        batch = ProbeBatch(view, self._embed, floor=False)
         return {name: PROBES[name](batch) for name in self._probes} | self._floors
 
 

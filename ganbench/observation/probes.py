@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import cached_property
 
 import torch
@@ -10,12 +12,15 @@ from torch import Tensor
 
 from ..contract.records import Batch
 from ..contract.view import View
+from .probe_features import Embedding
 from .signals import auc
 
 MAX_PROBE_SAMPLES = 512  # held-out samples of each kind, at most
 MIN_PROBE_SAMPLES = 8  # of each kind: with fewer, a probe says nothing
 FAKES_PER_REAL = 2  # generated samples for each real one, where coverage is the question
 N_BINS = 32
+MAX_CHUNK_VALUES = 2**21  # of samples that are looked at together, so that large ones do not fill the memory
+MIN_CHUNK_SAMPLES = 8
 BALL_SHARE = 0.03  # of the real samples, inside a real sample's ball: about as wide as a mode, whatever the scale
 FEATURES, SCALES, RIDGE = (
     256,
@@ -32,47 +37,86 @@ def why_not_probed(held_out_size: int) -> str:
     return f"the data has {held_out_size} held-out samples, and they need at least {needed}"
 
 
+@dataclass(frozen=True, eq=False)
+class ProbeSamples:
+    """Samples as probes compare them.
+
+    Attributes:
+        features: What they are compared in, (n, d), float32.
+        logits: D's, (n,), without a graph.
+    """
+
+    features: Tensor
+    logits: Tensor
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def split(self, n: int) -> tuple[ProbeSamples, ProbeSamples]:
+        """Return the first `n` and the rest."""
+        return (
+            ProbeSamples(self.features[:n], self.logits[:n]),
+            ProbeSamples(self.features[n:], self.logits[n:]),
+        )
+
+
 class ProbeBatch:
     """The samples that the probes of one observation share: held-out real ones, and generated ones as evaluated.
 
     With `floor`, other held-out samples take the place of the generated ones: the best that G could do. Training samples
     would not serve: if they are few, or only a part of the data, a G as bad as they are would count as perfect.
+
+    Large samples are looked at in chunks, of which the features are kept alone.
+
+    Args:
+        view: The run.
+        embed: What samples are compared in.
+        floor: Whether real samples take the place of generated ones.
     """
 
-    def __init__(self, view: View, floor: bool) -> None:
-        self.view = view
+    def __init__(self, view: View, embed: Embedding, floor: bool) -> None:
+        self._view, self._embed = view, embed
         parts = 2 + FAKES_PER_REAL if floor else 2
-        self.n = view.round_to_pack(min(MAX_PROBE_SAMPLES, view.affordable, max(view.held_out_size // parts, 1)))
-        held_out = view.held_out(parts * self.n)  # drawn at once, so that no sample is its own floor
-        self.real, rest = _split(held_out, self.n)
-        self.more_real, made = _split(rest, self.n)
-        made = made if floor else view.evaluated(FAKES_PER_REAL * self.n)
-        self.fake, rest = _split(made, self.n)
-        self.more_fake, _ = _split(rest, self.n)
-        self.all_fake = made
+        n = self.n = view.round_to_pack(min(MAX_PROBE_SAMPLES, view.affordable, max(view.held_out_size // parts, 1)))
+        # drawn at once, so that no sample is its own floor
+        held_out = self._look(view.held_out_chunks(parts * n, self._chunk))
+        self.real, rest = held_out.split(n)
+        self.more_real, made = rest.split(n)
+        self.all_fake = made if floor else self._look(map(view.evaluated, self._sizes(FAKES_PER_REAL * n)))
+        self.fake, rest = self.all_fake.split(n)
+        self.more_fake, _ = rest.split(n)
 
     @cached_property
-    def seen(self) -> Batch:
+    def seen(self) -> ProbeSamples:
         """Training samples; nearly all of a small training set."""
-        return self.view.real(self.n)
-
-    @cached_property
-    def logits(self) -> tuple[Tensor, Tensor]:
-        """D's logits of held-out and of generated samples."""
-        with torch.no_grad():
-            return self.view.logits(self.more_real), self.view.logits(self.more_fake)
+        chunks = map(self._view.real, self._sizes(self.n))
+        return self._look(chunks)
 
     @cached_property
     def distances(self) -> Tensor:
         """Distances of real samples to generated ones, of shape (n, FAKES_PER_REAL * n)."""
-        return torch.cdist(self.real.x.flatten(1), self.all_fake.x.flatten(1))
+        return torch.cdist(self.real.features, self.all_fake.features)
 
     @cached_property
     def radius(self) -> Tensor:
         """The radius of each real sample's ball."""
-        real = self.real.x.flatten(1)
+        real = self.real.features
         k = max(1, round(BALL_SHARE * len(real)))
         return torch.cdist(real, real).topk(k + 1, dim=1, largest=False).values[:, -1]
+
+    @property
+    def _chunk(self) -> int:
+        values = math.prod(self._view.data.shape)
+        return self._view.round_to_pack(max(MIN_CHUNK_SAMPLES, MAX_CHUNK_VALUES // max(values, 1)))
+
+    def _sizes(self, n: int) -> list[int]:
+        return [min(self._chunk, n - done) for done in range(0, n, self._chunk)]
+
+    @torch.no_grad()
+    def _look(self, chunks: Iterable[Batch]) -> ProbeSamples:
+        looked = [(self._embed(chunk.x), self._view.logits(chunk)) for chunk in chunks]
+        features, logits = zip(*looked, strict=True)
+        return ProbeSamples(torch.cat(features), torch.cat(logits))
 
 
 def fresh_critic_auc(batch: ProbeBatch) -> Tensor:
@@ -82,7 +126,7 @@ def fresh_critic_auc(batch: ProbeBatch) -> Tensor:
     the other. It is a ridge regression on random features (Rahimi and Recht 2007), in closed form, without training.
     """
     real, fake, more_real, more_fake = (
-        part.x.flatten(1) for part in (batch.real, batch.fake, batch.more_real, batch.more_fake)
+        part.features for part in (batch.real, batch.fake, batch.more_real, batch.more_fake)
     )
     centre, spread = real.mean(0), real.std(0).clamp_min(1e-3 * real.std())
     fitted_on, tested_on = (
@@ -99,7 +143,7 @@ def fresh_critic_auc(batch: ProbeBatch) -> Tensor:
 
 def known_critic_auc(batch: ProbeBatch) -> Tensor:
     """Return the AUC of D itself on the same samples."""
-    return auc(*batch.logits)
+    return auc(batch.more_real.logits, batch.more_fake.logits)
 
 
 def coverage(batch: ProbeBatch) -> Tensor:
@@ -122,8 +166,8 @@ def empty_bins(batch: ProbeBatch) -> Tensor:
     Bins are the neighbourhoods of a few real samples; a bin counts if its two proportions differ by more than three
     standard errors and by more than half of the real one.
     """
-    centres = batch.real.x[:N_BINS].flatten(1)
-    rest, fake = batch.more_real.x.flatten(1), batch.all_fake.x.flatten(1)
+    centres = batch.real.features[:N_BINS]
+    rest, fake = batch.more_real.features, batch.all_fake.features
     shares = []
     for part in (rest, fake):
         nearest = torch.cdist(part, centres).argmin(dim=1)
@@ -138,14 +182,14 @@ def empty_bins(batch: ProbeBatch) -> Tensor:
 
 def energy_distance(batch: ProbeBatch) -> Tensor:
     """Return the energy distance to held-out data (Székely and Rizzo 2013), over the mean distance of two real samples."""
-    real, fake = batch.real.x.flatten(1), batch.fake.x.flatten(1)
+    real, fake = batch.real.features, batch.fake.features
     of_real, of_fake = (torch.cdist(part, part).sum() / (len(part) * (len(part) - 1)) for part in (real, fake))
     return (2 * torch.cdist(real, fake).mean() - of_real - of_fake) / of_real
 
 
 def spread(batch: ProbeBatch) -> Tensor:
     """Return the mean distance between two generated samples over that between two real ones."""
-    real, fake = (torch.pdist(part.x[: MAX_PROBE_SAMPLES // 2].flatten(1)).mean() for part in (batch.real, batch.fake))
+    real, fake = (torch.pdist(part.features[: MAX_PROBE_SAMPLES // 2]).mean() for part in (batch.real, batch.fake))
     return fake / real
 
 
@@ -154,16 +198,15 @@ def nearest_training(batch: ProbeBatch) -> Tensor:
 
     It is the ratio of median nearest-neighbour distances to a sample of the training data.
     """
-    seen = batch.seen.x.flatten(1)
-    made, new = (torch.cdist(part.x.flatten(1), seen).min(dim=1).values.median() for part in (batch.fake, batch.real))
+    seen = batch.seen.features
+    made, new = (torch.cdist(part.features, seen).min(dim=1).values.median() for part in (batch.fake, batch.real))
     return made / new.clamp_min(1e-12)
 
 
 def memory_gap(batch: ProbeBatch) -> Tensor:
     """Return D's AUC on training data minus that on held-out data, against the same generated samples."""
-    real, fake = batch.logits
-    with torch.no_grad():
-        return auc(batch.view.logits(batch.seen), fake) - auc(real, fake)
+    fake = batch.more_fake.logits
+    return auc(batch.seen.logits, fake) - auc(batch.more_real.logits, fake)
 
 
 PROBES: dict[str, Callable[[ProbeBatch], Tensor]] = {
@@ -177,13 +220,6 @@ PROBES: dict[str, Callable[[ProbeBatch], Tensor]] = {
     "nearest_training": nearest_training,
     "memory_gap": memory_gap,
 }
-
-
-def _split(batch: Batch, n: int) -> tuple[Batch, Batch]:
-    labels = batch.labels
-    if labels is None:
-        return Batch(batch.x[:n]), Batch(batch.x[n:])
-    return Batch(batch.x[:n], labels[:n]), Batch(batch.x[n:], labels[n:])
 
 
 def _random_features(dimensions: int, device: torch.device) -> Callable[[Tensor], Tensor]:

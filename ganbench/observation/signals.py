@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import cached_property
 
@@ -12,13 +13,18 @@ from ..contract.records import Batch
 from ..contract.view import View
 from ..training.schedule import MAX_SIGNAL_SAMPLES, MIN_SIGNAL_SAMPLES
 
+MAX_SIGNAL_VALUES = 2**22  # of samples that are passed through D together, so that large ones do not fill the memory
+MIN_LARGE_SAMPLES = 8  # behind a signal, however large they are
+
 
 class SignalBatch:
     """The samples and logits that the signals of one observation share."""
 
     def __init__(self, view: View) -> None:
         self.view = view
-        self.n = view.round_to_pack(min(MAX_SIGNAL_SAMPLES, max(MIN_SIGNAL_SAMPLES, view.affordable // 5)))
+        affordable = max(MIN_SIGNAL_SAMPLES, view.affordable // 5)
+        fitting = max(MIN_LARGE_SAMPLES, MAX_SIGNAL_VALUES // max(math.prod(view.data.shape), 1))
+        self.n = view.round_to_pack(min(MAX_SIGNAL_SAMPLES, affordable, fitting))
 
     @cached_property
     def real(self) -> Batch:

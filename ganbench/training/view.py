@@ -114,11 +114,26 @@ class RunView(View):
         """Return `n` samples that training never sees, drawn anew."""
         return self._draw(self._held_out, n)
 
-    def set_budget(self, trained_on: int) -> None:
-        """Set how many samples a probe may take of a run that trains on `trained_on` samples."""
+    def held_out_chunks(self, n: int, size: int) -> Iterator[Batch]:
+        """Yield `n` samples that training never sees, of one draw, in batches of at most `size`."""
+        yield from map(self._held_out.take, self._draw_rows(self._held_out, n).split(size))
+
+    def set_budget(self, trained_on: int, embed: Callable[[Tensor], Tensor]) -> None:
+        """Set how many samples a probe may take of a run that trains on `trained_on` samples.
+
+        Args:
+            trained_on: How many.
+            embed: What a probe does with samples besides passing them through D.
+        """
         n = self.round_to_pack(8)
+
+        def look() -> None:
+            fake = self.fake(n)
+            self.logits(fake)
+            embed(fake.x)
+
         with self.at(0):
-            self.affordable = affordable_samples(trained_on, flops_per_sample(lambda: self.logits(self.fake(n)), n))
+            self.affordable = affordable_samples(trained_on, flops_per_sample(look, n))
 
     @property
     def held_out_size(self) -> int:
@@ -185,12 +200,13 @@ class RunView(View):
         return Batch(functional_call(generator, state, (z, labels)), labels)
 
     def _draw(self, data: DeviceDataset, n: int) -> Batch:
+        return data.take(self._draw_rows(data, n))
+
+    def _draw_rows(self, data: DeviceDataset, n: int) -> Tensor:
         size = len(data)
         if n <= size <= 4 * n:  # few samples: each at most once, since repeats would look like structure
-            rows = torch.randperm(size, generator=self._random, device=self._device)[:n]
-        else:
-            rows = torch.randint(size, (n,), generator=self._random, device=self._device)
-        return data.take(rows)
+            return torch.randperm(size, generator=self._random, device=self._device)[:n]
+        return torch.randint(size, (n,), generator=self._random, device=self._device)
 
 
 def _state(module: nn.Module) -> dict[str, Tensor]:

@@ -8,6 +8,7 @@ from device.fake_cuda import fake_cuda
 from device.shipped import build, evaluated_trials, shipped, trials
 
 from ganbench.observation.observer import Observer
+from ganbench.observation.probe_features import choose_embedding
 from ganbench.observation.probes import PROBES, ProbeBatch
 from ganbench.observation.signals import SIGNALS, SignalBatch, textbook_signals
 
@@ -39,7 +40,7 @@ def test_a_signal_is_measured_on_the_device(watched, name):
 def test_a_probe_is_measured_on_the_device(watched, name, floor):
     run, _, gpu = watched
     with run.view.at(2) as view:
-        assert PROBES[name](ProbeBatch(view, floor=floor)).device.type == "cuda"
+        assert PROBES[name](ProbeBatch(view, choose_embedding(view.data.shape), floor=floor)).device.type == "cuda"
     assert gpu.syncs == []
 
 

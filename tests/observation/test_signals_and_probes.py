@@ -12,6 +12,7 @@ from torch import nn
 from ganbench import Batch, DataSpec, RequestError
 from ganbench.contract.records import ComponentRef, Evaluation, Training
 from ganbench.observation.observer import Motion, Observer
+from ganbench.observation.probe_features import choose_embedding
 from ganbench.observation.probes import PROBES, ProbeBatch
 from ganbench.observation.signals import SIGNALS, SignalBatch, auc, textbook_signals
 from ganbench.registry.registry import load_registry
@@ -66,16 +67,21 @@ def view(
 
 def glance(name: str, **kind: object) -> float:
     whole = view(**kind)
-    whole.set_budget(100_000)
+    whole.set_budget(100_000, choose_embedding((2,)))
     with whole.at(10) as here:
         return float(SIGNALS[name](SignalBatch(here)))
 
 
 def probe(name: str, **kind: object) -> tuple[float, float]:
     whole = view(**kind)
-    whole.set_budget(100_000)  # of a run of small networks: probes may take all that they can use
+    whole.set_budget(
+        100_000, choose_embedding((2,))
+    )  # of a run of small networks: probes may take all that they can use
     with whole.at(10) as here:
-        return tuple(float(PROBES[name](ProbeBatch(here, floor=floor))) for floor in (False, True))
+        return tuple(
+            float(PROBES[name](ProbeBatch(here, choose_embedding(here.data.shape), floor=floor)))
+            for floor in (False, True)
+        )
 
 
 def test_auc_counts_pairs_with_ties_half():
@@ -207,3 +213,56 @@ def test_schedules_end_with_the_budget_and_probe_only_where_they_observe(steps):
     assert max(schedule.observe) == max(schedule.probe) == max(schedule.evaluate) == schedule.stops[-1] == steps
     assert schedule.probe <= schedule.observe
     assert min(schedule.stops) >= 1 and len(schedule.observe) <= 112
+
+
+class Repeated(nn.Module):
+    """G that makes pictures of one colour."""
+
+    latent_dim = 3
+
+    def forward(self, z, labels=None):
+        return z[:, :, None, None].expand(-1, 3, 64, 64)
+
+
+class Brightness(nn.Module):
+    """D that finds bright pictures real."""
+
+    def forward(self, x, labels=None):
+        return x.mean(dim=(1, 2, 3))
+
+
+def picture_view() -> RunView:
+    spec = DataSpec("images", (3, 64, 64), value_range=(-1.0, 1.0))
+    made = load_registry().build("loss", ComponentRef("non-saturating"))
+    real = torch.rand(300, 3, 64, 64, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    return RunView(Repeated(), Brightness(), made, *pools(spec, real, real), spec, seed=1, steps=100)
+
+
+def test_large_pictures_are_probed_on_few_features_and_a_few_at_a_time(monkeypatch):
+    sizes = []
+    take = DeviceDataset.take
+    monkeypatch.setattr(DeviceDataset, "take", lambda self, rows: sizes.append(len(rows)) or take(self, rows))
+    with picture_view().at(10) as here:
+        batch = ProbeBatch(here, choose_embedding((3, 64, 64)), floor=True)
+        values = {name: float(PROBES[name](batch)) for name in PROBES}
+    assert batch.real.features.shape == (75, 256) and all(math.isfinite(value) for value in values.values())
+    assert max(sizes) * 3 * 64 * 64 <= 2**21 and sum(sizes) >= 300
+    everything = torch.cat([batch.real.features, batch.more_real.features, batch.all_fake.features])
+    assert torch.pdist(everything).min() > 0  # of one draw: no sample is its own floor
+
+
+def test_pictures_of_one_colour_are_seen_by_a_fresh_critic():
+    with picture_view().at(10) as here:
+        embed = choose_embedding((3, 64, 64))
+        floor, made = (float(PROBES["fresh_critic_auc"](ProbeBatch(here, embed, floor=f))) for f in (True, False))
+    assert floor == pytest.approx(0.5, abs=0.15) and made > 0.95
+
+
+def test_paths_of_large_samples_follow_a_choice_of_their_values():
+    whole = picture_view()
+    motion = Motion()
+    rows = []
+    for step in (10, 20):
+        with whole.at(step) as here:
+            rows.append(motion.measure(here))
+    assert float(rows[1]["motion_speed"]) == 0.0  # G did not change

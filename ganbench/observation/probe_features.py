@@ -1,0 +1,81 @@
+"""What probes compare samples in: at most 256 numbers a sample, whatever its size.
+
+Points and tiny pictures are compared as they are. What has more values goes through a fixed network with random weights:
+distances in its features order generators as those of pixels do, a classifier on them is not saturated, and the cost
+does not grow with the picture. Nothing is learned or downloaded, so that verdicts are the same on every machine.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+MAX_VALUES = 256  # of a sample that is compared as it is, and of its features otherwise
+SEED = 0  # of the random weights
+SLOPE = 0.2  # of the leaky rectifiers
+MAX_SIDE = 32  # pixels to which larger pictures are averaged
+GRID = 4  # cells in each direction in which features of a picture are averaged
+COLOUR_SHARE = 2.0  # factor on the averaged pixels, which the filters do not see
+FRAME, MIN_STRIDE, MAX_FRAMES, SEGMENTS = 64, 16, 1024, 16  # of signals over time, in values, frames and averages
+
+Embedding = Callable[[Tensor], Tensor]
+
+
+def choose_embedding(shape: tuple[int, ...]) -> Embedding:
+    """Return a function from samples (N, *shape) to what they are compared in, (N, at most 256), float32.
+
+    It is the same function for the same shape, on every device.
+    """
+    if math.prod(shape) <= MAX_VALUES:
+        return lambda x: x.flatten(1)
+    random = torch.Generator().manual_seed(SEED)
+    if len(shape) == 3:
+        return _embed_pictures(shape[0], random)
+    if len(shape) == 2 and shape[1] >= FRAME:
+        return _embed_signals(shape, random)
+    directions = torch.randn(math.prod(shape), MAX_VALUES, generator=random) / MAX_VALUES**0.5
+    return lambda x: x.flatten(1) @ directions.to(x.device)
+
+
+def _embed_pictures(channels: int, random: torch.Generator) -> Embedding:
+    """Two random convolutions, averaged in a grid of cells and projected, beside the averaged pixels.
+
+    The first filters have mean zero and there are no offsets: shifting all values changes the averaged pixels alone, and
+    scaling them scales the features, so that it does not matter what the values span.
+    """
+    first = torch.randn(64, channels, 5, 5, generator=random) * (2 / (channels * 25)) ** 0.5
+    first = first - first.mean(dim=(1, 2, 3), keepdim=True)
+    second = torch.randn(128, 64, 3, 3, generator=random) * (2 / (64 * 9)) ** 0.5
+    colours = min(channels * GRID**2, MAX_VALUES // 2)
+    kept = MAX_VALUES - colours
+    directions = torch.randn(128 * GRID**2, kept, generator=random) / kept**0.5
+
+    def compute(x: Tensor) -> Tensor:
+        if max(x.shape[2:]) > MAX_SIDE:
+            x = F.adaptive_avg_pool2d(x, (min(x.shape[2], MAX_SIDE), min(x.shape[3], MAX_SIDE)))
+        hidden = F.leaky_relu(F.conv2d(F.pad(x, (2, 2, 2, 2), "replicate"), first.to(x.device), stride=2), SLOPE)
+        hidden = F.leaky_relu(F.conv2d(F.pad(hidden, (1, 1, 1, 1), "replicate"), second.to(x.device), stride=2), SLOPE)
+        shapes = F.adaptive_avg_pool2d(hidden, GRID).flatten(1) @ directions.to(x.device)
+        pixels = F.adaptive_avg_pool2d(x, GRID).flatten(1)[:, :colours]
+        return torch.cat([shapes, COLOUR_SHARE * pixels], dim=1)
+
+    return compute
+
+
+def _embed_signals(shape: tuple[int, ...], random: torch.Generator) -> Embedding:
+    """Magnitudes of random filters over frames of a signal (channels, time), averaged in segments and projected."""
+    channels, length = shape
+    filters = torch.randn(64, channels, FRAME, generator=random) / (channels * FRAME) ** 0.5
+    filters = filters - filters.mean(dim=(1, 2), keepdim=True)
+    directions = torch.randn(64 * SEGMENTS, MAX_VALUES, generator=random) / MAX_VALUES**0.5
+    stride = max(MIN_STRIDE, length // MAX_FRAMES)
+
+    def compute(x: Tensor) -> Tensor:
+        magnitudes = F.conv1d(x, filters.to(x.device), stride=stride).abs()
+        return F.adaptive_avg_pool1d(magnitudes, SEGMENTS).flatten(1) @ directions.to(x.device)
+
+    return compute
