@@ -68,6 +68,8 @@ def _run_stages(trial: Trial, registry: Registry, device: torch.device, emit: Ca
     result = _train(run, trial, emit)
     result = replace(
         result,
+        parameters_g=_count_parameters(run.gan.generator),
+        parameters_d=_count_parameters(run.gan.discriminator),
         origins=registry.origins(trial),
         scores=tuple(run.evaluator.scores),
         left_out=why_left_out(trial, registry) | run.evaluator.left_out | _why_not_probed(run.observer),
@@ -88,6 +90,10 @@ def _run_stages(trial: Trial, registry: Registry, device: torch.device, emit: Ca
             weights={name: weight.numpy() for name, weight in run.gan.weights().items()},
         ),
     )
+
+
+def _count_parameters(module: torch.nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
 
 
 def _why_not_probed(observer: Observer) -> dict[str, str]:

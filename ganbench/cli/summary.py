@@ -12,7 +12,7 @@ from ..contract.failures import HEALTHY, Status
 from .console import console_width
 
 FINISHED = [status.value for status in Status if status.finished]
-STYLES = {"best": "bold green", "tied": "green", "worse": "red", "inconclusive": "dim"}
+STYLES = {"best": "bold green", "equivalent": "green", "worse": "red", "inconclusive": "dim"}
 
 
 def show_comparison(comparison: Comparison) -> None:

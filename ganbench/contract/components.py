@@ -293,7 +293,7 @@ class Diagnosis:
 class Comparison:
     """What a report is given: the results of a run, compared, and each trial's arrays.
 
-    The tables have the columns of the CSV files of a report (`docs/reading-a-report.md`).
+    The tables have the columns of the CSV files of a report (`docs/results.md`).
 
     Attributes:
         suite: Name of the suite.
@@ -302,8 +302,11 @@ class Comparison:
         scores: A row for each metric of a trial at a step.
         findings: A row for each finding.
         comparison: A row for each data set, method and metric.
+        pairwise: A row for each data set, metric and pair of methods.
+        aggregate: A row for each method, over all data sets and metrics.
         environment: Where and with what the run was made.
         damaged: Stored trials that could not be read, and why.
+        missing: Ids of trials that the run lists and that are not stored: not run yet, or deleted since.
     """
 
     suite: str
@@ -312,8 +315,11 @@ class Comparison:
     scores: pd.DataFrame
     findings: pd.DataFrame
     comparison: pd.DataFrame
+    pairwise: pd.DataFrame
+    aggregate: pd.DataFrame
     environment: Mapping[str, Any]
     damaged: Sequence[str]
+    missing: Sequence[str] = ()
 
     def history(self, trial: str) -> Mapping[str, Any]:
         """Return the history of a trial as arrays by column; empty where it has none."""

@@ -470,6 +470,8 @@ class TrialResult:
     output: str = ""  # the end of what the trial printed, if its executor keeps it
     left_out: Mapping[str, str] = field(default_factory=dict)  # metrics and diagnoses that could not serve, and why
     artifacts: Artifacts | None = None
+    parameters_g: int = 0  # weights of G that are trained; 0 if it is not known
+    parameters_d: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "status", Status(self.status))  # an executor may give it as text

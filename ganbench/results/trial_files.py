@@ -54,6 +54,8 @@ class ResultFacts:
     origins: dict[str, str]
     verdicts: tuple[str, ...]
     left_out: dict[str, str] = field(default_factory=dict)
+    parameters_g: int = 0
+    parameters_d: int = 0
 
 
 @dataclass(frozen=True)

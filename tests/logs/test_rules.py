@@ -206,7 +206,7 @@ def test_remedies_are_settings_that_a_suite_accepts():
 
 
 def test_json_has_the_keys_of_findings_csv(diagnose, write_csv):
-    from ganbench.results.comparison import FINDINGS
+    from ganbench.results.tables import FINDINGS
 
     row = diagnose(write_csv(step=STEPS, **LOSSES)).finding
     assert set(row) == set(FINDINGS)

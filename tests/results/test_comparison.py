@@ -8,7 +8,19 @@ import pytest
 from small_suites import suite_table, trials_of
 
 from ganbench.contract.records import Evidence, Finding, Score, TrialResult
-from ganbench.results.comparison import COMPARISON, comparison_table, scores_table, trials_table
+from ganbench.results.comparison_tables import (
+    COMPARISON,
+    aggregate_table,
+    compare_all,
+    comparison_table,
+    pairwise_table,
+)
+from ganbench.results.tables import scores_table, trials_table
+
+
+def compared(results):
+    trials, scores = trials_table(results), scores_table(results)
+    return comparison_table(trials, scores, compare_all(trials, scores))
 
 
 def make_result(trial, status="done", value=None, findings=(), steps=60):
@@ -39,7 +51,7 @@ def results():
 
 
 def test_the_comparison_counts_failures_and_leaves_lost_trials_out_of_means(results):
-    table = comparison_table(trials_table(results), scores_table(results)).set_index("method")
+    table = compared(results).set_index("method")
     assert list(table.loc["a", ["n_seeds", "n_scored", "failed"]]) == [3, 3, 1]
     assert list(table.loc["b", ["n_seeds", "n_scored", "failed"]]) == [3, 1, 2]
     assert table.loc["b", "mean"] == 5.0
@@ -52,12 +64,52 @@ def test_the_comparison_counts_failures_and_leaves_lost_trials_out_of_means(resu
 
 def test_skipped_trials_do_not_count(results):
     table = trials_table([replace(r, status="skipped") if r.trial.method == "b" else r for r in results])
-    assert list(comparison_table(table, scores_table(results[:3])).method) == ["a"]
+    scores = scores_table(results[:3])
+    assert list(comparison_table(table, scores, compare_all(table, scores)).method) == ["a"]
 
 
 def test_failures_are_counted_even_if_nothing_was_scored(results):
     lost = [replace(r, status="error", scores=(), findings=()) for r in results]
-    table = comparison_table(trials_table(lost), scores_table(lost))
+    table = compared(lost)
     assert list(table.columns) == COMPARISON
     assert list(table.method) == ["a", "b"] and list(table.failed) == [3, 3] and list(table.n_scored) == [0, 0]
     assert table.metric.isna().all()
+
+
+def test_columns_say_how_scores_moved_and_what_they_cost(results):
+    table = compared(results).set_index("method")
+    assert table.loc["a", "trend"] == -1.0, "the evaluation at step 30 was better by 1"
+    assert table.loc["a", "auc"] == pytest.approx(19 / 3 + 0.5)
+    assert table.loc["b", "best_mean"] == 6.0, "of the trial that was not lost"
+    assert table.loc["a", "images"] == 60 * results[0].trial.training.batch_size
+    assert table.loc["b", "delta"] == pytest.approx(5.0 - 8.0), "over the one seed that both have"
+    assert table.loc["b", "n_pairs"] == 1 and list(table.against) == ["a", "a"]
+
+
+def test_differences_are_in_units_of_the_metric(results):
+    lower = [replace(r, scores=tuple(replace(s, better="lower") for s in r.scores)) for r in results]
+    table = compared(lower).set_index("method")
+    assert table.loc["a", "rank"] == 1, "b lost trials, whatever the others scored"
+    trials, scores = trials_table(lower), scores_table(lower)
+    pairs = pairwise_table(compare_all(trials, scores))
+    assert list(pairs.method) == ["a"] and list(pairs.other) == ["b"]
+    assert pairs.delta[0] == pytest.approx(-3.0)
+
+
+def test_the_aggregate_is_0_at_the_worst_and_1_at_the_floor_and_counts_failures_beside_it(results):
+    trials, scores = trials_table(results), scores_table(results)
+    table = aggregate_table(trials, compare_all(trials, scores)).set_index("method")
+    assert table.loc["a", "score"] == pytest.approx((1 + 1 + 3 / 8) / 3)
+    assert table.loc["b", "score"] == pytest.approx(5 / 8) and table.loc["b", "n_seeds"] == 1
+    assert list(table.failed) == [1, 2] and list(table["rank"]) == [1, 2]
+
+
+def test_trials_have_the_settings_that_differ_between_methods(results):
+    trials = [r.trial for r in results]
+    faster = [
+        replace(r, trial=replace(t, training=replace(t.training, batch_size=7))) if t.method == "b" else r
+        for r, t in zip(results, trials, strict=True)
+    ]
+    table = trials_table(faster)
+    assert set(table[table.method == "b"].batch_size) == {7}
+    assert "batch_size" not in trials_table(results) and "lr_decay" not in table

@@ -1,4 +1,4 @@
-"""Write the comparison as four CSV files, for programs."""
+"""Write the comparison as CSV files, for programs and spreadsheets."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ import ganbench
 if TYPE_CHECKING:
     import pandas as pd
 
-TABLES = ("trials", "scores", "findings", "comparison")
+TABLES = ("comparison", "trials", "scores", "findings", "pairwise", "aggregate")
 
 # Columns of integers, which pandas turns into floats as soon as one is missing.
-INTEGERS = ("seed", "steps", "step", "onset_step", "n_real", "n_fake", "n_seeds", "n_scored", "failed", "rank")
+INTEGERS = (
+    *("seed", "steps", "step", "onset_step", "n_real", "n_fake", "n_seeds", "n_scored", "failed", "rank"),
+    *("images", "parameters_g", "parameters_d", "seeds_needed", "n_pairs", "n_trials", "n_datasets", "n_scores"),
+)
 
 
 class CsvReport(ganbench.Report):
-    """Four CSV files: trials, scores, findings and the comparison."""
+    """CSV files: the comparison, trials, scores, findings, pairs of methods and the aggregate over data sets."""
 
     def write(self, comparison: ganbench.Comparison, folder: Path) -> list[Path]:
-        """Write `trials.csv`, `scores.csv`, `findings.csv` and `comparison.csv`; return comparison.csv first."""
-        files = [
-            ganbench.write_atomically(folder / f"{name}.csv", to_csv(getattr(comparison, name))) for name in TABLES
-        ]
-        return [files[-1], *files[:-1]]
+        """Write `comparison.csv`, `trials.csv`, `scores.csv`, `findings.csv`, `pairwise.csv` and `aggregate.csv`."""
+        tables = {name: frame for name in TABLES if (frame := getattr(comparison, name, None)) is not None}
+        return [ganbench.write_atomically(folder / f"{name}.csv", to_csv(frame)) for name, frame in tables.items()]
 
 
 def to_csv(frame: pd.DataFrame) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ...results.comparison import StoredComparison
 
-FRAMES = ("trials", "scores", "findings", "comparison")
+FRAMES = ("trials", "scores", "findings", "comparison", "pairwise", "aggregate")
 # Any other file is text. Images and archives may contain a timestamp.
 BINARY_SUFFIXES = {
     *(".avif", ".bmp", ".gif", ".ico", ".jpeg", ".jpg", ".mp4", ".pdf", ".png", ".tif", ".tiff", ".webm", ".webp"),

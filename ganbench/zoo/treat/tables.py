@@ -12,7 +12,7 @@ import pandas as pd
 
 from ...contract.files import write_atomically
 from ...contract.records import TrialResult
-from ...results.statistics import RESAMPLES, Array, wilson_interval
+from ...results.statistics import Array, wilson_interval
 from .cases import outcome_of
 from .controls import Treatment
 from .plan import TreatPlan
@@ -27,6 +27,7 @@ SUMMARY = [
     *("n_pairs", "difference", "difference_low", "difference_high"),
 ]
 COUNTS = ("n", "cured", "harmed", "n_pairs")
+RESAMPLES = 2000  # of a bootstrap
 
 
 def treatments_table(treatments: Sequence[Treatment], results: Mapping[str, TrialResult]) -> pd.DataFrame:

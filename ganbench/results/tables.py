@@ -1,0 +1,151 @@
+"""The tables of stored results as they are: a row for each trial, each score and each finding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+import msgspec
+import pandas as pd
+
+from ..contract.records import ComponentRef, Training, Trial, TrialResult
+from ..suite.expand import regularizer_names
+
+TRIALS = [
+    *("suite", "trial", "dataset", "method", "generator", "discriminator", "loss", "regularizers", "seed"),
+    *("status", "reason", "verdicts", "failed", "steps", "train_seconds", "seconds", "device", "threads", "left_out"),
+    *("images", "parameters_g", "parameters_d", "versions", "commit"),
+]
+SCORES = [
+    *("suite", "trial", "dataset", "method", "seed", "step", "metric", "value", "better", "floor"),
+    *("n_real", "n_fake", "seconds", "low", "high", "biased", "features", "reference_rank", "reference_log_distance"),
+]
+FINDINGS = [
+    *("suite", "trial", "dataset", "method", "seed", "diagnosis", "horizon", "severity", "confidence"),
+    *("onset_step", "summary", "evidence", "remedy", "cause", "track_record"),
+]
+NOT_OF_A_METHOD = ("stop_on", "stop_when", "observations")  # fields of Training that do not say how a method trains
+
+
+def trials_table(results: Sequence[TrialResult], commits: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """Return a table with a row for each trial, and a column more for each setting that differs between methods.
+
+    Args:
+        results: The results.
+        commits: By trial id, the commit that was checked out where it ran.
+    """
+    rows = []
+    settings = {r.trial.id: settings_of(r.trial) for r in results}
+    differing = _differing_settings(results, settings)
+    for r in results:
+        parts = r.trial.components
+        rows.append(
+            {
+                "suite": r.trial.suite,
+                "trial": r.trial.id,
+                "dataset": r.trial.dataset,
+                "method": r.trial.method,
+                "generator": parts.generator.name,
+                "discriminator": parts.discriminator.name,
+                "loss": parts.loss.name,
+                "regularizers": regularizer_names(r.trial),
+                "seed": r.trial.seed,
+                "status": r.status.value,
+                "reason": r.reason,
+                "verdicts": ";".join(r.verdicts),
+                "failed": r.failed,
+                "steps": r.steps,
+                "train_seconds": r.train_seconds,
+                "seconds": r.seconds,
+                "device": r.device,
+                "threads": r.threads,
+                "left_out": msgspec.json.encode(r.left_out, order="sorted").decode() if r.left_out else "",
+                "images": count_images(r),
+                "parameters_g": r.parameters_g or None,
+                "parameters_d": r.parameters_d or None,
+                "versions": "; ".join(sorted(set(r.origins.values()))),
+                "commit": (commits or {}).get(r.trial.id, ""),
+                **{name: settings[r.trial.id].get(name) for name in differing},
+            }
+        )
+    return pd.DataFrame(rows, columns=[*TRIALS, *differing])
+
+
+def count_images(result: TrialResult) -> int:
+    """Return how many real samples a trial has shown to D, counting repetitions: images, where they are images."""
+    training = result.trial.training
+    warmup = training.d_warmup if result.steps else 0
+    return (result.steps * training.d_steps + warmup) * training.batch_size
+
+
+def settings_of(trial: Trial) -> dict[str, Any]:
+    """Return the settings of a trial as flat names and plain values: `budget`, `optimizer_g.lr`, `generator.width`."""
+    training, parts = trial.training, trial.components
+    settings: dict[str, Any] = {}
+    for field in fields(Training):
+        value = getattr(training, field.name)
+        if isinstance(value, ComponentRef):
+            settings |= {field.name: value.name, **_options_of(field.name, value)}
+        elif field.name not in NOT_OF_A_METHOD:
+            settings["budget" if field.name == "steps" else field.name] = value
+    for name in ("generator", "discriminator", "loss"):
+        settings |= _options_of(name, getattr(parts, name))
+    for ref in parts.regularizers:
+        settings |= _options_of(ref.name, ref)
+    return settings
+
+
+def _options_of(prefix: str, ref: ComponentRef) -> dict[str, Any]:
+    return {f"{prefix}.{key}": _plain(value) for key, value in sorted(ref.options.items())}
+
+
+def _plain(value: Any) -> Any:
+    """A value as one cell of a table: JSON where it is not a number or a text."""
+    return value if isinstance(value, str | int | float) else msgspec.json.encode(value, order="sorted").decode()
+
+
+def _differing_settings(results: Iterable[TrialResult], settings: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The names of the settings that differ between methods on some data set, in the order of their appearance."""
+    names = dict.fromkeys(name for of_trial in settings.values() for name in of_trial)
+    seen: dict[tuple[str, str], set[str]] = {}
+    for r in results:
+        for name in names:
+            seen.setdefault((r.trial.dataset, name), set()).add(repr(settings[r.trial.id].get(name)))
+    return [name for name in names if any(len(values) > 1 for (_, of), values in seen.items() if of == name)]
+
+
+def scores_table(results: Sequence[TrialResult]) -> pd.DataFrame:
+    """Return a table with a row for each metric of a trial at a step."""
+    rows = [
+        {**_identity_columns(r), **{name: getattr(score, name) for name in SCORES if hasattr(score, name)}}
+        for r in results
+        for score in r.scores
+    ]
+    return pd.DataFrame(rows, columns=SCORES)
+
+
+def findings_table(results: Sequence[TrialResult]) -> pd.DataFrame:
+    """Return a table with a row for each finding: its evidence as JSON, its remedy as text."""
+    rows = [
+        {
+            **_identity_columns(r),
+            **{name: getattr(finding, name) for name in FINDINGS if hasattr(finding, name)},
+            "remedy": str(finding.remedy),
+            "evidence": msgspec.json.encode(finding.evidence, order="sorted").decode(),
+        }
+        for r in results
+        for finding in r.findings
+    ]
+    return pd.DataFrame(rows, columns=FINDINGS)
+
+
+def _identity_columns(result: TrialResult) -> dict[str, object]:
+    trial = result.trial
+    return {
+        "suite": trial.suite,
+        "trial": trial.id,
+        "dataset": trial.dataset,
+        "method": trial.method,
+        "seed": trial.seed,
+    }
