@@ -13,7 +13,8 @@ from ..contract.errors import RequestError
 
 COMMANDS = {
     "run": "Train, diagnose and compare the methods of a suite.",
-    "report": "Rebuild the reports of finished runs; nothing is trained.",
+    "report": "Rebuild the report of a finished run, or of several that agree.",
+    "compare": "Say whether a run, or a method, is better than an older one.",
     "evaluate": "Score samples that were not made here against real ones.",
     "diagnose": "Diagnose a stored run again, or the log of another program.",
     "score": "Score diagnoses against the ground truth of a run of `failures`.",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from ..contract.errors import printable
 from ..contract.records import ComponentRef
 from ..registry.plugins import local_files
 from ..registry.registry import load_registry
@@ -16,24 +17,40 @@ from ..results.store import Store
 @click.command("report")
 @click.argument("folders", metavar="DIR...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--format", "formats", multiple=True, metavar="NAME", help="csv, html, markdown, latex, ... [all]")
-def command(folders: tuple[Path, ...], formats: tuple[str, ...]) -> int:
-    """Rebuild the reports of finished runs; nothing is trained."""
+@click.option("--baseline", metavar="METHOD", help="Compare with this method, instead of the top-ranked one.")
+@click.option("--metric", metavar="NAME", help="Compare by this metric alone, as in comparison.csv.")
+@click.option("--margin", type=click.FloatRange(min=0), metavar="SHARE", help="What does not matter. [0.1]")
+@click.option("--output", type=click.Path(path_type=Path), metavar="DIR", help="Where to write. [DIR/report]")
+def command(
+    folders: tuple[Path, ...],
+    formats: tuple[str, ...],
+    baseline: str | None,
+    metric: str | None,
+    margin: float | None,
+    output: Path | None,
+) -> int:
+    """Rebuild the report of a finished run, or of several that agree; nothing is trained.
+
+    Runs of one suite, as of other seeds or other methods, are put together; the report is written for the first DIR. A
+    difference within the margin, a share of the methods' distance from the floor, is called equivalent.
+    """
     registry = load_registry(local_files(Path.cwd()))
     refs = check_reports([ComponentRef(name) for name in formats] or None, registry, "--format")
-    stores = [Store(folder) for folder in folders]
+    stores = [Store(folder) for folder in dict.fromkeys(folders)]
     for store in stores:
-        store.facts()  # all folders before the first report: a wrong one costs nothing
+        store.facts()  # all folders before pandas comes: a wrong one is answered at once
     from ..results.comparison import compare
+    from ..results.ranking import MARGIN
 
-    faults = 0
-    for store in stores:
-        comparison = compare(store)
-        for note in comparison.damaged:
-            click.echo(f"ganbench: left out: {note}", err=True)
-        files, failed = write_reports(comparison, refs, registry, store.report)
-        for file in files:
-            click.echo(file)
-        for name, why in failed.items():
-            click.echo(f"ganbench: report {name!r} failed: {why}", err=True)
-        faults += len(failed)
-    return 1 if faults else 0
+    comparison = compare(*stores, baseline=baseline, metric=metric, margin=MARGIN if margin is None else margin)
+    for note in comparison.damaged:
+        click.echo(f"ganbench: left out: {note}", err=True)
+    if comparison.missing:
+        here, n = len(comparison.trials), len(comparison.missing)
+        click.echo(f"ganbench: {here} of {here + n} trials are here; {n} are not stored", err=True)
+    files, failed = write_reports(comparison, refs, registry, output or stores[0].report)
+    for file in files:
+        click.echo(file)
+    for name, why in failed.items():
+        click.echo(printable(f"ganbench: report {name!r} failed: {why}"), err=True)
+    return 1 if failed else 0

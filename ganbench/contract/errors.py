@@ -4,6 +4,16 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
+def printable(text: str, keep: str = "") -> str:
+    """Return a text with each character that would break a line or control a terminal written as its escape.
+
+    Args:
+        text: Whatever a plugin, a file or a user said.
+        keep: Characters to leave as they are, as a line end in a table.
+    """
+    return "".join(c if c.isprintable() or c in keep else repr(c)[1:-1] for c in text)
+
+
 class RequestError(Exception):
     """The request itself is wrong: nothing was trained and nothing written (exit code 2).
 
@@ -12,7 +22,7 @@ class RequestError(Exception):
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__("".join(c if c.isprintable() else repr(c)[1:-1] for c in message))
+        super().__init__(printable(message))
 
 
 class CannotScore(Exception):

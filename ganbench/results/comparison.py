@@ -13,6 +13,7 @@ import pandas as pd
 from ..contract.components import Comparison
 from ..contract.errors import RequestError, did_you_mean
 from .comparison_tables import aggregate_table, compare_all, comparison_table, pairwise_table
+from .merge import read_runs
 from .ranking import MARGIN
 from .store import Store
 from .tables import findings_table, scores_table, trials_table
@@ -40,43 +41,41 @@ def load(folder: str | Path) -> StoredComparison:
 
 
 def compare(
-    store: Store, baseline: str | None = None, metric: str | None = None, margin: float = MARGIN
+    *stores: Store, baseline: str | None = None, metric: str | None = None, margin: float = MARGIN
 ) -> StoredComparison:
-    """Compare the trials of the last run in a folder.
+    """Compare the trials of the last run in a folder, or in several that agree.
 
     Args:
-        store: The results.
+        stores: The results.
         baseline: The method that others are compared with, instead of the top-ranked one.
         metric: The only metric to compare by; all by default.
         margin: The difference that does not matter: see `rank_methods`.
 
     Raises:
-        RequestError: If the folder holds no run, or no such method or metric.
+        RequestError: If a folder holds no run, there is no such method or metric, or folders do not agree: see
+            `read_runs`.
     """
-    facts = store.facts()
-    results, damaged = store.results()
-    environment = store.environment()
-    commit = str(environment.get("commit", ""))
-    trials = trials_table(results, {result.trial.id: commit for result in results})
-    scores = scores_table(results)
+    run = read_runs(stores)
+    trials, scores = trials_table(run.results, run.commits), scores_table(run.results)
     _check_name("--baseline", "method", baseline, trials.method)
     _check_name("--metric", "metric", metric, scores.metric)
     if metric is not None:
         scores = scores[scores.metric == metric].reset_index(drop=True)
     compared = compare_all(trials, scores, margin, baseline)
     return StoredComparison(
-        suite=str(facts.get("suite", "")),
-        summary=str(facts.get("summary", "")),
+        suite=run.suite,
+        summary=run.summary,
         trials=trials,
         scores=scores,
-        findings=findings_table(results),
+        findings=findings_table(run.results),
         comparison=comparison_table(trials, scores, compared),
         pairwise=pairwise_table(compared),
         aggregate=aggregate_table(trials, compared),
-        environment=environment,
-        folder=store.folder,
-        folders={result.trial.id: store.folder_of(result.trial.id) for result in results},
-        damaged=tuple(damaged),
+        environment=run.environment,
+        folder=stores[0].folder,
+        folders=run.folders,
+        damaged=run.damaged,
+        missing=run.missing,
     )
 
 
@@ -91,7 +90,7 @@ class StoredComparison(Comparison):
     """The comparison of a run's stored results.
 
     Attributes:
-        folder: The results folder.
+        folder: The results folder, or the first of several.
         folders: The folder of each trial, by its id.
     """
 

@@ -103,7 +103,7 @@ def pairwise_table(compared: Sequence[Compared]) -> pd.DataFrame:
             "better": one.better,
             "method": pair.method,
             "other": pair.other,
-            **_difference_columns(pair.difference, one.sign),
+            **difference_columns(pair.difference, one.sign),
             "margin": one.ranking.margin,
             "p_better": pair.p_better,
             "p_value": pair.p_value,
@@ -235,7 +235,7 @@ def _comparison_rows(one: Compared) -> Iterator[dict[str, object]]:
             "p_better": ranked.p_better,
             "verdict": ranked.verdict,
             "against": ranked.against,
-            **_difference_columns(ranked.difference, one.sign),
+            **difference_columns(ranked.difference, one.sign),
             "margin": one.ranking.margin,
             "p_value": ranked.p_value,
             "seeds_needed": ranked.seeds_needed,
@@ -279,7 +279,7 @@ def _cost_columns(trials: pd.DataFrame) -> dict[str, object]:
     }
 
 
-def _difference_columns(difference: Difference, sign: int) -> dict[str, object]:
+def difference_columns(difference: Difference, sign: int) -> dict[str, object]:
     """A difference in units of the metric: what the method's score is more than that of the other."""
     ends = (difference.low, difference.high) if sign > 0 else (-difference.high, -difference.low)
     return {

@@ -167,7 +167,7 @@ def _compare_pairs(values: Mapping[str, Array], order: list[str], margin: float)
             verdict: Verdict = "inconclusive"
             if p[i, j] <= SIGNIFICANCE_LEVEL and np.isfinite(ours).any():
                 verdict = "better"
-            elif _is_equivalent(ours, theirs, difference, margin):
+            elif is_equivalent(ours, theirs, difference, margin):
                 verdict = "equivalent"
             needed = None
             if verdict == "inconclusive":
@@ -176,7 +176,11 @@ def _compare_pairs(values: Mapping[str, Array], order: list[str], margin: float)
             yield PairComparison(method, other, difference, chance, float(p[i, j]), verdict, needed)
 
 
-def _is_equivalent(ours: Array, theirs: Array, difference: Difference, margin: float) -> bool:
+def is_equivalent(ours: Array, theirs: Array, difference: Difference, margin: float) -> bool:
+    """Return whether two methods differ by less than the margin: by their interval, and no seed of either was lost.
+
+    Methods that have one and the same value in every seed have no interval; they are equivalent from five seeds on.
+    """
     both = np.concatenate([ours, theirs])
     if not len(both) or not np.isfinite(both).all():
         return False

@@ -12,6 +12,7 @@ import contextlib
 import os
 import platform
 import shutil
+import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import Any
 import filelock
 import msgspec
 
-from ..contract.errors import RequestError
+from ..contract.errors import RequestError, printable
 from ..contract.files import write_atomically
 from ..contract.records import TrialResult
 from ..registry.plugins import Origin, own_version
@@ -36,6 +37,7 @@ from .trial_files import (
 )
 
 LOCK_FILE = ".lock"
+MAX_NAME_BYTES = 255  # of a file, on the file systems in use
 
 
 class Store:
@@ -159,12 +161,24 @@ class Store:
         """
         results, damaged = [], []
         for trial_id in self._listed_ids() if ids is None else ids:
-            if self.has(trial_id):
+            if not _is_folder_name(trial_id):
+                damaged.append(printable(f"{self.folder / 'suite.json'}: {trial_id[:80]!r} is not the id of a trial"))
+            elif self.has(trial_id):
                 try:
-                    results.append(self.read(trial_id))
+                    result = self.read(trial_id)
                 except UnreadableTrial as error:
-                    damaged.append(str(error))
+                    damaged.append(printable(str(error)))
+                    continue
+                if result.trial.id == trial_id:
+                    results.append(result)
+                else:
+                    place = self.folder_of(trial_id) / "trial.json"
+                    damaged.append(printable(f"{place}: it is of another trial, {result.trial.id!r}"))
         return results, damaged
+
+    def missing(self) -> list[str]:
+        """Return the trials that suite.json lists and that are not stored: not run yet, or deleted since."""
+        return [trial_id for trial_id in self._listed_ids() if _is_folder_name(trial_id) and not self.has(trial_id)]
 
     # -------------------------------------------------------------------------------------------------
 
@@ -217,8 +231,16 @@ class Store:
             return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
         except FileNotFoundError:
             raise RequestError(f"{self.folder} holds no run: there is no {name} in it") from None
-        except (OSError, msgspec.MsgspecError, RecursionError) as error:
+        except NotADirectoryError:
+            raise RequestError(f"{self.folder} is a file, not the folder of a run") from None
+        except (OSError, ValueError, RecursionError) as error:  # ValueError: no JSON, not UTF-8, or no table
             raise RequestError(f"{path} cannot be read: {error}") from None
+
+
+def _is_folder_name(trial_id: str) -> bool:
+    """Whether an id, which suite.json may hold in any form, is the name of a folder directly below another."""
+    is_short = len(trial_id.encode("utf-8", "surrogatepass")) <= MAX_NAME_BYTES
+    return is_short and trial_id.isprintable() and trial_id not in ("", ".", "..") and not set(trial_id) & {"/", "\\"}
 
 
 def describe_environment(command: str, device: str, origins: Iterable[Origin]) -> dict[str, Any]:
@@ -236,5 +258,16 @@ def describe_environment(command: str, device: str, origins: Iterable[Origin]) -
         "processor": platform.machine(),
         "cores": os.cpu_count(),
         "device": device,
+        "commit": commit_here(),
         "plugins": sorted({str(origin) for origin in origins}),
     }
+
+
+def commit_here() -> str:
+    """Return the commit that is checked out in the working directory, `-dirty` if files differ; empty if it has none."""
+    line = ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
+    try:
+        done = subprocess.run(line, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

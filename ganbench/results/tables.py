@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pandas as pd
 
+from ..contract.errors import printable
 from ..contract.records import ComponentRef, Training, Trial, TrialResult
 from ..suite.expand import regularizer_names
 
@@ -25,6 +26,7 @@ FINDINGS = [
     *("suite", "trial", "dataset", "method", "seed", "diagnosis", "horizon", "severity", "confidence"),
     *("onset_step", "summary", "evidence", "remedy", "cause", "track_record"),
 ]
+LINE_ENDS = "\n"  # that texts may hold; what else would control a terminal is written as its escape
 NOT_OF_A_METHOD = ("stop_on", "stop_when", "observations")  # fields of Training that do not say how a method trains
 
 
@@ -52,7 +54,7 @@ def trials_table(results: Sequence[TrialResult], commits: Mapping[str, str] | No
                 "regularizers": regularizer_names(r.trial),
                 "seed": r.trial.seed,
                 "status": r.status.value,
-                "reason": r.reason,
+                "reason": printable(r.reason, LINE_ENDS),
                 "verdicts": ";".join(r.verdicts),
                 "failed": r.failed,
                 "steps": r.steps,
@@ -60,7 +62,7 @@ def trials_table(results: Sequence[TrialResult], commits: Mapping[str, str] | No
                 "seconds": r.seconds,
                 "device": r.device,
                 "threads": r.threads,
-                "left_out": msgspec.json.encode(r.left_out, order="sorted").decode() if r.left_out else "",
+                "left_out": _encode_left_out(r),
                 "images": count_images(r),
                 "parameters_g": r.parameters_g or None,
                 "parameters_d": r.parameters_d or None,
@@ -70,6 +72,12 @@ def trials_table(results: Sequence[TrialResult], commits: Mapping[str, str] | No
             }
         )
     return pd.DataFrame(rows, columns=[*TRIALS, *differing])
+
+
+def _encode_left_out(result: TrialResult) -> str:
+    """What could not serve a trial and why, as JSON; empty for nothing."""
+    reasons = {name: printable(why, LINE_ENDS) for name, why in result.left_out.items()}
+    return msgspec.json.encode(reasons, order="sorted").decode() if reasons else ""
 
 
 def count_images(result: TrialResult) -> int:
@@ -131,7 +139,9 @@ def findings_table(results: Sequence[TrialResult]) -> pd.DataFrame:
         {
             **_identity_columns(r),
             **{name: getattr(finding, name) for name in FINDINGS if hasattr(finding, name)},
-            "remedy": str(finding.remedy),
+            **{name: printable(getattr(finding, name), LINE_ENDS) for name in ("diagnosis", "summary", "cause")},
+            "track_record": printable(finding.track_record, LINE_ENDS),
+            "remedy": printable(str(finding.remedy), LINE_ENDS),
             "evidence": msgspec.json.encode(finding.evidence, order="sorted").decode(),
         }
         for r in results

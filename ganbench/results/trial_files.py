@@ -268,5 +268,5 @@ def _read_scores(path: Path) -> list[Score]:
 def _decode_json(path: Path, type_: Any) -> Any:
     try:
         return msgspec.json.decode(path.read_bytes(), type=type_)
-    except (OSError, msgspec.MsgspecError, RecursionError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # ValueError: no JSON, not UTF-8, or of another form
         raise UnreadableTrial(f"{path}: {error}") from error

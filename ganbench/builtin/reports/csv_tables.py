@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import ganbench
 
@@ -19,6 +19,9 @@ INTEGERS = (
 )
 
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a text that begins so is run by spreadsheets
+
+
 class CsvReport(ganbench.Report):
     """CSV files: the comparison, trials, scores, findings, pairs of methods and the aggregate over data sets."""
 
@@ -29,9 +32,18 @@ class CsvReport(ganbench.Report):
 
 
 def to_csv(frame: pd.DataFrame) -> str:
-    """Return a frame as CSV: a header, no index, empty cells for missing values, floats that read back exactly."""
+    """Return a frame as CSV: a header, no index, empty cells for missing values, floats that read back exactly.
+
+    A text that a spreadsheet would take for a formula gets a quote in front.
+    """
+    texts = {str(name): column.map(_quote_formula) for name, column in frame.items() if column.dtype.kind not in "biuf"}
+    frame = frame.assign(**texts)
     integers = {column: "Int64" for column in INTEGERS if column in frame and _holds_integers_as_floats(frame[column])}
     return frame.astype(integers).to_csv(index=False, lineterminator="\n")
+
+
+def _quote_formula(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
 def _holds_integers_as_floats(column: pd.Series) -> bool:
