@@ -43,4 +43,6 @@ class Failure(StrEnum):
 
 
 HEALTHY = "healthy"  # the verdict where nothing is found
+QUALITY_REGRESSION = "quality-regression"  # samples were better before, whatever the cause
+WIRING = "wiring"  # the program is not what its author thinks
 INCONCLUSIVE = "inconclusive"  # the verdict where there are signs of a failure, but not enough of them

@@ -9,8 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from .downsample import MAX_RESTARTS, MAX_VALUES, SeriesBuffer
+from .late_start import drop_before_start, is_weight_of_d
 from .log import Array, Log, Series, UnreadableLog, join_names, printable
 from .names import CANONICAL_NAMES, canonical_name
+from .onset import is_never_finite, transient_nonfinite
+from .parts import add_parts, choose_parts, loss_part, losses_named_as_outputs
 from .steps import StepCounter, step_unit
 
 Columns = Mapping[str, tuple[Array, Array]]  # raw name -> positions in a chunk of rows, and the values there
@@ -86,7 +89,8 @@ class ColumnReader:
             return True
         if step_unit(raw):
             return False
-        if len(self._buffers) >= (MAX_UNKNOWN_COLUMNS if canonical_name(raw) is None else MAX_COLUMNS):
+        is_known = canonical_name(raw) or loss_part(raw)
+        if len(self._buffers) >= (MAX_COLUMNS if is_known else MAX_UNKNOWN_COLUMNS):
             if len(self._over_limit) < MAX_COLUMNS:
                 self._over_limit.add(raw)
             return False
@@ -109,16 +113,20 @@ class ColumnReader:
         if self._counter and not self._counter.has_counted:
             self.unit = "row"
         buffers = {raw: buffer for raw, buffer in self._buffers.items() if buffer.count}
-        sources, duplicates = _choose_sources(buffers)
+        as_losses = losses_named_as_outputs(buffers)
+        sources, duplicates = _choose_sources({raw: buffers[raw] for raw in buffers if raw not in as_losses})
         series = {name: buffers[raw].series() for name, raw in sources.items()}
+        used, part_notes = _put_losses_together(series, buffers, as_losses)
+        part_notes += _drop_before_d_starts(series, buffers, self.unit)
         _rename_unbounded_outputs(series)
         score_notes = _drop_impossible_scores(series)
         unknown = [raw for raw in buffers if canonical_name(raw) is None]
         if not series:
-            raise UnreadableLog(_no_known_signal(unknown))
+            raise UnreadableLog(part_notes[-1] if part_notes else _no_known_signal(unknown))
         series |= {raw: buffers[raw].series() for raw in unknown if raw not in series}
-        notes = [*self.notes, *self._notes_on_cells(), *score_notes, *self._notes_on_steps(buffers)]
+        notes = [*self.notes, *self._notes_on_cells(), *part_notes, *score_notes, *self._notes_on_steps(buffers)]
         notes += [*_notes_on_gaps(series, self.unit), *_notes_on_names(series, sources, duplicates)]
+        notes += _notes_on_nonfinite(series, self.unit)
         return Log(
             name=self.name,
             sources=self.sources,
@@ -126,7 +134,9 @@ class ColumnReader:
             rows=self.rows,
             series=series,
             recognised=tuple(name for name in series if name in CANONICAL_NAMES),
-            unrecognised=tuple(map(printable, [*unknown, *sorted(self._over_limit)])),
+            unrecognised=tuple(
+                map(printable, [*(raw for raw in unknown if raw not in used), *sorted(self._over_limit)])
+            ),
             notes=tuple(notes),
             labels=self.labels,
         )
@@ -195,6 +205,49 @@ def _choose_sources(buffers: Mapping[str, SeriesBuffer]) -> tuple[dict[str, str]
     return sources, [raw for name, raws in candidates.items() for raw in raws if raw != sources[name]]
 
 
+def _put_losses_together(
+    series: dict[str, Series], buffers: Mapping[str, SeriesBuffer], as_losses: Sequence[str]
+) -> tuple[set[str], list[str]]:
+    """Add a player's loss that was logged in parts only; return the columns used, and a note on each sum.
+
+    `as_losses` are parts of D's loss whose names do not say so.
+    """
+    used: set[str] = set()
+    notes = []
+    for player in "dg":
+        parts = [] if f"loss_{player}" in series else choose_parts(buffers, player)
+        parts = list(as_losses) if player == "d" and as_losses else parts
+        if not parts:
+            continue
+        if total := add_parts({raw: buffers[raw].series() for raw in parts}):
+            series[f"loss_{player}"] = total
+            used.update(parts)
+            notes.append(f"loss_{player} was put together from {len(parts)} parts: {total.raw}")
+        else:
+            notes.append(f"{join_names([*map(printable, parts)])}: not added up, since they were logged at other steps")
+    return used, notes
+
+
+def _drop_before_d_starts(series: dict[str, Series], buffers: Mapping[str, SeriesBuffer], unit: str) -> Iterator[str]:
+    """Leave out D's loss from before D started, and yield a note if it started late or not at all."""
+    loss = series.get("loss_d")
+    if loss is None:
+        return
+    since = drop_before_start(loss, [buffer.series() for raw, buffer in buffers.items() if is_weight_of_d(raw)])
+    if len(since) == len(loss):
+        return
+    begin = since.steps[0] if len(since) else np.inf
+    for name in ("loss_d", "loss_g"):  # G's adversarial loss is weighted with 0 too, if it is logged as it is used
+        if name in series and (name == "loss_d" or not series[name].values[series[name].steps < begin].any()):
+            series[name] = series[name].since(begin)
+            if not len(series[name]):
+                del series[name]
+    if len(since):
+        yield f"D starts at {unit} {since.steps[0]:.10g}: {loss.raw} before that is left out"
+    else:
+        yield f"D has not started up to {unit} {loss.steps[-1]:.10g} (its weight is 0): {loss.raw} is left out"
+
+
 def _rename_unbounded_outputs(series: dict[str, Series]) -> None:
     """Rename `d_real` and `d_fake` to `score_*` unless all of their values lie between 0 and 1."""
     outputs = [name for name in ("d_real", "d_fake") if name in series]
@@ -234,6 +287,20 @@ def _notes_on_gaps(series: Mapping[str, Series], unit: str) -> Iterator[str]:
     widest = int(np.argmax(distances))
     if distances[widest] > GAP_FACTOR * np.median(distances):
         yield f"a gap: nothing between {unit} {steps[widest]:.10g} and {steps[widest + 1]:.10g}"
+
+
+def _notes_on_nonfinite(series: Mapping[str, Series], unit: str) -> Iterator[str]:
+    for name in [name for name in series if name in CANONICAL_NAMES]:
+        values, passed = series[name], transient_nonfinite(series[name])
+        if is_never_finite(values):
+            what = "NaN" if np.isnan(values.values).all() else "not finite"
+            yield f"{values.raw} is {what} throughout, in all of its {len(values)} values"
+        elif len(passed):
+            first, last = values.steps[passed[[0, -1]]]
+            yield (
+                f"{values.raw} is not finite in {len(passed)} of its {len(values)} values, from {unit} {first:.10g} to "
+                f"{last:.10g}, and finite again after"
+            )
 
 
 def _notes_on_names(series: Mapping[str, Series], sources: Mapping[str, str], duplicates: list[str]) -> Iterator[str]:

@@ -44,6 +44,11 @@ class Series:
         finite = np.isfinite(self.values)
         return Series(self.raw, self.steps[finite], self.values[finite])
 
+    def since(self, step: float) -> Series:
+        """Return the series from a step on."""
+        kept = self.steps >= step
+        return Series(self.raw, self.steps[kept], self.values[kept])
+
     def between(self, begin: float, end: float) -> Array:
         """Return the values between two fractions of the range of steps, both ends included."""
         first, span = self.steps[0], self.steps[-1] - self.steps[0]

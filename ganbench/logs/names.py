@@ -4,12 +4,15 @@ Canonical names: `loss_d`, `loss_g`; D's mean output on real and on generated sa
 `d_fake`, or as `score_real`, `score_fake` if it is not a probability; the mean of its sign `sign_real`, `sign_fake`;
 `auc_d`, `accuracy_d`; `grad_norm_d`, `grad_norm_g`; `fid`, `kid` and `inception_score`; `augment`, the strength of
 adaptive augmentation.
+
+A player's loss may be logged in parts, which `parts.py` puts together.
 """
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
+from itertools import zip_longest
 
 CANONICAL_NAMES = (
     *("loss_d", "loss_g", "d_real", "d_fake", "score_real", "score_fake", "sign_real", "sign_fake", "auc_d"),
@@ -53,15 +56,16 @@ def canonical_name(raw: str) -> str | None:
     """
     if raw in CANONICAL_NAMES:
         return raw
-    words = _split_words(raw.rsplit(" - ", 1)[-1])  # Weights & Biases exports "run - name"
-    name = _match_output(words) or _match_quality(words) or _match_player_signal(words)
+    words = split_words(raw.rsplit(" - ", 1)[-1])  # Weights & Biases exports "run - name"
+    name = _match_output(words) or _match_quality(words) or _match_player_signal(words) or _match_adversarial(words)
     return name or ("augment" if words[-2:] in (["progress", "augment"], ["ada", "p"]) else None)
 
 
-def _split_words(raw: str) -> list[str]:
-    """Split a name into lower-case words: `Loss/D/loss`, `errD_real` and `lossG` alike."""
+def split_words(raw: str) -> list[str]:
+    """Split a name into lower-case words: `Loss/D/loss`, `errD_real` and `lossG` alike. In `l_d_real`, `l` is "loss"."""
     words = [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", raw)]
-    return [part for word in words for part in COMPOUNDS.get(word, (word,))]
+    words = [part for word in words for part in COMPOUNDS.get(word, (word,))]
+    return ["loss" if word == "l" and after in ("d", "g") else word for word, after in zip_longest(words, words[1:])]
 
 
 def _match_player_signal(words: list[str]) -> str | None:
@@ -77,6 +81,11 @@ def _match_player_signal(words: list[str]) -> str | None:
     if quantity == {"auc"} or (quantity and quantity <= {"acc", "accuracy"}):
         return ("auc_d" if quantity == {"auc"} else "accuracy_d") if player == "d" else None
     return f"grad_norm_{player}" if quantity in ({"grad", "norm"}, {"gradient", "norm"}, {"gradnorm"}) else None
+
+
+def _match_adversarial(words: list[str]) -> str | None:
+    """Match the adversarial part of G's loss, named so beside other parts: `G_GAN`. It is what D's loss answers to."""
+    return "loss_g" if len(words) == 2 and set(words) in ({"g", "gan"}, {"g", "adv"}) else None
 
 
 def _match_output(words: list[str]) -> str | None:

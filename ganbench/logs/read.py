@@ -10,8 +10,9 @@ from functools import partial
 from pathlib import Path
 
 from ..contract.errors import RequestError
+from .formats.consoles import find_console, read_console
 from .formats.event_files import is_event_file, read_event_files
-from .formats.json_lines import is_json_lines, read_json_lines
+from .formats.json_lines import is_json_lines, is_stylegan_stats, read_json_lines
 from .formats.parquet import HISTORY_FILE, StoredHistory, is_parquet, read_parquet, read_stored_history
 from .formats.patterns import EXAMPLE, read_with_patterns
 from .formats.tables import is_table, read_table
@@ -23,10 +24,10 @@ Reader = Callable[[], Content]
 
 MAX_FILES = 20_000  # in a folder
 MAX_REASONS_SHOWN = 3
-FORMATS = "CSV, JSON lines, TensorBoard event files, history.parquet, or text with --pattern"
+FORMATS = "CSV, JSON lines, TensorBoard event files, history.parquet, a program's console, or text with --pattern"
 TABLE_SUFFIXES = frozenset({".csv", ".tsv"})
 TEXT_SUFFIXES = frozenset({".log", ".txt", ".out"})
-STYLEGAN_STATS = "training_stats.jsonl"
+STYLEGAN_STATS = ("stats.jsonl", "training_stats.jsonl")  # the first that a folder has is its run's
 STYLEGAN_METRICS = re.compile(r"metric-.*\.jsonl")
 
 
@@ -87,12 +88,18 @@ def _read_file(path: Path, name: str, patterns: Patterns) -> Content:
     if patterns:
         return read_with_patterns(path, name, patterns)
     if is_json_lines(path):
-        return read_json_lines([path], name)
+        return read_json_lines(_stylegan_files(path), name)
     if path.suffix.lower() == ".json":
         raise UnreadableLog("it does not hold one JSON object a line, the only JSON that ganbench reads")
-    if is_table(path) or path.suffix.lower() in TABLE_SUFFIXES:
+    if path.suffix.lower() in TABLE_SUFFIXES:
         return read_table(path, name)
-    raise UnreadableLog(f"neither a table nor JSON lines; plain text is read with a pattern, as in {EXAMPLE}")
+    if console := find_console(path):
+        return read_console(path, name, console)
+    if is_table(path):
+        return read_table(path, name)
+    raise UnreadableLog(
+        f"no table, no JSON lines, and of no program whose console ganbench knows; other plain text is read with a pattern, as in {EXAMPLE}"
+    )
 
 
 def _read_folder(root: Path, patterns: Patterns, read: ReadLogs) -> None:
@@ -113,24 +120,53 @@ def _readers(root: Path, files: list[Path], patterns: Patterns, read: ReadLogs) 
     """Yield a reader for the files of one folder that make up one run together, and one for each other file."""
     folder = files[0].parent
     name = str(folder.relative_to(root)) if folder != root else root.resolve().name
-    stylegan = [file for file in files if file.name == STYLEGAN_STATS or STYLEGAN_METRICS.fullmatch(file.name)]
+    stats = [file for wanted in STYLEGAN_STATS for file in files if file.name == wanted and _is_stylegan(file)]
+    metrics = [file for file in files if STYLEGAN_METRICS.fullmatch(file.name)]
     events = [file for file in files if is_event_file(file)]
-    if stylegan:
-        yield folder, partial(read_json_lines, sorted(stylegan, key=lambda file: file.name != STYLEGAN_STATS), name)
+    stylegan = [*stats, *metrics]
+    if stylegan and (stats or not events):
+        yield folder, partial(read_json_lines, [*stats[:1], *metrics], name)
+    if len(stats) > 1:
+        read.skipped.append(f"{stats[1]}: it repeats what {stats[0].name} holds")
     if events:
-        if folder / STYLEGAN_STATS in stylegan:
-            read.skipped.append(f"{folder}: {len(events)} event files repeat what {STYLEGAN_STATS} holds")
+        if stats:
+            read.skipped.append(f"{folder}: {len(events)} event files repeat what {stats[0].name} holds")
         else:
-            yield folder, partial(read_event_files, events, name)
-    readable = {*TABLE_SUFFIXES, ".jsonl", *(TEXT_SUFFIXES if patterns else ())}
+            yield folder, partial(read_event_files, events, name, metrics)
+    readable = {*TABLE_SUFFIXES, ".jsonl"}
     for file in files:
         if file in stylegan or file in events:
             continue
         if file.name == HISTORY_FILE:
             yield file, partial(_read_file, file, name, ())
-        elif (suffix := file.suffix.lower()) in readable:
+        elif (suffix := file.suffix.lower()) in readable or (
+            suffix in TEXT_SUFFIXES and (patterns or _is_console(file))
+        ):
             run_name = str(file.relative_to(root).with_suffix(""))
             yield file, partial(_read_file, file, run_name, patterns if suffix in TEXT_SUFFIXES else ())
+
+
+def _is_console(path: Path) -> bool:
+    """Return whether a text is a program's console; whatever else lies in a folder is none of a log's business."""
+    try:
+        return find_console(path) is not None
+    except (UnreadableLog, OSError):
+        return False
+
+
+def _is_stylegan(path: Path) -> bool:
+    """Return whether a file holds the statistics of StyleGAN's training loop, whose names other programs use too."""
+    try:
+        return is_stylegan_stats(path)
+    except (UnreadableLog, OSError):
+        return False
+
+
+def _stylegan_files(path: Path) -> list[Path]:
+    """Return a file of JSON lines and, if it is a StyleGAN run's statistics, the scores that lie beside it."""
+    if path.name not in STYLEGAN_STATS or not _is_stylegan(path):
+        return [path]
+    return [path, *sorted(file for file in path.parent.iterdir() if STYLEGAN_METRICS.fullmatch(file.name))]
 
 
 def _visible_files(root: Path, read: ReadLogs) -> Iterator[Path]:

@@ -35,7 +35,10 @@ NOT_LOGS = {
     "model.pkl": (pickle.dumps({"step": 1}), "a pickle, which ganbench never opens"),
     "log.csv.gz": (b"\x1f\x8b\x08\0\0", "decompress it first"),
     "weights.pt": (b"PK\x03\x04" + b"\0" * 99, "a zip archive"),
-    "prose.txt": (b"We trained a GAN.\nIt did not go well.\n", "plain text is read with a pattern, as in --pattern"),
+    "prose.txt": (
+        b"We trained a GAN.\nIt did not go well.\n",
+        "other plain text is read with a pattern, as in --pattern",
+    ),
     "list.json": (b'[\n{"step": 1}\n]\n', "it does not hold one JSON object a line"),
     "broken.parquet": (b"PAR1" + b"\0" * 50, "it cannot be read as Parquet"),
     "history.parquet": (b"PAR1" + b"\0" * 50, "history.parquet: "),

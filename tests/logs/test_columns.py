@@ -30,7 +30,7 @@ def test_rows_after_a_restart_replace_earlier_ones_with_a_note(write_csv):
 
 
 def test_nan_overwritten_by_a_restart_is_no_divergence(diagnose, write_csv):
-    losses = [*[0.7] * 50, *["nan"] * 10, *[0.7] * 60]
+    losses = [*np.linspace(0.7, 0.6, 50), *["nan"] * 10, *np.linspace(0.6, 0.5, 60)]
     result = diagnose(write_csv(step=[*range(60), *range(40, 100)], loss_d=losses, loss_g=losses))
     assert set(result.findings) == {"inconclusive"} and "the log restarts" in result.err
 

@@ -138,6 +138,46 @@ def test_stylegan_folder_is_one_run_with_scores_at_their_snapshots(stylegan, dia
     assert "best at kimg 200" in finding["summary"] and set(finding["evidence"]) == {"fid", "sign_real"}
 
 
+@pytest.mark.parametrize("name", ["stats.jsonl", "training_stats.jsonl"])
+def test_stylegan_statistics_are_one_run_under_either_name_and_with_whatever_lies_beside(stylegan, diagnose, name):
+    (stylegan / "training_stats.jsonl").rename(stylegan / name)
+    (stylegan / "log.txt").write_text("tick 0     kimg 0.0      time 12s       sec/tick 4.2     augment 0.000\n" * 9)
+    (stylegan / "training_options.json").write_text('{"G_kwargs": {"z_dim": 512}}')
+    (stylegan / "metric-kid50k_full.jsonl").write_text(
+        '{"results": {"kid50k_full": 0.01}, "snapshot_pkl": "network-snapshot-000040.pkl"}\n'
+    )
+    for path in (stylegan.parent, stylegan, stylegan / name):  # the file alone is read with the scores beside it
+        finding = diagnose(path).finding
+        assert (finding["diagnosis"], finding["severity"]) == ("memorization", "failure")
+        assert set(finding["evidence"]) == {"fid", "sign_real"}
+
+
+def test_statistics_under_both_names_are_one_run(stylegan):
+    shutil.copy(stylegan / "training_stats.jsonl", stylegan / "stats.jsonl")
+    found = read_logs(stylegan.parent)
+    assert len(found.logs) == 1 and not any("restarts" in note for note in found.logs[0].notes)
+    assert "training_stats.jsonl: it repeats what stats.jsonl holds" in found.skipped[0]
+
+
+def test_statistics_of_another_program_or_damaged_ones_are_files_like_any_other(tmp_path):
+    for run in ("a", "b", "c"):
+        (tmp_path / run).mkdir()
+    lines = [json.dumps({"step": i, "d_loss": 0.5 + i / 100}) for i in range(30)]
+    (tmp_path / "a" / "stats.jsonl").write_text("\n".join(lines))
+    (tmp_path / "b" / "stats.jsonl").write_bytes(bytes(range(256)) * 9)
+    (tmp_path / "c" / "training_stats.jsonl").touch()
+    found = read_logs(tmp_path)
+    assert [log.name for log in found.logs] == ["a/stats"] and len(found.skipped) == 2
+
+
+def test_event_files_with_snapshot_scores_but_without_statistics_are_one_run(stylegan, event_folder):
+    shutil.copy(next((event_folder / "a").iterdir()), stylegan)
+    (stylegan / "training_stats.jsonl").unlink()
+    log = read_one(stylegan)
+    assert {"loss_d", "loss_g", "fid"} == set(log.recognised)
+    assert list(log.series["fid"].steps) == list(range(0, 400, 40))
+
+
 def test_event_files_beside_training_stats_are_skipped(stylegan):
     (stylegan / "events.out.tfevents.0").write_bytes(b"whatever they hold")
     found = read_logs(stylegan.parent)

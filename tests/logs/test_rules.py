@@ -24,8 +24,11 @@ TURNED = np.array([200, 90, 40, 20, 12, 11, 15, 25, 40, 60.0])
 
 
 def make_log(unit: str = "step", **columns: object) -> Log:
-    """Return a log of columns of N values each, or ten for an evaluated score."""
+    """Return a log of columns of N values each, or ten for an evaluated score. A loss given as a number varies a bit."""
     arrays = {name: np.broadcast_to(np.asarray(v, float), np.shape(v) or (N,)) for name, v in columns.items()}
+    arrays |= {
+        name: v * (1 + 1e-3 * NOISE) for name, v in arrays.items() if "loss" in name and not np.shape(columns[name])
+    }
     series = {name: Series(name, STEPS if len(v) == N else SCORED, v) for name, v in arrays.items()}
     return Log("run", (), unit, N, series, tuple(series), (), ())
 
@@ -62,8 +65,8 @@ def test_values_that_stay_nonfinite_are_divergence(name, nonfinite):
 
 
 def test_transient_nan_and_nan_for_missing_values_are_no_divergence():
-    passed = np.where((STEPS > 500) & (STEPS < 900), math.nan, 0.7)
-    every_tenth = np.where(np.arange(N) % 10 == 3, 0.7, math.nan)
+    passed = np.where((STEPS > 500) & (STEPS < 900), math.nan, 0.7 + 0.1 * NOISE)
+    every_tenth = np.where(np.arange(N) % 10 == 3, 0.7 + 0.1 * NOISE, math.nan)
     for values in (passed, every_tenth, FLAT * math.nan):
         columns = {**LOSSES, "loss_g": values}
         assert {f.diagnosis for f in apply_rules(make_log(**columns))} == {"inconclusive"}
@@ -90,7 +93,7 @@ def test_losses_that_stay_exploded_are_divergence_but_a_spike_is_not():
 
 def test_a_score_that_got_worse_is_a_failure_and_names_the_best_snapshot():
     finding = only_finding(**LOSSES, fid=TURNED, unit="kimg")
-    assert (finding.diagnosis, finding.severity, finding.onset_step) == ("inconclusive", "failure", 1400)
+    assert (finding.diagnosis, finding.severity, finding.onset_step) == ("quality-regression", "failure", 1400)
     assert "fid was best at kimg 1000 (11) and is now 5.5 times worse" in finding.summary
     assert "keep the snapshot of kimg 1000" in finding.summary and not finding.remedy
     assert finding.evidence["fid"].value == 60 and finding.evidence["fid"].threshold == pytest.approx(16.5)
@@ -108,8 +111,8 @@ def test_rising_signs_on_training_reals_with_a_worse_score_are_memorization():
     finding = only_finding(fid=TURNED, sign_real=rising, sign_fake=-rising)
     assert (finding.diagnosis, finding.severity) == ("memorization", "failure")
     assert finding.evidence["sign_real"].threshold == 0.6
-    assert only_finding(fid=TURNED, sign_real=0.4 + 0 * rising).diagnosis == "inconclusive"
-    assert only_finding(fid=TURNED, sign_real=0.7 + 0 * rising).diagnosis == "inconclusive"  # high, but constant
+    assert only_finding(fid=TURNED, sign_real=0.4 + 0 * rising).diagnosis == "quality-regression"
+    assert only_finding(fid=TURNED, sign_real=0.7 + 0 * rising).diagnosis == "quality-regression"  # high, but constant
     assert only_finding(sign_real=rising).severity == "warning"
     assert apply_rules(make_log(fid=FALLING, sign_real=rising)) == ()
 
@@ -159,7 +162,7 @@ def test_a_recent_win_or_a_negative_loss_is_no_winning_d():
         ({"d_real": 0.51 * FLAT, "d_fake": 0.49 * FLAT}, "failure"),
         ({"sign_real": 0.02 * FLAT, "sign_fake": -0.02 * FLAT}, "failure"),
         ({"auc_d": 0.52 * FLAT}, "failure"),
-        ({"loss_d": 2 * math.log(2) * FLAT, "loss_g": math.log(2) * FLAT}, "warning"),
+        ({"loss_d": 2 * math.log(2), "loss_g": math.log(2)}, "warning"),
     ],
 )
 def test_a_d_at_chance_is_weak_only_if_the_score_is_stuck_at_a_bad_level(columns, severity):
@@ -253,3 +256,99 @@ def test_impossible_scores_count_as_not_logged(diagnose, write_csv):
     result = diagnose(write_csv(step=range(0, 1000, 100), fid=fid))
     assert json.loads(result.out) == []
     assert "fid" in result.err
+
+
+FROZEN = {"loss_d": 13.8155 * FLAT, "loss_g": -0.0 * FLAT}
+
+
+def test_losses_that_keep_their_first_value_mean_that_nothing_has_moved():
+    finding = only_finding(**FROZEN)
+    assert (finding.diagnosis, finding.severity, finding.onset_step) == ("wiring", "failure", 0)
+    assert finding.summary.startswith("Nothing has moved since step 0: ") and "-log(1e-06)" in finding.summary
+    assert set(finding.evidence) == {"loss_d", "loss_g"} and finding.remedy.advice and not finding.remedy.settings
+    stopped = {name: np.where(STEPS < 900, v + NOISE, v) for name, v in FROZEN.items()}
+    assert (only_finding(**stopped).diagnosis, only_finding(**stopped).onset_step) == ("wiring", 900)
+    at_chance = only_finding(loss_d=1.3863 * FLAT, loss_g=0.6931 * FLAT, d_real=0.5 * FLAT, d_fake=0.5 * FLAT)
+    assert (at_chance.diagnosis, at_chance.severity) == ("wiring", "failure")
+    assert "whose output is the same for every sample" in at_chance.summary
+
+
+@pytest.mark.parametrize("d, g, hint", [(0.0, 100.0, "cut off"), (0.0, 27.6310, "-log(1e-12)")])
+def test_losses_that_stand_still_with_d_at_zero_mean_that_d_has_won(d, g, hint):
+    finding = only_finding(loss_d=d * FLAT, loss_g=g * FLAT)
+    assert (finding.diagnosis, finding.severity) == ("overpowering-discriminator", "failure")
+    assert "Nothing has moved since step 0" in finding.summary and hint in finding.summary
+
+
+def test_one_loss_that_keeps_its_first_value_is_a_warning():
+    for columns in ({"loss_d": 2.0 * FLAT, "loss_g": 0.9}, {"loss_d": 1.2, "loss_g": 0.7 * FLAT}):
+        finding = only_finding(**columns)
+        assert (finding.diagnosis, finding.severity, finding.onset_step) == ("wiring", "warning", 0)
+    only = only_finding(loss_g=0.7 * FLAT)
+    assert (only.diagnosis, only.severity) == ("wiring", "warning") and only.summary.startswith("Nothing has moved")
+    beside = only_finding(**FROZEN, d_real=0.6 + 0.01 * NOISE)
+    assert (beside.diagnosis, beside.severity) == ("wiring", "warning") and "while d_real moves on" in beside.summary
+
+
+def test_losses_that_move_little_or_repeat_for_a_while_do_not_stand_still():
+    rounded = {"loss_d": np.round(1.386 + 0.001 * NOISE, 3), "loss_g": np.round(0.693 + 0.001 * NOISE, 3)}
+    paused = {name: np.where((STEPS > 500) & (STEPS < 1400), v[50], v) for name, v in rounded.items()}
+    short = {name: np.where(STEPS > 1500, v[150], v) for name, v in rounded.items()}
+    for columns in (rounded, paused, short):
+        assert only_finding(**columns).diagnosis == "inconclusive"
+    assert apply_rules(make_log(**FROZEN, fid=FALLING)) == ()  # the samples change: it is the logger
+
+
+def test_a_score_that_never_changes_is_a_warning_of_wiring():
+    finding = only_finding(**LOSSES, fid=312.4 + 0 * FALLING)
+    assert (finding.diagnosis, finding.severity) == ("wiring", "warning") and "same at all 10" in finding.summary
+    assert apply_rules(make_log(**LOSSES, fid=FALLING)) == ()
+
+
+def test_a_score_that_turns_nan_for_good_broke_at_that_step():
+    broken = np.r_[FALLING[:6], [math.nan] * 4]
+    finding = only_finding(**LOSSES, fid=broken)
+    assert (finding.diagnosis, finding.severity, finding.onset_step) == ("divergence", "failure", 1200)
+    assert "the score broke there" in finding.summary and "at step 1000" in finding.summary
+    assert finding.evidence["fid"].value is None and "snapshot of step 1000" in finding.remedy.advice
+    infinite = only_finding(inception_score=np.r_[np.linspace(1, 5, 6), [math.inf] * 4])
+    assert (infinite.diagnosis, infinite.onset_step) == ("divergence", 1200)
+    with_losses = only_finding(**{**LOSSES, "loss_g": np.where(STEPS >= 1500, math.nan, 0.7)}, fid=broken)
+    assert (with_losses.diagnosis, with_losses.onset_step) == ("divergence", 1500)
+
+
+def test_a_score_that_is_nan_in_between_is_not_broken():
+    between = np.where(np.arange(10) % 2 == 0, FALLING, math.nan)
+    assert apply_rules(make_log(**LOSSES, fid=between)) == ()  # the last is NaN too: it was not measured there
+    stopped = only_finding(**LOSSES, fid=np.where(np.arange(10) == 1, math.nan, np.r_[FALLING[:6], [math.nan] * 4]))
+    assert (stopped.severity, stopped.onset_step) == ("warning", 1200) and "no longer measured" in stopped.summary
+    last = only_finding(**LOSSES, fid=np.r_[FALLING[:9], math.nan])
+    assert last.severity == "warning" and last.confidence < 0.5
+
+
+def test_a_signal_that_is_nan_throughout_is_said(diagnose, write_csv):
+    finding = only_finding(**LOSSES, score_fake=math.nan * FLAT, score_real=0.5 + NOISE)
+    assert finding.diagnosis == "inconclusive" and "score_fake is never finite" in finding.summary
+    assert "No failure is visible in loss_d, loss_g, score_real," in finding.summary
+    columns = {"step": SCORED, "loss_d": FALLING, "loss_g": FALLING, "fid": FALLING}
+    result = diagnose(write_csv(**columns, **{"D(x)": ["nan"] * 10}))
+    assert result.findings == {} and "D(x) is NaN throughout, in all of its 10 values" in result.err
+    clean = diagnose(write_csv(**columns, **{"D(x)": 0.5 + FALLING / 1000}))
+    assert clean.findings == {} and clean.err.count("\n") == 2 and "NaN" not in clean.err
+
+
+def test_nan_that_come_and_go_are_said_and_are_divergence_only_where_they_last(diagnose, write_csv):
+    spells = np.isin(np.arange(N), [50, 51, 90, 91, 92, 130])
+    values = np.where(spells, math.nan, 0.7 + 0.1 * NOISE)
+    finding = only_finding(**{**LOSSES, "loss_g": values})
+    assert finding.diagnosis == "inconclusive"
+    assert "loss_g was not finite 6 times between step 500 and step 1300, and was again since" in finding.summary
+    assert (
+        "not finite in 6 of its 200 values" in diagnose(write_csv(step=STEPS, loss_d=FLAT + NOISE, loss_g=values)).err
+    )
+    longer = only_finding(**{**LOSSES, "loss_g": np.where(spells | (np.arange(N) >= 194), math.nan, 0.7 + 0.1 * NOISE)})
+    assert (longer.diagnosis, longer.severity, longer.onset_step) == ("divergence", "warning", 1940)
+    for_good = only_finding(**{**LOSSES, "loss_g": np.where(spells | (np.arange(N) >= 150), math.nan, 0.7)})
+    assert (for_good.diagnosis, for_good.severity, for_good.onset_step) == ("divergence", "failure", 1500)
+    every_other = np.where(np.arange(N) % 2 == 0, 0.7 + 0.1 * NOISE, math.nan)
+    assert "finite" not in only_finding(**{**LOSSES, "loss_g": every_other}).summary  # NaN stands for "not logged"

@@ -12,6 +12,7 @@ import numpy as np
 from ...contract.errors import RequestError
 from ..columns import ColumnReader
 from ..log import Log, UnreadableLog
+from .json_lines import read_snapshot_scores
 
 FILE_NAME_MARK = "tfevents"
 RECORD_OVERHEAD_BYTES = 16  # a record's length and two checksums
@@ -23,12 +24,13 @@ def is_event_file(path: Path) -> bool:
     return FILE_NAME_MARK in path.name
 
 
-def read_event_files(paths: Sequence[Path], name: str) -> Log:
+def read_event_files(paths: Sequence[Path], name: str, metrics: Sequence[Path] = ()) -> Log:
     """Read the scalars of one run's event files.
 
     Args:
         paths: The files in the order of their names, which begin with the time of writing.
         name: Name of the run.
+        metrics: StyleGAN's scores of snapshots beside them, whose kimg are the steps of its event files.
 
     Raises:
         UnreadableLog: If no scalar is a known signal.
@@ -48,6 +50,10 @@ def read_event_files(paths: Sequence[Path], name: str) -> Log:
                 del pending[tag]
     for tag, (steps, values) in pending.items():
         reader.add_values(tag, np.array(steps), np.array(values))
+    for path in metrics:
+        for raw, kimg, score in read_snapshot_scores(path):
+            if reader.wants(raw):
+                reader.add_values(raw, np.array([kimg]), np.array([score]))
     if not reader.rows and reader.notes:
         raise UnreadableLog("; ".join(reader.notes))
     return reader.to_log()

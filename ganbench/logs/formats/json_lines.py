@@ -15,6 +15,7 @@ from ..log import Log
 from ..steps import step_unit
 from .text import blocks_of_lines, first_lines, parse_number
 
+INSPECTED_LINES = 5
 MAX_KEY_CHARS = 200
 MAX_DEPTH = 4  # of nested objects
 SNAPSHOT = re.compile(r"(\d+)\.\w+$")  # network-snapshot-000200.pkl is from 200 kimg; the file itself is never opened
@@ -23,6 +24,16 @@ SNAPSHOT = re.compile(r"(\d+)\.\w+$")  # network-snapshot-000200.pkl is from 200
 def is_json_lines(path: Path) -> bool:
     """Return whether the first line is a JSON object. Raise UnreadableLog if the file is not text."""
     return any(_parse_object(line) is not None for line in first_lines(path, 1))
+
+
+def is_stylegan_stats(path: Path) -> bool:
+    """Return whether the first lines hold StyleGAN's statistics: a mean for each `Loss/...`, `Progress/...` and so on."""
+    entries = [entry for line in first_lines(path, INSPECTED_LINES) if (entry := _parse_object(line))]
+    return any(
+        key.startswith(("Loss/", "Progress/")) and isinstance(value, dict) and "mean" in value
+        for entry in entries
+        for key, value in entry.items()
+    )
 
 
 def read_json_lines(paths: list[Path], name: str) -> Log:
@@ -44,6 +55,18 @@ def read_json_lines(paths: list[Path], name: str) -> Log:
         if n_bad:
             reader.notes.append(f"{n_bad} lines of {path.name} are not JSON objects (truncated?) and were skipped")
     return reader.to_log()
+
+
+def read_snapshot_scores(path: Path) -> Iterator[tuple[str, float, float]]:
+    """Yield name, kimg and value of each score in one of StyleGAN's `metric-*.jsonl`."""
+    for lines in blocks_of_lines(path):
+        for line in lines:
+            entry = _parse_object(line) or {}
+            snapshot = SNAPSHOT.search(str(entry.get("snapshot_pkl") or ""))
+            if snapshot and isinstance(entry.get("results"), dict):
+                for name, value in entry["results"].items():
+                    if (number := _to_float(value)) is not None and len(name) <= MAX_KEY_CHARS:
+                        yield name, float(snapshot[1]), number
 
 
 def _parse_object(line: str) -> dict[str, Any] | None:

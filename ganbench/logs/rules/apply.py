@@ -9,11 +9,12 @@ import numpy as np
 from ...contract.failures import INCONCLUSIVE
 from ...contract.records import Evidence, Finding, Remedy
 from ..log import Log
-from . import balance, divergence, oscillation, quality
+from ..onset import SCORES, is_never_finite, transient_nonfinite
+from . import balance, divergence, oscillation, quality, standstill
 
 OWN_PROBES = frozenset({"coverage", "fresh_critic_auc"})  # signals that ganbench measures: they can show a healthy run
 HELPFUL_SIGNALS = {  # what would settle an inconclusive log: each with the columns that hold it
-    "a quality score over training (fid)": quality.SCORES,
+    "a quality score over training (fid)": SCORES,
     "AUC_D on held-out data (auc_d)": ("auc_d",),
     "D's sign on training reals (sign_real)": ("sign_real", "auc_d"),
 }
@@ -25,8 +26,10 @@ def apply_rules(log: Log) -> tuple[Finding, ...]:
     If no rule applies and the log cannot show that the run is healthy, the only finding is `inconclusive`.
     """
     with np.errstate(all="ignore"):  # values may lie near the limits of floats
-        findings = tuple(_apply_each(log))
-        return findings or tuple(_insufficient(log))
+        findings: dict[str, Finding] = {}
+        for finding in _apply_each(log):
+            findings.setdefault(finding.diagnosis, finding)  # of one failure the first that is found, the surest
+        return tuple(findings.values()) or tuple(_insufficient(log))
 
 
 def rank_findings(findings: Iterable[Finding]) -> list[Finding]:
@@ -43,7 +46,7 @@ def rank_findings(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def _apply_each(log: Log) -> Iterator[Finding]:
-    for rule in (divergence, quality, balance, oscillation):
+    for rule in (divergence, quality, standstill, balance, oscillation):
         yield from rule.findings(log)
 
 
@@ -52,7 +55,7 @@ def _insufficient(log: Log) -> Iterator[Finding]:
     if quality.quality_of(log) is not None or OWN_PROBES & log.series.keys():
         return
     missing = [what for what, names in HELPFUL_SIGNALS.items() if not any(name in log.series for name in names)]
-    if any(name in log.series for name in quality.SCORES):
+    if any(name in log.series for name in SCORES):
         missing.append("more than two values of the quality score")
     logged = {name: series for name in log.recognised if len(series := log.series[name].finite)}
     last = max((float(series.steps[-1]) for series in log.series.values()), default=0.0)
@@ -63,11 +66,27 @@ def _insufficient(log: Log) -> Iterator[Finding]:
         confidence=0.2,
         onset_step=int(last),
         summary=(
-            f"No failure is visible in {', '.join(log.recognised)}, which cannot show that the run is healthy either. "
-            f"What would help: {', '.join([*missing, 'samples'])}."
+            f"{_nonfinite_remarks(log)}No failure is visible in {', '.join(logged) or 'the rest'}, which cannot show that "
+            f"the run is healthy either. What would help: {', '.join([*missing, 'samples'])}."
         ),
         evidence={
             name: Evidence(float(series.values[-1]), None, int(series.steps[-1])) for name, series in logged.items()
         },
         remedy=Remedy(),
     )
+
+
+def _nonfinite_remarks(log: Log) -> str:
+    """Return a sentence on each signal that is never finite, or was not for a while; empty if there is none."""
+    remarks = []
+    for name in log.recognised:
+        series = log.series[name]
+        passed = transient_nonfinite(series)
+        if is_never_finite(series):
+            remarks.append(f"{name} is never finite (none of its {len(series)} values): it does not count as logged. ")
+        elif len(passed):
+            first, last = (log.format_step(float(series.steps[i])) for i in (passed[0], passed[-1]))
+            remarks.append(
+                f"{name} was not finite {len(passed)} times between {first} and {last}, and was again since. "
+            )
+    return "".join(remarks)

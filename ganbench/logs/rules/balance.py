@@ -24,6 +24,7 @@ MIN_SUSTAINED_SHARE = 0.3  # of the log's steps, for which D must have won
 OUTPUT_BOUNDS = {"sign": (0.95, -0.95, 0.1), "d": (0.95, 0.05, 0.05)}
 # AUC and accuracy: the bound above which D is hardly ever wrong, and the largest distance from 0.5 at chance.
 RATE_BOUNDS = {"auc_d": (0.99, 0.05), "accuracy_d": (0.99, 0.05)}
+ZERO_LOSS = 1e-3  # 0 to the digits that most programs log
 NEAR_ZERO_LOSS = 0.1  # D's logistic, hinge and least-squares losses are near their minimum below
 MIN_GROWN_LOSS = 2.0
 GROWN_FACTOR = 1.5  # times G's loss in the first tenth of the log
@@ -66,13 +67,16 @@ def _saturation(log: Log) -> Saturation | None:
         if rate and (onset := _onset((rate, _as_fraction(rate.values) >= high))) is not None:
             return Saturation(onset, {name: rate.last_as_evidence(high)}, 0.5)
     d, g = log.get("loss_d", MIN_VALUES), log.get("loss_g", MIN_VALUES)
-    if not (d and g) or d.values.min() < 0:
+    if d is None or d.values.min() < 0:  # a critic's loss may be 0 without any meaning
         return None
-    grown = max(MIN_GROWN_LOSS, GROWN_FACTOR * abs(g.median(0.0, 0.1)))
-    onset = _onset((d, d.values <= NEAR_ZERO_LOSS), (g, g.values >= grown))
-    if onset is None:
-        return None
-    return Saturation(onset, {"loss_d": d.last_as_evidence(NEAR_ZERO_LOSS), "loss_g": g.last_as_evidence(grown)}, 0.4)
+    if g is not None:
+        grown = max(MIN_GROWN_LOSS, GROWN_FACTOR * abs(g.median(0.0, 0.1)))
+        onset = _onset((d, d.values <= NEAR_ZERO_LOSS), (g, g.values >= grown))
+        if onset is not None:
+            evidence = {"loss_d": d.last_as_evidence(NEAR_ZERO_LOSS), "loss_g": g.last_as_evidence(grown)}
+            return Saturation(onset, evidence, 0.4)
+    onset = _onset((d, d.values <= ZERO_LOSS))
+    return None if onset is None else Saturation(onset, {"loss_d": d.last_as_evidence(ZERO_LOSS)}, 0.45)
 
 
 def _onset(*conditions: tuple[Series, Array]) -> float | None:
@@ -99,9 +103,15 @@ def _as_fraction(values: Array) -> Array:
 
 def _overpowering_finding(log: Log, saturation: Saturation, stuck: Quality | None) -> Finding:
     from_losses = "loss_d" in saturation.evidence
-    what = "D's loss is near its minimum while G's has grown" if from_losses else "D is hardly ever wrong"
+    what = "D is hardly ever wrong"
+    if from_losses:
+        what = "D's loss is near its minimum while G's has grown"
+        if "loss_g" not in saturation.evidence:
+            what = f"D has won: {log.series['loss_d'].raw} has been 0 (at most {ZERO_LOSS:g})"
     beside = f" and {_stuck_at(stuck)}" if stuck else ""
     caveat = "" if stuck else " A strong D alone is no failure: a quality score would show whether this is one."
+    if from_losses and "loss_g" not in saturation.evidence:
+        caveat += " If D is meant to start later, this only says that it has not started."
     certain = stuck is not None and not from_losses
     return Finding(
         diagnosis=Failure.OVERPOWERING_DISCRIMINATOR,

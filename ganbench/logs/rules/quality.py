@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...contract.failures import INCONCLUSIVE, Failure
+from ...contract.failures import QUALITY_REGRESSION, Failure
 from ...contract.records import Evidence, Finding, Remedy
 from ..log import Array, Log, Series
 from ..names import LOWER_IS_BETTER
+from ..onset import SCORES
 
-SCORES = ("fid", "kid", "inception_score")  # in order of preference
 MIN_SCORES = 3  # for a trend
 MIN_SCORES_FOR_PLATEAU = 4
 WORSE_FACTOR = 1.5  # times worse than the run's own best
@@ -111,7 +111,7 @@ def _worse_finding(log: Log, quality: Quality) -> Finding:
     else:
         summary = f"{course}, and has stayed so: {keep}. The log does not show the cause."
     return Finding(
-        diagnosis=Failure.MEMORIZATION if overfitting and worse_from is not None else INCONCLUSIVE,
+        diagnosis=Failure.MEMORIZATION if overfitting and worse_from is not None else QUALITY_REGRESSION,
         horizon="now",
         severity="warning" if worse_from is None else "failure",
         confidence=0.4 if worse_from is None else 0.7 if overfitting else 0.9,
