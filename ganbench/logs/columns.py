@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .downsample import MAX_RESTARTS, MAX_VALUES, SeriesBuffer
+from .downsample import MAX_VALUES, SeriesBuffer
 from .late_start import drop_before_start, is_weight_of_d
 from .log import Array, Log, Series, UnreadableLog, join_names, printable
 from .names import CANONICAL_NAMES, canonical_name
@@ -23,6 +23,8 @@ MAX_UNKNOWN_COLUMNS = 100  # without a canonical name; a diagnosis may know them
 MAX_RESTARTS_SHOWN = 3
 MIN_STEPS_FOR_GAPS = 10
 GAP_FACTOR = 20.0  # times the median distance between two steps
+MIN_STEPS_BEFORE_SILENCE = 4
+SILENCE_FACTOR = 3.0  # times the longest distance between two values: a longer one at the end is silence
 ROWS_PER_CHUNK = 5_000
 IMPOSSIBLE_SCORES: Mapping[str, Callable[[Array], Array]] = {  # placeholders logged before the first evaluation
     "fid": lambda values: values <= 0,
@@ -77,7 +79,7 @@ class ColumnReader:
         self.rows += n
         for raw, (positions, values) in columns.items():
             if self.wants(raw):
-                self.add_values(raw, steps[positions], values)
+                self._buffers[raw].extend(steps[positions], values, self._counter.laps[positions])
 
     def add_values(self, raw: str, steps: Array, values: Array) -> None:
         """Append values at known steps to a column for which `wants` was true."""
@@ -113,6 +115,10 @@ class ColumnReader:
         if self._counter and not self._counter.has_counted:
             self.unit = "row"
         buffers = {raw: buffer for raw, buffer in self._buffers.items() if buffer.count}
+        if self._counter and (length := self._counter.lap_length):
+            for buffer in buffers.values():
+                buffer.continue_laps(length)
+            self.notes.append(f"{self.unit} restarts every {length:.10g}, as with each epoch: numbered consecutively")
         as_losses = losses_named_as_outputs(buffers)
         sources, duplicates = _choose_sources({raw: buffers[raw] for raw in buffers if raw not in as_losses})
         series = {name: buffers[raw].series() for name, raw in sources.items()}
@@ -126,7 +132,7 @@ class ColumnReader:
         series |= {raw: buffers[raw].series() for raw in unknown if raw not in series}
         notes = [*self.notes, *self._notes_on_cells(), *part_notes, *score_notes, *self._notes_on_steps(buffers)]
         notes += [*_notes_on_gaps(series, self.unit), *_notes_on_names(series, sources, duplicates)]
-        notes += _notes_on_nonfinite(series, self.unit)
+        notes += [*_notes_on_nonfinite(series, self.unit), *_notes_on_silence(series, self.unit, self._last_step())]
         return Log(
             name=self.name,
             sources=self.sources,
@@ -141,6 +147,11 @@ class ColumnReader:
             labels=self.labels,
         )
 
+    def _last_step(self) -> float:
+        """Return the last step of the log, with or without a value there; -inf if that is not known."""
+        is_known = self._counter and self._counter.has_counted and self._counter.lap_length is None
+        return self._counter.last if self._counter and is_known else -np.inf
+
     def _notes_on_cells(self) -> Iterator[str]:
         if self.n_not_numbers:
             yield f"{self.n_not_numbers} cells hold no number and count as not logged"
@@ -154,7 +165,7 @@ class ColumnReader:
             )
         least_ordered = max(buffers.values(), key=lambda buffer: buffer.times_back)
         n = least_ordered.times_back
-        if n > MAX_RESTARTS:
+        if least_ordered.is_unordered:
             yield f"steps go back {n} times: the rows were sorted by step"
         elif n:
             places = ", ".join(f"from {a:.10g} to {b:.10g}" for a, b in least_ordered.steps_back[:MAX_RESTARTS_SHOWN])
@@ -300,6 +311,19 @@ def _notes_on_nonfinite(series: Mapping[str, Series], unit: str) -> Iterator[str
             yield (
                 f"{values.raw} is not finite in {len(passed)} of its {len(values)} values, from {unit} {first:.10g} to "
                 f"{last:.10g}, and finite again after"
+            )
+
+
+def _notes_on_silence(series: Mapping[str, Series], unit: str, last_step: float) -> Iterator[str]:
+    """Yield a note on each known signal that stops long before the log does: empty cells may stand for NaN."""
+    for values in [series[name] for name in series if name in CANONICAL_NAMES]:
+        steps = np.unique(values.steps)
+        if len(steps) < MIN_STEPS_BEFORE_SILENCE:
+            continue
+        if last_step - steps[-1] > SILENCE_FACTOR * np.diff(steps).max():
+            yield (
+                f"{values.raw} has no value after {unit} {steps[-1]:.10g}, though the log goes on to {last_step:.10g}: "
+                "it was no longer logged, or is NaN there"
             )
 
 

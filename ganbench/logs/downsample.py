@@ -7,10 +7,11 @@ from itertools import pairwise
 import numpy as np
 
 from .log import Array, Series, printable
+from .steps import MAX_STEP
 
 MAX_VALUES = 20_000  # per series; beyond, it is downsampled
-MAX_RESTARTS = 20  # steps that go back more often are not restarts: the rows are unordered
-MAX_STEP = 2.0**53  # largest step that a float counts exactly
+MAX_RESTARTS = 20  # steps that go back more often, after few rows each, are not restarts: the rows are unordered
+MIN_ROWS_PER_RESTART = 10
 
 
 class SeriesBuffer:
@@ -34,7 +35,7 @@ class SeriesBuffer:
         self.times_back = 0
         self.steps_back: list[tuple[float, float]] = []
         self._stride = 1
-        self._kept = np.empty((0, 3))  # columns: position in the log, step, value
+        self._kept = np.empty((0, 4))  # columns: position in the log, step, value, lap of the step's counter
         self._pending: list[Array] = []
         self._n_pending = 0
         self._last_step = -np.inf
@@ -44,8 +45,13 @@ class SeriesBuffer:
         """Whether values were dropped."""
         return self._stride > 1
 
-    def extend(self, steps: Array, values: Array) -> None:
-        """Append `values`, shape (n,), logged at `steps`, shape (n,)."""
+    @property
+    def is_unordered(self) -> bool:
+        """Whether steps go back too often for restarts."""
+        return self.times_back > MAX_RESTARTS and self.count < MIN_ROWS_PER_RESTART * self.times_back
+
+    def extend(self, steps: Array, values: Array, laps: Array | None = None) -> None:
+        """Append `values`, shape (n,), logged at `steps`, shape (n,), in `laps` of their counter, shape (n,)."""
         if not len(values):
             return
         steps = np.clip(steps, -MAX_STEP, MAX_STEP)
@@ -57,7 +63,7 @@ class SeriesBuffer:
         self._last_step = float(steps[-1])
         position = np.arange(self.count, self.count + len(values))
         self.count += len(values)
-        rows = np.column_stack([position, steps, values])
+        rows = np.column_stack([position, steps, values, np.zeros(len(values)) if laps is None else laps])
         rows = rows[self._to_keep(rows)]
         self._pending.append(rows)
         self._n_pending += len(rows)
@@ -70,10 +76,16 @@ class SeriesBuffer:
             rows[:, 1] = step
         self._last_step = step
 
+    def continue_laps(self, length: float) -> None:
+        """Let steps go on where their counter had gone back: each lap adds `length` steps."""
+        for rows in (self._kept, *self._pending):
+            rows[:, 1] += length * rows[:, 3]
+        self.times_back, self.steps_back = 0, []
+
     def series(self) -> Series:
         """Return what was kept, ordered by step. After a restart the values logged later replace earlier ones."""
         rows = np.concatenate([self._kept, *self._pending])
-        if self.times_back > MAX_RESTARTS:
+        if self.is_unordered:
             rows = rows[np.argsort(rows[:, 1], kind="stable")]
         elif self.times_back:
             rows = _drop_overwritten(rows)

@@ -14,6 +14,7 @@ SUSTAINED_SHARE = 0.9  # share of the values since the onset that must meet the 
 
 
 SCORES = ("fid", "kid", "inception_score")  # of quality, in order of preference
+RATES = ("auc_d", "accuracy_d", "sign_real", "sign_fake")  # measured of D, beside its loss
 MAX_TRANSIENT_SHARE = 0.3  # of a series: more NaN stand for "not logged here"
 
 
@@ -96,10 +97,10 @@ def nonfinite_again(log: Log) -> list[NonFiniteTail]:
     return sorted(tails)
 
 
-def broken_scores(log: Log) -> list[NonFiniteTail]:
-    """Return the quality scores that were finite and are not from some value to the end, earliest first."""
+def broken_measures(log: Log) -> list[NonFiniteTail]:
+    """Return the scores and rates that were finite and are not from some value to the end, earliest first."""
     tails = []
-    for name in SCORES:
+    for name in (*SCORES, *RATES):
         series = log.series.get(name)
         if series is not None and not is_never_finite(series) and (first := nonfinite_from(series)) is not None:
             tails.append(NonFiniteTail(float(series.steps[first]), name, len(series) - first))

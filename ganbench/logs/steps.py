@@ -23,6 +23,9 @@ COUNTERS: tuple[tuple[str, tuple[str, ...]], ...] = (
 UNITS_AND_RANKS = {name: (unit, rank) for unit, names in COUNTERS for rank, name in enumerate(names)}
 UNITS_WITHIN_EPOCHS = ("step", "iteration", "batch")  # may restart at zero with each epoch
 MAX_EPOCHS_REMEMBERED = 100_000
+MAX_STEP = 2.0**53  # largest step that a float counts exactly
+MIN_LAPS_BACK = 2  # times that a counter returns to its first value before that is taken for the end of an epoch
+MANY_LAPS_BACK = 20  # the same for epochs of different lengths
 
 
 @lru_cache(maxsize=4096)
@@ -42,6 +45,7 @@ class StepCounter:
         unit: What the steps count, "row" if no column counts them.
         column: The counter column, None if there is none.
         has_counted: Whether that column has held a finite number so far.
+        laps: How often the counter has gone back before each row that `steps` was last called for, shape (n,).
     """
 
     def __init__(self, names: Iterable[str]) -> None:
@@ -60,6 +64,29 @@ class StepCounter:
         self._offset = 0.0
         self._last_step = -np.inf
         self._last_epoch = np.nan
+        self.laps: Array = np.empty(0)
+        self._n_laps = 0
+        self._first_count, self._last_count, self._increment = np.nan, -np.inf, 1.0
+        self._ends: set[float] = set()  # of laps; few are needed
+        self._returns_to_first = True
+
+    @property
+    def last(self) -> float:
+        """The last step that was counted, 0 before the first."""
+        return self._last["step"] if self._offset == 0 else max(0.0, self._last_step)
+
+    @property
+    def lap_length(self) -> float | None:
+        """Steps in an epoch, if the counter restarts with each and no column says which: else None.
+
+        So it is if the counter has returned to its first value again and again, always from the same one.
+        """
+        if self._epoch_column is not None or self.unit not in UNITS_WITHIN_EPOCHS or not self._returns_to_first:
+            return None
+        is_regular = len(self._ends) == 1 and self._n_laps >= MIN_LAPS_BACK and self._last_count <= max(self._ends)
+        if not is_regular and self._n_laps <= MANY_LAPS_BACK:
+            return None
+        return max(*self._ends, self._last_count) - self._first_count + self._increment
 
     def steps(self, n: int, columns: Mapping[str, tuple[Array, Array]]) -> Array:
         """Return the steps, shape (n,), of the next n rows.
@@ -74,11 +101,29 @@ class StepCounter:
             self.has_counted = bool(np.isfinite(columns[self.column][1]).any())
         if self.column is None or not self.has_counted:
             self._rows += n
+            self.laps = np.zeros(n)
             return np.arange(self._rows - n + 1, self._rows + 1, dtype=float)
         counts = self._fill_forward("step", n, columns.get(self.column))
         if self._epoch_column is None:
+            self._follow_laps(counts)
             return counts
+        self.laps = np.zeros(n)
         return self._continue_over_epochs(counts, self._fill_forward("epoch", n, columns.get(self._epoch_column)))
+
+    def _follow_laps(self, counts: Array) -> None:
+        counts = np.clip(counts, -MAX_STEP, MAX_STEP)
+        before = np.r_[self._last_count, counts[:-1]]
+        back = counts < before
+        self.laps = self._n_laps + np.cumsum(back)
+        if not len(counts):
+            return
+        if np.isnan(self._first_count):
+            self._first_count = float(counts[0])
+            forward = np.diff(counts)
+            self._increment = float(forward[forward > 0][0]) if (forward > 0).any() else 1.0
+        self._ends.update(before[back][: MANY_LAPS_BACK + 1].tolist())
+        self._returns_to_first &= bool((counts[back] == self._first_count).all())
+        self._n_laps, self._last_count = int(self.laps[-1]), float(counts[-1])
 
     def _fill_forward(self, quantity: str, n: int, column: tuple[Array, Array] | None) -> Array:
         values = np.full(n + 1, np.nan)

@@ -35,6 +35,36 @@ def test_nan_overwritten_by_a_restart_is_no_divergence(diagnose, write_csv):
     assert set(result.findings) == {"inconclusive"} and "the log restarts" in result.err
 
 
+@pytest.mark.parametrize("restarts", [2, 30])
+def test_every_restart_replaces_what_had_come_after_its_checkpoint(write_csv, diagnose, restarts):
+    steps, losses = [], []
+    for restart in range(restarts + 1):
+        begin, end = 30 * restart, 30 * restart + 50  # the last twenty rows of each are lost, and NaN
+        steps += range(begin, end)
+        losses += [0.7 + 0.01 * (step % 7) if step < end - 5 else "nan" for step in range(begin, end)]
+    steps += range(end - 20, end + 30)
+    losses += [0.7 + 0.01 * (step % 7) for step in range(end - 20, end + 30)]
+    path = write_csv(step=steps, loss_d=losses, loss_g=losses)
+    series = read_one(path).series["loss_d"]
+    assert list(series.steps) == list(range(end + 30)) and np.isfinite(series.values).all()
+    result = diagnose(path)
+    assert set(result.findings) == {"inconclusive"} and "the log restarts" in result.err
+
+
+@pytest.mark.parametrize("epochs", [3, 40])
+def test_a_counter_that_returns_to_its_first_value_counts_within_epochs(write_csv, epochs):
+    steps = [*range(0, 500, 10)] * epochs
+    log = read_one(write_csv(iter=steps, d_loss=np.linspace(1, 0.5, len(steps)), fid=[*[None] * 49, 50.0] * epochs))
+    assert list(log.series["loss_d"].steps) == list(range(0, 500 * epochs, 10))
+    assert list(log.series["fid"].steps) == list(range(490, 500 * epochs, 500))
+    assert log.notes == ("iteration restarts every 500, as with each epoch: numbered consecutively",)
+
+
+def test_a_run_that_starts_over_replaces_the_one_before(write_csv):
+    log = read_one(write_csv(step=[*range(60), *range(40)], d_loss=[*[1.0] * 60, *[2.0] * 40]))
+    assert list(log.series["loss_d"].steps) == list(range(40)) and set(log.series["loss_d"].values) == {2.0}
+
+
 def test_unordered_rows_are_sorted_by_step(write_csv):
     steps = np.random.default_rng(0).permutation(500)
     log = read_one(write_csv(step=steps, d_loss=steps / 100))

@@ -43,6 +43,7 @@ def test_tables_are_read_with_any_delimiter_encoding_and_line_end(tmp_path, deli
         ('"Step","run-7 - loss_d","run-7 - loss_d__MIN"\n"1","0.5","9"\n"2","0.25","9"', [0.5, 0.25]),
         ("# step loss_d\n1 tensor(0.5, device='cuda:0')\n2 0.25", [0.5, 0.25]),
         ("step,loss_d\n1,tensor(0.5)\n2,[0.25]\n3,1.#INF\n4,-1.#IND", [0.5, 0.25, np.inf, np.nan]),
+        ("step,loss_d\n1,0.5\n2,-nan(ind)\n3,nan(snan)\n4,-nan", [0.5, np.nan, np.nan, np.nan]),
         (
             "step,loss_d\n1,NaN\n2,nan\n3,inf\n4,-Infinity\n5,\n6,NA\n7,null\n8,0.5",
             [np.nan] * 2 + [np.inf, -np.inf, 0.5],

@@ -352,3 +352,26 @@ def test_nan_that_come_and_go_are_said_and_are_divergence_only_where_they_last(d
     assert (for_good.diagnosis, for_good.severity, for_good.onset_step) == ("divergence", "failure", 1500)
     every_other = np.where(np.arange(N) % 2 == 0, 0.7 + 0.1 * NOISE, math.nan)
     assert "finite" not in only_finding(**{**LOSSES, "loss_g": every_other}).summary  # NaN stands for "not logged"
+
+
+@pytest.mark.parametrize("name", ["auc_d", "accuracy_d", "sign_real"])
+def test_a_rate_that_turns_nan_for_good_broke_at_that_step(name):
+    values = 0.7 + 0.01 * NOISE
+    finding = only_finding(**{**LOSSES, name: np.where(STEPS >= 1500, math.nan, values)})
+    assert (finding.diagnosis, finding.severity, finding.onset_step) == ("divergence", "failure", 1500)
+    assert f"{name} broke there" in finding.summary and "D's raw outputs" in finding.remedy.advice
+    assert only_finding(**{**LOSSES, name: values}).diagnosis == "inconclusive"
+
+
+def test_a_signal_that_falls_silent_before_the_log_ends_is_noted(diagnose, write_csv):
+    fid = [*FALLING[:6], *[None] * 4]
+    result = diagnose(write_csv(step=SCORED, loss_d=FALLING, loss_g=FALLING, fid=fid))
+    assert result.findings == {}
+    assert (
+        "fid has no value after step 1000, though the log goes on to 1800: it was no longer logged, or is NaN"
+        in result.err
+    )
+    both = diagnose(write_csv(step=SCORED, loss_d=fid, loss_g=fid))
+    assert both.err.count("has no value after step 1000") == 2
+    sparse = [v if i in (0, 3, 6) else None for i, v in enumerate(FALLING)]
+    assert "no value after" not in diagnose(write_csv(step=SCORED, loss_d=FALLING, fid=sparse)).err

@@ -33,6 +33,7 @@ BINARY_MAGIC = (
 
 MISSING = frozenset({"", "-", "--", "na", "n/a", "null", "none", "nil", "?", "missing"})
 MSVC_NONFINITE = {"1.#inf": "inf", "1.#qnan": "nan", "1.#snan": "nan", "1.#ind": "nan"}  # 1.#INF00
+NAN_WITH_PAYLOAD = re.compile(r"[-+]?nan\(")  # -nan(ind), from C++
 WRAPPED = re.compile(
     r"(?:tensor|array|float\d*|np\.\w+)\(\[?\s*([^\s,()\[\]]+)", re.IGNORECASE
 )  # tensor(0.53, device=...)
@@ -86,6 +87,8 @@ def parse_number(text: str) -> float | None:
         bare = wrapped[1].strip(SURROUNDING_CHARS).lower()
     if bare in MISSING:
         return None
+    if NAN_WITH_PAYLOAD.match(bare):
+        return float("nan")
     if "," in bare:
         thousands, mark = (",", ".") if bare.rfind(".") > bare.rfind(",") else (".", ",")
         bare = bare.replace(thousands, "").replace(mark, ".")

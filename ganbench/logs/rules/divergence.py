@@ -16,8 +16,9 @@ from ...contract.records import Evidence, Finding, Remedy
 from ..log import Log, Series
 from ..onset import (
     MUST_BE_FINITE,
+    SCORES,
     NonFiniteTail,
-    broken_scores,
+    broken_measures,
     longest_gap,
     nonfinite_again,
     nonfinite_tails,
@@ -35,8 +36,8 @@ def findings(log: Log) -> Iterator[Finding]:
     if tails := nonfinite_tails(log):
         yield _nonfinite_finding(log, tails)
         return
-    if broken := broken_scores(log):
-        yield _broken_score_finding(log, broken)
+    if broken := broken_measures(log):
+        yield _broken_measure_finding(log, broken)
         return
     if tails := nonfinite_again(log):
         yield _nonfinite_again_finding(log, tails)
@@ -69,8 +70,8 @@ def _nonfinite_finding(log: Log, tails: list[NonFiniteTail]) -> Finding:
     )
 
 
-def _broken_score_finding(log: Log, broken: list[NonFiniteTail]) -> Finding:
-    """Report a score that has no value any more, and the last snapshot that had one.
+def _broken_measure_finding(log: Log, broken: list[NonFiniteTail]) -> Finding:
+    """Report a score or a rate that has no value any more, and the last snapshot that had one.
 
     Where the score had been NaN in between, NaN may also mean that it was no longer measured: a warning.
     """
@@ -80,7 +81,9 @@ def _broken_score_finding(log: Log, broken: list[NonFiniteTail]) -> Finding:
     had_gaps = longest_gap(Series(score.raw, score.steps[: -first.n_values], score.values[: -first.n_values])) > 0
     is_sure = first.n_values > 1 and not had_gaps
     values = "value" if first.n_values == 1 else "values"
-    why = "it broke there, or was no longer measured" if had_gaps else "the score broke there"
+    is_score = first.name in SCORES
+    what = "the score" if is_score else first.name
+    why = "it broke there, or was no longer measured" if had_gaps else f"{what} broke there"
     losses = [log.series[name].raw for name in MUST_BE_FINITE if name in log.series]
     beside = f", while {', '.join(losses[:2])} stay finite" if losses else ""
     last = f"{finite.values[-1]:.4g} at {log.format_step(float(finite.steps[-1]))}"
@@ -97,8 +100,13 @@ def _broken_score_finding(log: Log, broken: list[NonFiniteTail]) -> Finding:
         evidence={tail.name: Evidence(None, None, int(tail.step)) for tail in broken},
         remedy=Remedy(
             advice=(
-                f"keep the snapshot of {log.format_step(float(finite.steps[-1]))}; look at samples of the weights that "
-                "are evaluated (an average may hold NaN, samples may all be the same), then at the evaluation itself"
+                f"keep the snapshot of {log.format_step(float(finite.steps[-1]))}; look at "
+                + (
+                    "samples of the weights that are evaluated (an average may hold NaN, samples may all be the same), "
+                    "then at the evaluation itself"
+                    if is_score
+                    else "D's raw outputs from there on"
+                )
             )
         ),
     )
