@@ -73,7 +73,16 @@ def _has(component: Any, member: str) -> bool:
 @functools.cache
 def _adapter_class(kind: str) -> type:
     base = BASE_CLASSES[kind]
-    return type(f"Adapted{base.__name__}", (_Adapter, base), {"__module__": __name__, "__reduce__": _reduce})
+    members = {"__module__": __name__, "__reduce__": _reduce}
+    if "__call__" in vars(base):  # Python looks it up on the class, where `__getattribute__` is not asked
+        members["__call__"] = _call
+    return type(f"Adapted{base.__name__}", (_Adapter, base), members)
+
+
+def _call(self: Any, *args: Any, **options: Any) -> Any:
+    if callable(self.adapted):
+        return self.adapted(*args, **options)
+    return super(_Adapter, self).__call__(*args, **options)  # which says what is missing
 
 
 def _reduce(self: _Adapter) -> tuple[Any, ...]:

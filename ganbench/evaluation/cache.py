@@ -12,14 +12,17 @@ import functools
 import hashlib
 import json
 import os
+import sys
 import uuid
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import torch
 from torch import Tensor
 
+from ..contract.adapt import original
 from ..contract.components import Features
 from .embedding import SampleSet, Tensors
 
@@ -65,15 +68,27 @@ def cache_folder() -> Path | None:
 
 def describe_features(features: Features) -> dict[str, object]:
     """Return everything that features depend on beside the samples."""
-    kind = type(features)
+    own = original(features)  # of one that subclasses nothing, what its plugin built
+    kind = type(own)
+    settings: dict[str, object] = getattr(own, "__dict__", {})
     return {
         "features": f"{kind.__module__}:{kind.__qualname__}",
+        "code": _code_digest(sys.modules[kind.__module__]),
         "preprocessing": features.preprocessing,
         "checksum": features.checksum,
         "dim": features.dim,
-        "options": {name: value for name, value in vars(features).items() if isinstance(value, str | int | float)},
+        "options": {name: value for name, value in settings.items() if isinstance(value, str | int | float)},
         "torch": torch.__version__.partition("+")[0],
     }
+
+
+@functools.cache
+def _code_digest(module: ModuleType) -> str:
+    """SHA-256 of the file that features come from, for those whose weights are their code; empty without a file."""
+    try:
+        return hashlib.sha256(Path(str(module.__file__)).read_bytes()).hexdigest()
+    except (AttributeError, OSError):
+        return ""
 
 
 def _load(path: Path) -> Tensors | None:

@@ -29,6 +29,13 @@ class DuckDiagnosis:
         return 0.25
 
 
+class DuckFeatures:
+    dim, preprocessing = 2, "none"
+
+    def __call__(self, samples, tap=""):
+        return samples[:, :2]
+
+
 class Raises:
     @property
     def modes(self):
@@ -40,6 +47,13 @@ def test_what_a_duck_typed_component_leaves_out_has_its_default():
     assert isinstance(adapted, ganbench.Regularizer)
     assert (adapted.player, adapted.every) == ("discriminator", 1)
     assert provides(adapted, "penalty") and not provides(adapted, "after_step")
+
+
+def test_an_adapted_component_is_called_as_the_original_is():
+    adapted = adapt("features", DuckFeatures())
+    assert torch.equal(adapted(torch.eye(3)), torch.eye(3)[:, :2]) and provides(adapted, "__call__")
+    with pytest.raises(TypeError, match="has no '__call__'"):
+        adapt("features", Raises())(torch.eye(3))
 
 
 def test_an_adapted_component_reads_and_writes_the_original():

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import ganbench
+from ganbench.contract.adapt import adapt
 from ganbench.evaluation import cache
 from ganbench.evaluation.cache import CachedSampleSet
 
@@ -53,6 +54,32 @@ def test_the_same_samples_in_the_same_features_are_computed_once():
 )
 def test_whatever_decides_features_decides_the_file(change):
     assert embed() == 1 and embed(**change) == 2
+
+
+def test_features_that_subclass_nothing_are_told_apart():
+    class Duck:
+        dim, preprocessing = 3, "none"
+
+        def __call__(self, samples, tap=""):
+            return samples
+
+    class Negative(Duck):
+        def __call__(self, samples, tap=""):
+            return -samples
+
+    samples = torch.randn(20, 3, generator=torch.Generator().manual_seed(0))
+    rows = [CachedSampleSet(samples, CPU).embed(adapt("features", duck())) for duck in (Duck, Negative)]
+    assert torch.equal(rows[0], samples) and torch.equal(rows[1], -samples)
+
+
+def test_features_whose_code_changes_are_computed_again(monkeypatch, tmp_path):
+    source = tmp_path / "code.py"
+    monkeypatch.setattr(sys.modules[__name__], "__file__", str(source))
+    for count, code in enumerate(["one", "two"], start=1):
+        source.write_text(code)
+        cache._code_digest.cache_clear()
+        assert embed() == count
+    cache._code_digest.cache_clear()
 
 
 def test_a_damaged_file_is_computed_again_with_a_warning(folder):
