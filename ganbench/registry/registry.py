@@ -181,11 +181,12 @@ class Registry:
         """
         if kind == "features":
             if (key := repr(ref)) not in self._features:
-                self._features[key] = self._make(kind, ref)
+                self._features[key] = self.build_anew(kind, ref)
             return self._features[key]
-        return self._make(kind, ref, *given)
+        return self.build_anew(kind, ref, *given)
 
-    def _make(self, kind: str, ref: ComponentRef, *given: Any) -> Any:
+    def build_anew(self, kind: str, ref: ComponentRef, *given: Any) -> Any:
+        """Build a component that is shared with none, features included; those in its options are shared."""
         makers = {name: partial(self.build, part, inner) for name, part, inner in self._parts(kind, ref)}
         return adapt(kind, self.find(kind, ref.name).build(*given, **{**ref.options, **makers}))
 

@@ -107,7 +107,7 @@ class Project:
         """Its components in words: "a loss and a dataset"."""
         if len(self.kinds) > 4:
             return f"components of {len(self.kinds)} kinds"
-        *most, last = [f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}" for kind in self.kinds]
+        *most, last = [_with_article(kind) for kind in self.kinds]
         return f"{', '.join(most)} and {last}" if most else last
 
     def files(self) -> dict[str, str]:
@@ -135,6 +135,12 @@ class Project:
             keep_trailing_newline=True,
         )
         return environment.get_template(f"{template}.jinja").render(project=self, hooks=HOOKS)
+
+
+def _with_article(kind: str) -> str:
+    if kind == "features":  # a plural
+        return kind
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
 # --- writing -----------------------------------------------------------------------------------------

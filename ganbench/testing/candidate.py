@@ -78,7 +78,7 @@ class Candidate:
         """Build the component under a random seed, as a trial does. Raise NotApplicable if its data files are missing."""
         torch.manual_seed(self.seed if seed is None else seed)
         try:
-            return self.registry.build(self.entry.kind, self.ref(**options), *given)
+            return self.registry.build_anew(self.entry.kind, self.ref(**options), *given)
         except FileNotFoundError as error:
             raise NotApplicable(f"its files are not here: {error}") from error
 

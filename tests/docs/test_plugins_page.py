@@ -24,6 +24,7 @@ KINDS = {
     "loss": "Losses",
     "regularizer": "Regularizers",
     "dataset": "Data sets",
+    "features": "Features",
     "metric": "Metrics",
     "diagnosis": "Diagnoses",
     "report": "Reports",
@@ -36,7 +37,7 @@ def signature(function: object, name: str) -> str:
     """Return a signature as the page shows it: without self and without the modules of names."""
     full = inspect.signature(function)
     parameters = [p for p in full.parameters.values() if p.name != "self"]
-    text = f"{name}{full.replace(parameters=parameters)}".replace("'", "")
+    text = f"{name}{full.replace(parameters=parameters)}".replace("''", '""').replace("'", "")
     text = re.sub(r"(?:collections\.abc|ganbench(?:\.\w+)*|typing)\.(\w)", r"\1", text)
     return text.replace(" | ".join(event.__name__ for event in get_args(ganbench.Event)), "Event")
 

@@ -204,6 +204,8 @@ def _same(a: Any, b: Any) -> bool:
 SAME_CAUSE = (
     "leaves-global-state-alone",
     "gives-the-same-samples-again",
+    "gives-the-same-features-again",
+    "draws-nothing",
     "scores-alike-twice",
     "diagnoses-alike-twice",
     "writes-the-same-again",

@@ -35,6 +35,7 @@ REQUIRED = {
     "loss": ("discriminator", "generator"),
     "regularizer": (),  # `penalty` or `after_step`: see `has_a_penalty_or_after_step`
     "dataset": ("spec", "training", "held_out"),
+    "features": ("dim", "preprocessing"),
     "metric": ("better", "score"),
     "diagnosis": ("diagnose",),
     "report": ("write",),
@@ -44,6 +45,7 @@ REQUIRED = {
 MORE = {
     "generator": (Member("forward", True, True), Member("latent_dim", False, True), Member("prior", False)),
     "discriminator": (Member("forward", True, True), Member("pack", False)),
+    "features": (Member("__call__", True, True),),
     "regularizer": (Member("zero_for", False),),
     "diagnosis": (Member("loud_on", False), Member("failing_history", True), Member("suspicion", True)),
 }
