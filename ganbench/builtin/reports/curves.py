@@ -1,76 +1,68 @@
-"""Draw training curves as small SVGs: all seeds of one method on one data set in one chart.
-
-The drawings hold no text from outside, take the colour of their text from the page, and use mid-tones for lines, so that
-they are readable on light and on dark backgrounds.
-"""
+"""Draw training: scores and signals of all methods over steps, the seeds of one method, and the evidence of findings."""
 
 from __future__ import annotations
 
-import io
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-import matplotlib
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
-Array = np.ndarray[Any, Any]
-Scale = Literal["unit", "linear", "log"]  # "unit": from 0 to 1
+from .charts import MAX_MAGNITUDE, MAX_POINTS, Array, ChartSpec, Drawing, GuideLine, Line, draw_chart, over_seeds, thin
+from .failures import FindingGroup
 
-BLUE, ORANGE, GREEN, PURPLE, GREY = "#4c8bd0", "#dc8a3c", "#43a27c", "#a277cf", "#8b919b"
-FAILURE, WARNING = "#d4574c", "#cf9a2a"
-DASHES: tuple[tuple[float, ...], ...] = ((), (5, 2), (2, 2), (6, 1.5, 1.5, 1.5))  # one for each seed, in turn
-
-MAX_POINTS = 200  # of one curve
-MAX_MAGNITUDE = 1e30  # larger values are drawn there: axes overflow long before floats do
-MAX_LINEAR_MAGNITUDE = 1e3  # beyond it, a linear axis would show one spike and nothing else
-MAX_MARKED_POINTS = 12  # a curve of so few points, such as a probe's, is drawn with a mark at each
-
-STYLE = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "ganbench",
-    "font.size": 7.5,
-    "path.simplify_threshold": 0.3,
-    "axes.linewidth": 0.6,
-    "axes.edgecolor": GREY,
-    "xtick.color": GREY,
-    "ytick.color": GREY,
-    "axes.unicode_minus": True,
-}
+DASHES = 4  # patterns for seeds, in turn; the page's style sheet has them
+UNIT = (-0.03, 1.03)
 
 
 @dataclass(frozen=True)
-class Curve:
-    """A column of the history, with its name in the legend and its colour."""
+class Signal:
+    """A column of the history, as a chart that compares methods shows it."""
 
     column: str
-    name: str
-    colour: str
-
-
-@dataclass(frozen=True)
-class Chart:
-    """What one drawing shows: curves, and a reference value that gets a line of its own."""
-
     title: str
-    curves: tuple[Curve, ...]
-    scale: Scale
+    is_share: bool = False  # from 0 to 1
     reference: float | None = None
     reference_name: str = ""
 
 
-@dataclass(frozen=True)
-class Drawing:
-    """A drawn chart: its SVG, the curves that are in it, and the name of its scale if that is not linear."""
+SIGNALS = (
+    Signal("auc_d", "AUC of D on held-out data", True, 0.5, "0.5: chance"),
+    Signal("fresh_critic_auc", "AUC of a fresh critic", True, 0.5, "0.5: chance"),
+    Signal("coverage", "Coverage: share of the real data that G reaches", True),
+    Signal("energy_distance", "Energy distance to held-out data"),
+    Signal("d_real", "D(x): probability of real for real samples", True, 0.5, "0.5: equilibrium"),
+    Signal("d_fake", "D(G(z)): probability of real for generated ones", True, 0.5, "0.5: equilibrium"),
+    Signal("loss_d", "Loss of D"),
+    Signal("loss_g", "Loss of G"),
+    Signal("value", "Value V(D, G)", False, -math.log(4), "−log 4: equilibrium"),
+    Signal("input_gradient", "Gradient that reaches G's samples"),
+    Signal("motion_speed", "Motion of samples of fixed noise"),
+    Signal("memory_gap", "D's AUC on training data beyond held-out data"),
+)
 
-    chart: Chart
-    curves: tuple[Curve, ...]
-    svg: str
-    scale_name: str
+# What the charts of one method show: several columns each, a colour a column, dashes a seed.
+SEED_CHARTS: tuple[tuple[ChartSpec, tuple[tuple[str, str], ...]], ...] = (
+    (
+        ChartSpec(
+            "Probabilities that D assigns", limits=UNIT, across=[GuideLine(0.5, "reference", "0.5: equilibrium")]
+        ),
+        (("d_real", "D(x), real"), ("d_fake", "D(G(z)), generated")),
+    ),
+    (
+        ChartSpec("Value V(D, G)", across=[GuideLine(-math.log(4), "reference", "−log 4: equilibrium")]),
+        (("value", "V(D, G)"),),
+    ),
+    (ChartSpec("Losses"), (("loss_d", "of D"), ("loss_g", "of G"))),
+    (
+        ChartSpec(
+            "Real against generated samples", limits=UNIT, across=[GuideLine(0.5, "reference", "AUC 0.5: chance")]
+        ),
+        (("auc_d", "AUC of D"), ("fresh_critic_auc", "AUC of a fresh critic"), ("coverage", "coverage")),
+    ),
+    (ChartSpec("Gradient that reaches G's samples", scale="log"), (("input_gradient", "input gradient"),)),
+)
 
 
 @dataclass(frozen=True)
@@ -79,167 +71,190 @@ class SeedCurves:
 
     history: Mapping[str, Array]
     diverged: bool = False
+    seed: str = ""
+
+    @property
+    def last_step(self) -> float:
+        """The last step that was observed; 0 without a history."""
+        steps = np.asarray(self.history.get("step", ()), dtype=float)
+        return float(np.nanmax(steps, initial=0))
 
 
 @dataclass(frozen=True)
-class Onset:
-    """A step at which a finding begins."""
+class MethodCurves:
+    """The seeds of one method on one data set, and how its lines look."""
 
-    step: int
-    is_failure: bool
-
-
-CHARTS = (
-    Chart(
-        "Probabilities that D assigns",
-        (Curve("d_real", "D(x), real", BLUE), Curve("d_fake", "D(G(z)), generated", ORANGE)),
-        "unit",
-        0.5,
-        "0.5: equilibrium",
-    ),
-    Chart("Value V(D, G)", (Curve("value", "V(D, G)", PURPLE),), "linear", -math.log(4), "−log 4: equilibrium"),
-    Chart("Losses", (Curve("loss_d", "of D", BLUE), Curve("loss_g", "of G", ORANGE)), "linear"),
-    Chart(
-        "Real against generated samples",
-        (
-            Curve("auc_d", "AUC of D", BLUE),
-            Curve("fresh_critic_auc", "AUC of a fresh critic", PURPLE),
-            Curve("coverage", "coverage", GREEN),
-        ),
-        "unit",
-        0.5,
-        "AUC 0.5: chance",
-    ),
-    Chart("Gradient that reaches G's samples", (Curve("input_gradient", "input gradient", GREEN),), "log"),
-)
+    method: str
+    index: int  # decides colour, dashes and marks
+    seeds: Sequence[SeedCurves]
 
 
-def draw_charts(seeds: Sequence[SeedCurves], onsets: Iterable[Onset], name: str) -> list[Drawing]:
-    """Draw each chart that has something to show.
+def method_look(index: int) -> str:
+    """Return the CSS classes of a method: one of eight colours, and dashes that change where colours repeat."""
+    return f"m{index} c{index % 8} k{index // 8 % DASHES}"
+
+
+def draw_signals(methods: Sequence[MethodCurves], points: int = MAX_POINTS) -> list[Drawing]:
+    """Draw each signal over steps: for each method the median over seeds, and a band from the lowest to the highest.
 
     Args:
-        seeds: The seeds; the first is drawn solid, the others by `DASHES`.
-        onsets: Where findings begin, to be marked.
-        name: A prefix that makes the ids inside the drawings unique on their page.
+        methods: The methods.
+        points: At most so many points of a line.
     """
-    marks = sorted(set(onsets), key=lambda onset: (onset.step, onset.is_failure))
-    with matplotlib.rc_context(STYLE):
-        drawings = [_draw_chart(chart, seeds, marks, f"{name}-{index}-") for index, chart in enumerate(CHARTS)]
+    last_step = max((seed.last_step for method in methods for seed in method.seeds), default=0.0)
+    drawings = []
+    for signal in SIGNALS:
+        spec = ChartSpec(signal.title, limits=UNIT if signal.is_share else None)
+        if signal.reference is not None:
+            spec.across.append(GuideLine(signal.reference, "reference", signal.reference_name))
+        lines = [
+            _band(
+                method,
+                [(*read_points(seed.history, signal.column), seed.diverged) for seed in method.seeds],
+                points,
+            )
+            for method in methods
+        ]
+        drawings.append(draw_chart(spec, lines, last_step))
     return [drawing for drawing in drawings if drawing is not None]
 
 
-def downsample(steps: Array, values: Array) -> tuple[Array, Array]:
-    """Return at most `MAX_POINTS` of the points: the lowest and highest of each bin, so that no spike is lost."""
-    if len(values) <= MAX_POINTS:
-        return steps, values
-    kept = [
-        indices[pick]
-        for indices in np.array_split(np.arange(len(values)), MAX_POINTS // 2)
-        for pick in sorted({int(values[indices].argmin()), int(values[indices].argmax())})
-    ]
-    return steps[kept], values[kept]
+def draw_scores(
+    title: str,
+    note: str,
+    floor: float | None,
+    methods: Sequence[tuple[MethodCurves, Sequence[tuple[Array, Array]]]],
+    last_step: float,
+) -> Drawing | None:
+    """Draw the scores of a metric over steps, all methods in one chart.
+
+    Args:
+        title: The metric.
+        note: Which direction is better.
+        floor: What real samples score; None if it is not known.
+        methods: Each method with the steps and the scores of its seeds.
+        last_step: Where training ends.
+    """
+    spec = ChartSpec(title, note, across=[GuideLine(floor, "reference", "real data")] if floor is not None else [])
+    lines = []
+    for method, seeds in methods:
+        ended = (
+            [of_seed.diverged for of_seed in method.seeds] if len(method.seeds) == len(seeds) else [False] * len(seeds)
+        )
+        lines.append(_band(method, [(*_finite(*points), lost) for points, lost in zip(seeds, ended, strict=True)]))
+    return draw_chart(spec, lines, last_step)
 
 
-def _draw_chart(chart: Chart, seeds: Sequence[SeedCurves], onsets: Sequence[Onset], prefix: str) -> Drawing | None:
-    points = {curve: [_points(seed.history, curve.column, chart.scale) for seed in seeds] for curve in chart.curves}
-    points = {curve: of_seeds for curve, of_seeds in points.items() if any(steps.size for steps, _ in of_seeds)}
-    if not points:
-        return None
-    figure = Figure(figsize=(3.5, 1.9))
-    axes = figure.add_axes((0.12, 0.13, 0.86, 0.83))
-    for curve, of_seeds in points.items():
-        for index, (steps, values) in enumerate(of_seeds):
-            _draw_line(axes, curve, DASHES[index % len(DASHES)], steps, values, seeds[index].diverged)
-    scale_name = _set_up_axes(axes, chart, [values for of_seeds in points.values() for _, values in of_seeds])
-    axes.set_xlim(0, max(_last_step(seed.history) for seed in seeds) or 1)
-    for onset in onsets:
-        axes.axvline(onset.step, color=FAILURE if onset.is_failure else WARNING, linewidth=1, alpha=0.8, zorder=1)
-    return Drawing(chart, tuple(points), _to_svg(figure, prefix), scale_name)
+def draw_seeds(seeds: Sequence[SeedCurves], groups: Iterable[FindingGroup], points: int = MAX_POINTS) -> list[Drawing]:
+    """Draw the usual charts of one method, a line for each seed, with the steps at which findings begin."""
+    onsets = {
+        (finding.onset, group.is_failure): f"{group.diagnosis} begins, seed {finding.seed}"
+        for group in groups
+        for finding in group.findings
+        if finding.onset is not None
+    }
+    down = [GuideLine(at, "failure" if bad else "warning", name) for (at, bad), name in sorted(onsets.items())]
+    last_step = max((seed.last_step for seed in seeds), default=0.0)
+    drawings = []
+    for spec, columns in SEED_CHARTS:
+        lines = [
+            _seed_line(
+                seed, column, name if len(seeds) == 1 else f"{name}, seed {seed.seed}", colour, number, spec, points
+            )
+            for colour, (column, name) in enumerate(columns)
+            for number, seed in enumerate(seeds)
+        ]
+        shown = ChartSpec(spec.title, spec.note, spec.limits, spec.scale, spec.across, down)
+        drawing = draw_chart(shown, lines, last_step)
+        if drawing is not None:
+            looks = {line.look.split()[0]: line for line in lines if len(line.x)}
+            keys = tuple((name, f"c{colour}") for colour, (_, name) in enumerate(columns) if f"c{colour}" in looks)
+            drawings.append(Drawing(drawing.title, drawing.note, drawing.svg, keys))
+    return drawings
 
 
-def _points(history: Mapping[str, Array], column: str, scale: Scale) -> tuple[Array, Array]:
-    """Return the steps and values to draw: finite ones, positive ones on a log scale, downsampled."""
+def draw_evidence(
+    group: FindingGroup, seeds: Sequence[SeedCurves], points: int = MAX_POINTS, limit: int = 3
+) -> list[Drawing]:
+    """Draw the signals of a group's evidence that the history holds, with their thresholds and where findings begin.
+
+    Args:
+        group: The findings of one diagnosis.
+        seeds: The method's seeds.
+        points: At most so many points of a line.
+        limit: At most so many signals.
+    """
+    affected = {finding.seed for finding in group.findings}
+    concerned = [seed for seed in seeds if seed.seed in affected] or list(seeds)
+    last_step = max((seed.last_step for seed in seeds), default=0.0)
+    drawings: list[Drawing] = []
+    for signal in dict.fromkeys(reading.signal for finding in group.findings for reading in finding.readings):
+        if len(drawings) == limit:
+            break
+        thresholds = [
+            reading.threshold
+            for finding in group.findings
+            for reading in finding.readings
+            if reading.signal == signal and reading.threshold is not None
+        ]
+        floors = _mean_of(seeds, f"{signal}_floor")
+        spec = ChartSpec(
+            signal,
+            across=[GuideLine(thresholds[0], "threshold", "threshold")] if thresholds else [],
+            down=[
+                GuideLine(finding.onset, "failure" if group.is_failure else "warning", f"begins, seed {finding.seed}")
+                for finding in group.findings
+                if finding.onset is not None
+            ],
+        )
+        if floors is not None:
+            spec.across.append(GuideLine(floors, "reference", "real data"))
+        lines = [
+            _seed_line(seed, signal, f"seed {seed.seed}", 0, number, spec, points)
+            for number, seed in enumerate(concerned)
+        ]
+        if (drawing := draw_chart(spec, lines, last_step)) is not None:
+            drawings.append(drawing)
+    return drawings
+
+
+def read_points(history: Mapping[str, Array], column: str, positive: bool = False) -> tuple[Array, Array]:
+    """Return the steps and values of a column that can be drawn: finite ones, within `MAX_MAGNITUDE`.
+
+    Args:
+        history: Arrays by column, one of them `step`.
+        column: The column.
+        positive: Whether to leave out values that a logarithmic axis has no place for.
+    """
     if column not in history or "step" not in history:
         return np.empty(0), np.empty(0)
-    steps = np.asarray(history["step"], dtype=float)
-    values = np.asarray(history[column], dtype=float)
+    steps, values = _finite(np.asarray(history["step"], dtype=float), np.asarray(history[column], dtype=float))
+    if positive:
+        kept = values > 0
+        steps, values = steps[kept], np.maximum(values[kept], 1 / MAX_MAGNITUDE)
+    return steps, values
+
+
+def _finite(steps: Array, values: Array) -> tuple[Array, Array]:
     kept = np.isfinite(values) & np.isfinite(steps)
-    if scale == "log":
-        kept &= values > 0
-        values = np.maximum(values, 1 / MAX_MAGNITUDE)
-    values = np.clip(values, -MAX_MAGNITUDE, MAX_MAGNITUDE)
-    return downsample(steps[kept], values[kept])
+    return steps[kept], np.clip(values[kept], -MAX_MAGNITUDE, MAX_MAGNITUDE)
 
 
-def _draw_line(axes: Any, curve: Curve, dashes: tuple[float, ...], steps: Array, values: Array, diverged: bool) -> None:
-    axes.plot(
-        steps,
-        values,
-        color=curve.colour,
-        linewidth=1.1,
-        linestyle=(0, dashes) if dashes else "-",
-        marker="o" if len(steps) <= MAX_MARKED_POINTS else "",
-        markersize=2.2,
-        alpha=0.9,
-    )
-    if diverged and steps.size:
-        axes.plot(steps[-1:], values[-1:], color=FAILURE, marker="x", markersize=5, markeredgewidth=1.4, zorder=4)
+def _band(method: MethodCurves, seeds: Sequence[tuple[Array, Array, bool]], points: int = MAX_POINTS) -> Line:
+    """Return a method's line: medians over seeds, from the lowest to the highest, and where seeds diverged."""
+    x, middle, low, high = over_seeds([(steps, values) for steps, values, _ in seeds], points)
+    ends = tuple((float(steps[-1]), float(values[-1])) for steps, values, diverged in seeds if diverged and len(steps))
+    return Line(method.method, method_look(method.index), x, middle, low, high, ends, method.index)
 
 
-def _set_up_axes(axes: Any, chart: Chart, values: Sequence[Array]) -> str:
-    """Set scales, limits, grid and reference line; return the name of the scale if it is not linear."""
-    name = ""
-    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    if chart.scale == "unit":
-        axes.set_ylim(-0.03, 1.03)
-        axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
-    elif chart.scale == "log":
-        axes.set_yscale("log")
-        axes.set_ylim(*_decades(values))
-        name = "log scale"
-    elif max(np.abs(part).max(initial=0) for part in values) > MAX_LINEAR_MAGNITUDE:
-        axes.set_yscale("symlog", linthresh=1)
-        axes.yaxis.get_major_locator().set_params(numticks=5)
-        name = "log scale beyond ±1"
-    if name:
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.yaxis.set_minor_formatter(NullFormatter())
-    if chart.reference is not None:
-        axes.axhline(chart.reference, color=GREY, linewidth=1, linestyle=(0, (1, 2)), zorder=1)
-    axes.grid(True, color=GREY, alpha=0.18, linewidth=0.5)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(length=2, pad=2)
-    return name
+def _seed_line(
+    seed: SeedCurves, column: str, name: str, colour: int, number: int, spec: ChartSpec, points: int
+) -> Line:
+    steps, values = thin(*read_points(seed.history, column, positive=spec.scale == "log"), points)
+    ends = ((float(steps[-1]), float(values[-1])),) if seed.diverged and len(steps) else ()
+    return Line(name, f"c{colour} k{number % DASHES}", steps, values, ends=ends, shape=colour)
 
 
-def _decades(values: Sequence[Array]) -> tuple[float, float]:
-    """Return the whole decades that hold all values, at least one, so that a log axis has labels."""
-    low = math.floor(math.log10(min(part.min(initial=math.inf) for part in values)))
-    high = math.ceil(math.log10(max(part.max(initial=0) for part in values)))
-    return 10.0**low, 10.0 ** max(high, low + 1)
-
-
-def _last_step(history: Mapping[str, Array]) -> float:
-    steps = np.asarray(history.get("step", ()), dtype=float)
-    return float(np.nanmax(steps, initial=0))
-
-
-def _to_svg(figure: Any, prefix: str) -> str:
-    """Return the figure as an `<svg>` element for a page: unique ids, no addresses, the page's font."""
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    text = buffer.getvalue()
-    text = text[text.index("<svg") :]
-    for pattern, replacement in (
-        (r"(?s)<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", ""),
-        (r' (?:xmlns|xmlns:xlink|version|width|height)="[^"]*"(?=[^>]*viewBox)', ""),
-        (r' xmlns(?::xlink)?="[^"]*"', ""),
-        (r' id="[A-Za-z.]+_?\d+(?:_\d+)?"(?=>)', ""),  # of groups; nothing refers to those
-        (r"xlink:href", "href"),
-        (r'( id="|url\(#|href="#)', rf"\g<1>{prefix}"),
-        (r"font-family: [^;]*;|; fill: #[0-9a-f]{6}(?=\" x)", ""),  # of texts
-        (r"\s*\n\s*", " "),
-    ):
-        text = re.sub(pattern, replacement, text)
-    # Two decimals are enough for coordinates, which are in attributes; a label's 0.0001 must stay.
-    return re.sub(r'"[^"]*"', lambda quoted: re.sub(r"(\d\.\d\d)\d+", r"\1", quoted[0]), text)
+def _mean_of(seeds: Sequence[SeedCurves], column: str) -> float | None:
+    values: list[Any] = [value for seed in seeds for value in read_points(seed.history, column)[1]]
+    return float(np.mean(values)) if values else None

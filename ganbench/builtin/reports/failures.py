@@ -13,6 +13,24 @@ from .rankings import distinct, to_records
 
 
 @dataclass(frozen=True)
+class Reading:
+    """A signal of a finding's evidence: its value at a step, and the threshold that healthy runs stay within."""
+
+    signal: str
+    value: float | None
+    threshold: float | None
+    step: int
+
+    @property
+    def text(self) -> str:
+        """`auc_d 0.990 (threshold 0.950) at step 1,200`."""
+        return (
+            f"{self.signal} {format_number(self.value)} (threshold {format_number(self.threshold)})"
+            f" at step {self.step:,}"
+        )
+
+
+@dataclass(frozen=True)
 class SeedFinding:
     """A finding of one seed."""
 
@@ -20,7 +38,8 @@ class SeedFinding:
     onset: int | None  # step
     confidence: str
     summary: str
-    evidence: tuple[str, ...]  # "auc_d 0.99 (threshold 0.95) at step 1200"
+    evidence: tuple[str, ...]  # as text
+    readings: tuple[Reading, ...] = ()  # as numbers, where it is
 
 
 @dataclass(frozen=True)
@@ -33,6 +52,7 @@ class FindingGroup:
     findings: tuple[SeedFinding, ...]
     remedies: tuple[str, ...]
     seeds: int  # of this method on this data set
+    track_records: tuple[str, ...] = ()  # how the remedies fared in the zoo
 
     @property
     def is_failure(self) -> bool:
@@ -119,16 +139,19 @@ def _finding_group(key: tuple[str, str, str], findings: list[dict[str, Any]], se
         findings=tuple(_seed_finding(row) for row in findings),
         remedies=tuple(distinct(row["remedy"] for row in findings if row["remedy"])),
         seeds=seeds,
+        track_records=tuple(distinct(row["track_record"] for row in findings if row.get("track_record"))),
     )
 
 
 def _seed_finding(row: dict[str, Any]) -> SeedFinding:
+    readings = _parse_evidence(row["evidence"])
     return SeedFinding(
         seed=format_seed(row["seed"]),
         onset=None if row["onset_step"] is None else int(row["onset_step"]),
         confidence=format_percent(parse_float(row["confidence"])),
         summary=str(row["summary"] or ""),
-        evidence=tuple(_format_evidence(row["evidence"])),
+        evidence=(str(row["evidence"]),) if readings is None else tuple(reading.text for reading in readings),
+        readings=tuple(readings or ()),
     )
 
 
@@ -141,14 +164,12 @@ def _failure_record(trial: dict[str, Any]) -> FailureRecord:
     )
 
 
-def _format_evidence(text: Any) -> list[str]:
-    """Format each signal of a finding's evidence, given as JSON; a text that is not such JSON is returned as it is."""
+def _parse_evidence(text: Any) -> list[Reading] | None:
+    """Return the signals of a finding's evidence, given as JSON; None if the text is not such JSON."""
     try:
-        signals = json.loads(text) if text else {}
         return [
-            f"{signal} {format_number(parse_float(reading['value']))}"
-            f" (threshold {format_number(parse_float(reading['threshold']))}) at step {int(reading['step']):,}"
-            for signal, reading in signals.items()
+            Reading(str(signal), parse_float(reading["value"]), parse_float(reading["threshold"]), int(reading["step"]))
+            for signal, reading in (json.loads(text) if text else {}).items()
         ]
     except (ValueError, TypeError, KeyError, AttributeError):
-        return [str(text)]
+        return None

@@ -1,84 +1,86 @@
-"""Write the comparison as one HTML file that needs nothing else: no server, no network, no JavaScript."""
+"""Write the comparison as one HTML file that needs nothing else: no server, no network, and no script to be read.
+
+The page holds tables, drawings and pictures as they are to be read. A small script of its own adds what only a script
+can: sorting, choosing methods, reading values off a chart, other axes, larger pictures. A content security policy
+forbids any other script, and every request.
+"""
 
 from __future__ import annotations
 
 import base64
-import io
+import gzip
+import hashlib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jinja2
+import numpy as np
 from markupsafe import Markup
-from PIL import Image
 
 import ganbench
 
 from . import curves, prose
-from .failures import MethodFailures, collect_failures
-from .numbers import format_number, format_seed
-from .rankings import DatasetTables, MetricRow, MetricTable, tables_by_dataset, to_records
+from .charts import Array, Drawing
+from .csv_tables import TABLES, to_csv
+from .failures import FindingGroup, MethodFailures, collect_failures
+from .numbers import format_number, format_seed, parse_float
+from .pictures import EmbeddedPicture, embed_picture, encode
+from .rankings import DatasetTables, MetricRow, MetricTable, distinct, main_metric, tables_by_dataset, to_records
+from .setups import describe_setup
 
-MAX_PICTURES_BYTES = 4_500_000  # of all pictures of a page, before base64 adds a third
-MAX_PICTURE_BYTES = 200_000
-PICTURE_SIDES = (560, 440, 340, 260, 200)  # pixels, tried in turn until a picture is small enough
-MAX_OPEN_CARDS = 4  # a page with no more cards shows their curves at once
+FOLDER = Path(__file__).parent
 MAX_LINEAR_RATIO = 30.0  # of the largest to the smallest value on an axis; beyond it, the axis is logarithmic
+
+# What a page holds at most, so that a browser opens it at once: 5 MB for 100 trials, 20 MB for any number of them.
+FEW_TRIALS = 100
+PICTURES_BYTES = (1_700_000, 6_000_000)  # of all pictures, before base64 adds a third: few trials, many
+POINTS_BYTES = (1_800_000, 4_000_000)  # of all points of curves
+MAX_PICTURE_BYTES = 60_000
+POINTS = (16, 120)  # of a line, at least and at most
+POINT_BYTES = 14
+MAX_DATASETS = 60
+MAX_DRAWN_PAIRS = 360  # of data set and method, in charts and with pictures
+MAX_DRAWN_METHODS = 24  # in one chart
+MAX_DRAWN_SEEDS = 10  # of a method
+MAX_ROWS = 1500  # of a kind of table, over all data sets
+MAX_FAILURES = 150  # pairs of data set and method whose failures are told in full
+MAX_EVIDENCE_CHARTS = 60
+MAX_PLAIN_CSV_BYTES = 200_000  # a larger table is compressed
+MAX_CSV_BYTES = 3_000_000  # a table that is larger even so is beside the page only
 
 
 class HtmlReport(ganbench.Report):
-    """One self-contained web page: comparison, what went wrong, samples and curves."""
+    """One self-contained web page: what was compared, ranking, curves, samples, what went wrong."""
 
     def write(self, comparison: ganbench.Comparison, folder: Path) -> list[Path]:
         """Write `index.html`."""
-        page = _templates().get_template("page.html.jinja").render(**_context(comparison))
+        page = _templates().get_template("page.html.jinja").render(**_PageMaker(comparison).context())
         return [ganbench.write_atomically(folder / "index.html", page)]
 
 
 def _templates() -> jinja2.Environment:
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        loader=jinja2.FileSystemLoader(FOLDER),
         autoescape=True,  # names and reasons come from outside
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["svg"] = Markup  # for our own drawings only
+    environment.filters["raw"] = Markup  # for our own drawings, styles and script only
     environment.filters["number"] = format_number
-    environment.globals.update(axis_for=axis_for, place_interval=place_interval)
+    environment.filters["axes"] = lambda tables: {table.metric: axis_for(table) for table in tables}
+    environment.globals.update(place_interval=place_interval, look=curves.method_look)
     return environment
-
-
-def _context(comparison: ganbench.Comparison) -> dict[str, Any]:
-    tables, failures = tables_by_dataset(comparison), collect_failures(comparison)
-    cards = _cards(comparison, tables, failures)
-    return {
-        "suite": comparison.suite,
-        "summary": comparison.summary,
-        "counts": prose.summarize_trials(comparison),
-        "scope": prose.summarize_scope(comparison),
-        "how_to_read": prose.HOW_TO_READ,
-        "definitions": prose.DEFINITIONS,
-        "environment": prose.environment_lines(comparison.environment),
-        "tables": tables,
-        "attention": [(of_method, prose.failure_line(of_method)) for of_method in failures if of_method.is_failure],
-        "warned": sum(not of_method.is_failure for of_method in failures),
-        "failures": failures,
-        "damaged": prose.list_damaged(comparison),
-        "left_out": prose.list_left_out(comparison),
-        "cards": cards,
-        "anchors": {(card.dataset, card.method): card.anchor for card in cards},
-        "colours": {"failure": curves.FAILURE, "warning": curves.WARNING, "reference": curves.GREY},
-    }
 
 
 # --- interval marks ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Axis:
+class IntervalAxis:
     """The axis that the intervals of a metric share."""
 
     start: float
@@ -104,7 +106,7 @@ class IntervalMark:
     floor: float | None
 
 
-def axis_for(table: MetricTable) -> Axis | None:
+def axis_for(table: MetricTable) -> IntervalAxis | None:
     """Return an axis that holds a metric's values, intervals and floors; None if nothing was measured."""
     values = [
         value
@@ -115,10 +117,10 @@ def axis_for(table: MetricTable) -> Axis | None:
     if not values or all(row.iqm is None for row in table.rows):
         return None
     start, end = min(values), max(values)
-    return Axis(start, end, start > 0 and end / start > MAX_LINEAR_RATIO)
+    return IntervalAxis(start, end, start > 0 and end / start > MAX_LINEAR_RATIO)
 
 
-def place_interval(axis: Axis | None, row: MetricRow) -> IntervalMark | None:
+def place_interval(axis: IntervalAxis | None, row: MetricRow) -> IntervalMark | None:
     """Return where a row's interval lies on its metric's axis; None if its IQM is not finite."""
     if axis is None or row.iqm is None or not math.isfinite(row.iqm):
         return None
@@ -129,144 +131,341 @@ def place_interval(axis: Axis | None, row: MetricRow) -> IntervalMark | None:
     return IntervalMark(left, round(right - left, 1), dot, floor)
 
 
-# --- cards -------------------------------------------------------------------------------------------
+# --- the page ----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class SeedCaption:
     """One trial on a card: its picture, and the caption below it."""
 
+    trial: str
     seed: str
     status: ganbench.Status
     verdicts: tuple[str, ...]
-    picture: str | None  # a data URI
-    dashes: str  # of its lines in the curves, as SVG's stroke-dasharray
+    picture: EmbeddedPicture | None
 
 
 @dataclass(frozen=True)
 class Card:
-    """One method on one data set: its samples and its curves."""
+    """One method on one data set: its samples, and the curves of its seeds."""
 
     anchor: str
     dataset: str
     method: str
-    failures: MethodFailures | None
+    index: int  # of the method
+    failures: int | None  # number of what went wrong, to link to
+    is_failure: bool
     seeds: tuple[SeedCaption, ...]
-    drawings: tuple[curves.Drawing, ...]
-    onsets: tuple[str, ...]
-    open: bool
+    drawings: tuple[Drawing, ...]
 
 
-def _cards(
-    comparison: ganbench.Comparison, tables: Iterable[DatasetTables], failures: Iterable[MethodFailures]
-) -> list[Card]:
-    trials: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for trial in to_records(comparison.trials):
-        trials.setdefault((str(trial["dataset"]), str(trial["method"])), []).append(trial)
-    failures_of = {(of_method.dataset, of_method.method): of_method for of_method in failures}
-    picture_bytes = min(MAX_PICTURE_BYTES, MAX_PICTURES_BYTES // max(1, len(comparison.trials)))
-    pairs = [(table.dataset, method) for table in tables for method in table.methods]
-    is_open = len(pairs) <= MAX_OPEN_CARDS
-    return [
-        _card(comparison, trials.get(pair, []), pair, failures_of.get(pair), picture_bytes, index, is_open)
-        for index, pair in enumerate(pairs)
-    ]
+@dataclass(frozen=True)
+class DatasetSection:
+    """All of one data set."""
+
+    anchor: str
+    table: DatasetTables
+    methods: tuple[str, ...]  # with rows in tables
+    answer: str
+    scores: tuple[Drawing, ...]
+    signals: tuple[Drawing, ...]
+    cards: tuple[Card, ...]
+    seeds: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
-def _card(
-    comparison: ganbench.Comparison,
-    trials: list[dict[str, Any]],
-    pair: tuple[str, str],
-    failures: MethodFailures | None,
-    picture_bytes: int,
-    index: int,
-    is_open: bool,
-) -> Card:
-    seeds = [
-        curves.SeedCurves(comparison.history(trial["trial"]), trial["status"] == ganbench.Status.DIVERGED)
-        for trial in trials
-    ]
-    return Card(
-        anchor=f"card-{index}",
-        dataset=pair[0],
-        method=pair[1],
-        failures=failures,
-        seeds=tuple(
-            _seed_caption(trial, data_uri(comparison.picture(trial["trial"]), picture_bytes), place)
-            for place, trial in enumerate(trials)
-        ),
-        drawings=tuple(curves.draw_charts(seeds, _onsets(failures), f"d{index}")) if seeds else (),
-        onsets=tuple(_describe_onsets(failures)),
-        open=is_open,
-    )
+@dataclass(frozen=True)
+class FailureSection:
+    """What went wrong with one method on one data set, and drawings of the evidence by the number of its group."""
+
+    failures: MethodFailures
+    card: str | None  # an anchor
+    drawings: Mapping[int, Sequence[Drawing]]
 
 
-def _seed_caption(trial: dict[str, Any], picture: str | None, place: int) -> SeedCaption:
-    verdicts = tuple(verdict for verdict in str(trial["verdicts"] or "").split(";") if verdict)
-    dashes = " ".join(f"{length:g}" for length in curves.DASHES[place % len(curves.DASHES)])
-    return SeedCaption(format_seed(trial["seed"]), ganbench.Status(trial["status"]), verdicts, picture, dashes)
+@dataclass(frozen=True)
+class TrialRow:
+    """A row of the table of trials."""
+
+    dataset: str
+    method: str
+    index: int
+    seed: str
+    status: ganbench.Status
+    verdicts: str
+    score: float | None
+    steps: int
+    seconds: float
+    device: str
+    reason: str
+    command: str
+    card: str | None
 
 
-def _onsets(failures: MethodFailures | None) -> list[curves.Onset]:
-    return [
-        curves.Onset(finding.onset, group.is_failure)
-        for group in (failures.groups if failures else ())
-        for finding in group.findings
-        if finding.onset is not None
-    ]
+@dataclass(frozen=True)
+class Download:
+    """A table as a file to be saved: a data URI, or None where it is too large for the page."""
+
+    name: str
+    uri: str | None
+    rows: int
 
 
-def _describe_onsets(failures: MethodFailures | None) -> list[str]:
-    """Return for each group of findings where it begins: `mode-collapse (failure): step 400 (seed 0)`."""
-    texts = []
-    for group in failures.groups if failures else ():
-        steps = [f"{finding.onset:,} (seed {finding.seed})" for finding in group.findings if finding.onset is not None]
-        if steps:
-            forecast = ", a forecast" if group.is_forecast else ""
-            texts.append(f"{group.diagnosis} ({group.severity}{forecast}): step {', '.join(steps)}")
-    return texts
+class _PageMaker:
+    """Gathers what the template shows; reads each history and each picture once, and only those that are shown."""
+
+    def __init__(self, comparison: ganbench.Comparison) -> None:
+        self.comparison = comparison
+        self.tables = tables_by_dataset(comparison)
+        self.failures = collect_failures(comparison)
+        self.records = to_records(comparison.trials)
+        self.trials: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        for trial in self.records:
+            self.trials.setdefault((str(trial["dataset"]), str(trial["method"])), []).append(trial)
+        self.methods = _by_overall_rank(self.tables, distinct(trial["method"] for trial in self.records))
+        self.index = {method: number for number, method in enumerate(self.methods)}
+        self.shown = self.tables[:MAX_DATASETS]
+        per_dataset = min(MAX_DRAWN_METHODS, MAX_DRAWN_PAIRS // max(1, len(self.shown)))
+        self.drawn = {table.dataset: table.methods[:per_dataset] for table in self.shown}
+        pairs = [(dataset, method) for dataset, methods in self.drawn.items() for method in methods]
+        self.anchors = {pair: f"card-{number}" for number, pair in enumerate(pairs)}
+        drawn_trials = sum(len(self.trials.get(pair, [])[:MAX_DRAWN_SEEDS]) for pair in pairs)
+        many = len(self.records) > FEW_TRIALS
+        self.picture_bytes = min(MAX_PICTURE_BYTES, PICTURES_BYTES[many] // max(1, drawn_trials))
+        lines = len(pairs) * 3 * len(curves.SIGNALS) + drawn_trials * 8  # a band has two edges
+        fitting = POINTS_BYTES[many] // (POINT_BYTES * max(1, lines))
+        self.points = min(POINTS[1], max(POINTS[0], fitting))
+        self.failure_numbers = {(of.dataset, of.method): number for number, of in enumerate(self.failures)}
+        self.seed_curves: dict[tuple[str, str], list[curves.SeedCurves]] = {}
+        self.scores = _scores_by_trial(comparison) if pairs else {}
+
+    def context(self) -> dict[str, Any]:
+        comparison = self.comparison
+        sections = [self._section(number, table) for number, table in enumerate(self.shown)]
+        script = (FOLDER / "page.js").read_text(encoding="utf-8")
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        rows_per_dataset = max(10, MAX_ROWS // max(1, len(self.shown)))
+        return {
+            "suite": comparison.suite,
+            "summary": comparison.summary,
+            "style": (FOLDER / "page.css").read_text(encoding="utf-8"),
+            "script": script,
+            "policy": f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "
+            "base-uri 'none'; form-action 'none'",
+            "counts": prose.summarize_trials(comparison),
+            "scope": prose.summarize_scope(comparison),
+            "made_with": prose.summarize_environment(comparison.environment),
+            "command": str(comparison.environment.get("command", "")),
+            "how_to_read": prose.HOW_TO_READ,
+            "definitions": prose.DEFINITIONS,
+            "environment": prose.environment_lines(comparison.environment),
+            "setup": describe_setup(comparison, self.methods[:rows_per_dataset]),
+            "methods": self.methods,
+            "index": self.index,
+            "sections": sections,
+            "glance": self._glance(),
+            "hidden_datasets": [table.dataset for table in self.tables[MAX_DATASETS:]],
+            "attention": [
+                (of_method, prose.failure_line(of_method)) for of_method in self.failures if of_method.is_failure
+            ],
+            "warned": sum(not of_method.is_failure for of_method in self.failures),
+            "failures": self._evidence(),
+            "more_failures": self.failures[MAX_FAILURES:],
+            "failure_numbers": self.failure_numbers,
+            "damaged": prose.list_damaged(comparison),
+            "missing": [str(trial) for trial in getattr(comparison, "missing", ())],
+            "left_out": prose.list_left_out(comparison),
+            "anchors": self.anchors,
+            "trials": self._trial_rows()[:MAX_ROWS],
+            "trial_count": len(self.records),
+            "downloads": _downloads(comparison),
+        }
+
+    # --- ranking ---
+
+    def _glance(self) -> list[dict[str, Any]]:
+        """For the ranking on the first screen: of each data set its main metric."""
+        columns = []
+        for number, table in enumerate(self.shown[:12]):
+            name = main_metric(self.tables, table.dataset)
+            metric = next((metric for metric in table.metrics if metric.metric == name), None)
+            columns.append(
+                {"anchor": f"dataset-{number}", "table": table, "metric": metric, "axis": metric and axis_for(metric)}
+            )
+        return columns
+
+    def _section(self, number: int, table: DatasetTables) -> DatasetSection:
+        drawn = self.drawn[table.dataset]
+        of_methods = [
+            curves.MethodCurves(method, self.index[method], self._curves(table.dataset, method)) for method in drawn
+        ]
+        rows = max(10, MAX_ROWS // max(1, len(self.shown)))
+        notes = []
+        if len(table.methods) > len(drawn):
+            notes.append(
+                f"Curves and samples are those of the first {len(drawn)} of {len(table.methods):,} methods by mean rank."
+            )
+        if len(table.methods) > rows:
+            notes.append(f"Tables show the first {rows} of them; comparison.csv has all.")
+        cards = tuple(self._card(table.dataset, method) for method in drawn)
+        return DatasetSection(
+            anchor=f"dataset-{number}",
+            table=table,
+            methods=table.methods[:rows],
+            answer=prose.summarize_ranking(table),
+            scores=tuple(self._score_charts(table, of_methods)),
+            signals=tuple(curves.draw_signals(of_methods, self.points)),
+            cards=cards,
+            seeds=tuple(distinct(seed.seed for card in cards for seed in card.seeds)),
+            notes=tuple(notes),
+        )
+
+    # --- curves ---
+
+    def _curves(self, dataset: str, method: str) -> list[curves.SeedCurves]:
+        pair = (dataset, method)
+        if pair not in self.seed_curves:
+            self.seed_curves[pair] = [
+                curves.SeedCurves(
+                    self.comparison.history(trial["trial"]),
+                    trial["status"] == ganbench.Status.DIVERGED,
+                    format_seed(trial["seed"]),
+                )
+                for trial in self.trials.get(pair, [])[:MAX_DRAWN_SEEDS]
+            ]
+        return self.seed_curves[pair]
+
+    def _score_charts(self, table: DatasetTables, methods: Sequence[curves.MethodCurves]) -> Iterable[Drawing]:
+        for metric in table.metrics:
+            floors = [row.floor for row in metric.rows if row.floor is not None and math.isfinite(row.floor)]
+            of_methods = [
+                (
+                    method,
+                    [
+                        points
+                        for trial in self.trials.get((table.dataset, method.method), [])
+                        if (points := self.scores.get((str(trial["trial"]), metric.metric))) is not None
+                    ],
+                )
+                for method in methods
+            ]
+            last_step = max((seed.last_step for method in methods for seed in method.seeds), default=0.0)
+            drawing = curves.draw_scores(
+                metric.metric,
+                prose.DIRECTIONS.get(metric.better, ""),
+                float(np.mean(floors)) if floors else None,
+                of_methods,
+                last_step,
+            )
+            if drawing is not None:
+                yield drawing
+
+    # --- cards ---
+
+    def _card(self, dataset: str, method: str) -> Card:
+        pair = (dataset, method)
+        number = self.failure_numbers.get(pair)
+        failures = None if number is None else self.failures[number]
+        return Card(
+            anchor=self.anchors[pair],
+            dataset=dataset,
+            method=method,
+            index=self.index[method],
+            failures=number if number is not None and number < MAX_FAILURES else None,
+            is_failure=failures is not None and failures.is_failure,
+            seeds=tuple(self._seed_caption(trial) for trial in self.trials.get(pair, [])[:MAX_DRAWN_SEEDS]),
+            drawings=tuple(curves.draw_seeds(self._curves(*pair), failures.groups if failures else (), self.points)),
+        )
+
+    def _seed_caption(self, trial: Mapping[str, Any]) -> SeedCaption:
+        return SeedCaption(
+            str(trial["trial"]),
+            format_seed(trial["seed"]),
+            ganbench.Status(trial["status"]),
+            tuple(verdict for verdict in str(trial["verdicts"] or "").split(";") if verdict),
+            embed_picture(self.comparison.picture(trial["trial"]), self.picture_bytes),
+        )
+
+    # --- what went wrong ---
+
+    def _evidence(self) -> list[FailureSection]:
+        left = MAX_EVIDENCE_CHARTS
+        collected = []
+        for of_method in self.failures[:MAX_FAILURES]:
+            pair = (of_method.dataset, of_method.method)
+            drawings: dict[int, Sequence[Drawing]] = {}
+            for number, group in enumerate(of_method.groups if pair in self.anchors else ()):
+                drawings[number] = self._draw_evidence(group, pair, min(left, 3))
+                left -= len(drawings[number])
+            collected.append(FailureSection(of_method, self.anchors.get(pair), drawings))
+        return collected
+
+    def _draw_evidence(self, group: FindingGroup, pair: tuple[str, str], limit: int) -> list[Drawing]:
+        return curves.draw_evidence(group, self._curves(*pair), self.points, limit) if limit > 0 else []
+
+    # --- trials ---
+
+    def _trial_rows(self) -> list[TrialRow]:
+        main = {table.dataset: main_metric(self.tables, table.dataset) for table in self.tables}
+        return [
+            TrialRow(
+                dataset=str(trial["dataset"]),
+                method=str(trial["method"]),
+                index=self.index[str(trial["method"])],
+                seed=format_seed(trial["seed"]),
+                status=ganbench.Status(trial["status"]),
+                verdicts=str(trial["verdicts"] or "").replace(";", ", "),
+                score=self._last_score(str(trial["trial"]), main.get(str(trial["dataset"]))),
+                steps=int(parse_float(trial["steps"]) or 0),
+                seconds=parse_float(trial["seconds"]) or 0.0,
+                device=str(trial["device"] or ""),
+                reason=str(trial["reason"] or ""),
+                command=prose.command_of(trial),
+                card=self.anchors.get((str(trial["dataset"]), str(trial["method"]))),
+            )
+            for trial in self.records
+        ]
+
+    def _last_score(self, trial: str, metric: str | None) -> float | None:
+        points = self.scores.get((trial, str(metric)))
+        return None if points is None or not len(points[1]) else float(points[1][-1])
 
 
-# --- pictures ----------------------------------------------------------------------------------------
+def _by_overall_rank(tables: Sequence[DatasetTables], methods: Sequence[str]) -> list[str]:
+    """Return methods by the mean, over data sets, of their mean rank; those without a rank last."""
+
+    def overall(method: str) -> float:
+        ranks = [rank for table in tables if (rank := table.mean_rank(method)) is not None]
+        return sum(ranks) / len(ranks) if ranks else math.inf
+
+    return sorted(methods, key=overall)
 
 
-def data_uri(path: Path | None, max_bytes: int) -> str | None:
-    """Return a picture as a data URI, or None if there is none or it is damaged.
-
-    Args:
-        path: The picture's file.
-        max_bytes: About how large it may be; a larger one is scaled down to a JPEG.
-    """
-    if path is None or not path.is_file():
-        return None
-    content = path.read_bytes()
-    try:
-        with Image.open(io.BytesIO(content)) as picture:
-            if picture.format == "PNG" and len(content) <= max_bytes:
-                picture.verify()
-                return _encode("image/png", content)
-            return _encode("image/jpeg", _compress(_on_white(picture), max_bytes))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        return None
+def _scores_by_trial(comparison: ganbench.Comparison) -> dict[tuple[str, str], tuple[Array, Array]]:
+    """Return the steps and values of each metric of each trial."""
+    frame = comparison.scores
+    if frame.empty:
+        return {}
+    return {
+        (str(trial), str(metric)): (
+            points["step"].to_numpy(dtype=float, na_value=math.nan),
+            points["value"].to_numpy(dtype=float, na_value=math.nan),
+        )
+        for (trial, metric), points in frame.groupby(["trial", "metric"], sort=False)
+    }
 
 
-def _on_white(picture: Image.Image) -> Image.Image:
-    """Return the picture on white, since JPEG has no transparency."""
-    rgba = picture.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
-
-
-def _compress(picture: Image.Image, max_bytes: int) -> bytes:
-    content = b""
-    for side in PICTURE_SIDES:
-        picture.thumbnail((side, side), Image.Resampling.LANCZOS)
-        buffer = io.BytesIO()
-        picture.save(buffer, "JPEG", quality=85, optimize=True)
-        content = buffer.getvalue()
-        if len(content) <= max_bytes:
-            break
-    return content
-
-
-def _encode(media_type: str, content: bytes) -> str:
-    return f"data:{media_type};base64,{base64.b64encode(content).decode('ascii')}"
+def _downloads(comparison: ganbench.Comparison) -> list[Download]:
+    """Return every table as CSV, compressed where it is long."""
+    downloads = []
+    for name in dict.fromkeys([*TABLES, "pairwise", "aggregate"]):
+        frame = getattr(comparison, name, None)
+        if frame is None:
+            continue
+        content = to_csv(frame).encode("utf-8", "backslashreplace")
+        file, media_type = f"{name}.csv", "text/csv;charset=utf-8"
+        if len(content) > MAX_PLAIN_CSV_BYTES:
+            content, file, media_type = gzip.compress(content, mtime=0), f"{file}.gz", "application/gzip"
+        uri = encode(media_type, content) if len(content) <= MAX_CSV_BYTES else None
+        downloads.append(Download(file, uri, len(frame)))
+    return downloads

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import glob
 import json
+import shlex
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -10,8 +12,10 @@ from typing import Any
 import ganbench
 
 from .failures import MethodFailures
-from .numbers import format_count, format_duration
-from .rankings import distinct, to_records
+from .numbers import format_count, format_duration, format_number, format_seed
+from .rankings import DatasetTables, distinct, to_records
+
+DIRECTIONS = {"higher": "↑ higher is better", "lower": "↓ lower is better"}
 
 LOST = ", ".join(status for status in ganbench.Status if status.lost)
 
@@ -68,7 +72,9 @@ def summarize_trials(comparison: ganbench.Comparison) -> str:
     """Return a line: how many trials, how they ended, and how long they took."""
     trials = to_records(comparison.trials)
     statuses = Counter(str(trial["status"]) for trial in trials)
-    parts = [format_count(len(trials), "trial"), *(f"{n} {status}" for status, n in statuses.most_common())]
+    missing = len(getattr(comparison, "missing", ())) + len(comparison.damaged)
+    total = f"{len(trials):,} of {len(trials) + missing:,} trials" if missing else format_count(len(trials), "trial")
+    parts = [total, *(f"{n} {status}" for status, n in statuses.most_common())]
     seconds = sum(float(trial["seconds"] or 0) for trial in trials)
     parts.append(f"{format_duration(seconds)} of computing")
     return " · ".join(parts)
@@ -80,6 +86,40 @@ def summarize_scope(comparison: ganbench.Comparison) -> str:
     columns = (("method", "method"), ("data set", "dataset"), ("seed", "seed"))
     counts = [format_count(len(distinct(trial[column] for trial in trials)), noun) for noun, column in columns]
     return f"{counts[0]} on {counts[1]} with {counts[2]}"
+
+
+def summarize_ranking(table: DatasetTables) -> str:
+    """Return a sentence: which method ranks first on a data set, and how many comparisons are decided."""
+    rows = [row for metric in table.metrics for row in metric.rows if row.verdict]
+    if not rows:
+        return "No trial on this data set was scored."
+    metrics = format_count(len(table.metrics), "metric")
+    rank = format_number(table.mean_rank(table.methods[0]))
+    words = Counter(row.verdict for row in rows)
+    verdicts = ", ".join(f"{n} {word}" for word, n in words.most_common())
+    open_rows = words["inconclusive"]
+    decided = "every comparison is decided" if not open_rows else f"{len(rows) - open_rows} of {len(rows)} are decided"
+    return f"{table.methods[0]} has the best mean rank, {rank} over {metrics}; of the verdicts {decided} ({verdicts})."
+
+
+def summarize_environment(environment: Mapping[str, Any]) -> str:
+    """Return a line: the versions and the machine that a run was made with."""
+    names = {"ganbench": "ganbench", "torch": "torch", "numpy": "numpy", "python": "Python"}
+    parts = [f"{text} {environment[name]}" for name, text in names.items() if environment.get(name)]
+    parts += [str(environment[name]) for name in ("device", "platform") if environment.get(name)]
+    return " · ".join(parts)
+
+
+def command_of(trial: Mapping[str, Any]) -> str:
+    """Return the command that runs one trial again."""
+    parts = ["ganbench", "run", str(trial["suite"])]
+    for key, value in (
+        ("dataset", trial["dataset"]),
+        ("method", trial["method"]),
+        ("seed", format_seed(trial["seed"])),
+    ):
+        parts += ["--only", f"{key}={glob.escape(str(value))}"]
+    return shlex.join(parts)
 
 
 def list_damaged(comparison: ganbench.Comparison) -> list[str]:

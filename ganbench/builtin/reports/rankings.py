@@ -5,8 +5,10 @@ All texts are plain; each report escapes them for its own format.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import ganbench
@@ -54,6 +56,13 @@ class MetricRow:
         best: Mean over seeds of the best value over training.
         p_top: Probability that the top-ranked method beats this one.
         scored: Seeds with a final score.
+        delta: Difference from the top-ranked method, paired by seed; None where it was not measured, and of the top.
+        delta_low: Lower end of its 95 % interval.
+        delta_high: Upper end of it.
+        p_value: Of the test behind the verdict.
+        seeds_needed: How many seeds would decide an inconclusive comparison.
+        trend: Mean change from the evaluation before the last to the last.
+        auc: Area under the curve of scores over training.
     """
 
     method: str
@@ -68,6 +77,28 @@ class MetricRow:
     verdict: str
     scored: int
     failures: FailureRate
+    delta: float | None = None
+    delta_low: float | None = None
+    delta_high: float | None = None
+    p_value: float | None = None
+    seeds_needed: float | None = None
+    trend: float | None = None
+    auc: float | None = None
+
+    @property
+    def delta_text(self) -> str:
+        """`+0.120 [0.050, 0.190]`, or a dash."""
+        if self.delta is None:
+            return MISSING
+        sign = "+" if self.delta > 0 else ""
+        return f"{sign}{format_number(self.delta)} {format_interval(self.delta_low, self.delta_high)}".rstrip()
+
+    @property
+    def needs(self) -> str:
+        """What would decide an inconclusive comparison: `12 seeds would decide`, or nothing."""
+        if self.verdict != "inconclusive" or self.seeds_needed is None or not math.isfinite(self.seeds_needed):
+            return ""
+        return f"{self.seeds_needed:,.0f} seeds would decide"
 
     @property
     def interval(self) -> str:
@@ -96,7 +127,15 @@ class MetricTable:
 
     def row_of(self, method: str) -> MetricRow | None:
         """Return the row of `method`, or None if the comparison has none."""
-        return next((row for row in self.rows if row.method == method), None)
+        return self._by_method.get(method)
+
+    @cached_property
+    def _by_method(self) -> dict[str, MetricRow]:
+        return {row.method: row for row in self.rows}
+
+    def has(self, name: str) -> bool:
+        """Return whether any row has a value called `name`."""
+        return any(getattr(row, name) is not None for row in self.rows)
 
 
 @dataclass(frozen=True)
@@ -107,6 +146,21 @@ class DatasetTables:
     methods: tuple[str, ...]
     failures: Mapping[str, FailureRate]  # by method
     metrics: tuple[MetricTable, ...]
+
+    def mean_rank(self, method: str) -> float | None:
+        """Return the mean of a method's ranks over metrics, or None if it has none."""
+        rank = _mean_rank(method, self.metrics)
+        return rank if math.isfinite(rank) else None
+
+
+def main_metric(tables: Iterable[DatasetTables], dataset: str) -> str | None:
+    """Return the metric that stands for a data set: the first that most data sets have, so that they compare.
+
+    None if nothing was scored on it.
+    """
+    of_datasets = {table.dataset: [metric.metric for metric in table.metrics if metric.better] for table in tables}
+    counts = {metric: sum(metric in names for names in of_datasets.values()) for metric in of_datasets.get(dataset, ())}
+    return max(counts, key=lambda metric: counts[metric], default=None)
 
 
 def tables_by_dataset(comparison: ganbench.Comparison) -> list[DatasetTables]:
@@ -185,6 +239,10 @@ def _metric_row(row: dict[str, Any]) -> MetricRow:
         verdict=str(row["verdict"] or ""),
         scored=scored,
         failures=_failure_rate(row),
+        **{
+            name: parse_float(row.get(name))
+            for name in ("delta", "delta_low", "delta_high", "p_value", "seeds_needed", "trend", "auc")
+        },
     )
 
 
