@@ -82,7 +82,7 @@ def _run_stages(trial: Trial, registry: Registry, device: torch.device, emit: Ca
     return replace(
         result,
         findings=findings,
-        verdicts=verdicts(findings, is_probed=not run.observer.why_not_probed) if run.diagnoses else (),
+        verdicts=verdicts(findings, history, is_probed=not run.observer.why_not_probed) if run.diagnoses else (),
         artifacts=Artifacts(
             history=history,
             samples=run.generate(run.evaluator.n_fake)[:KEPT_SAMPLES].numpy(),

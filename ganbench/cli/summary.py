@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from ..contract.components import Comparison
-from ..contract.failures import HEALTHY, Status
+from ..contract.failures import NO_FAILURE_FOUND, Status
 from .console import console_width
 
 FINISHED = [status.value for status in Status if status.finished]
@@ -70,12 +70,12 @@ def _health(trials: pd.DataFrame) -> tuple[Any, Any]:
     from rich.text import Text
 
     counts = trials.verdicts[trials.status.isin(FINISHED)].str.split(";").explode().value_counts()
-    words = [f"{name} {count}" for name, count in counts.items() if name and name != HEALTHY]
+    words = [f"{name} {count}" for name, count in counts.items() if name and name != NO_FAILURE_FOUND]
     others = trials.status[~trials.status.isin(FINISHED)].value_counts()
     words += [f"{status} {count}" for status, count in others.items()]
     ran = trials[trials.status != "skipped"]
     style = "red" if ran.failed.any() else "green"
-    return Text(f"{ran.failed.sum()}/{len(ran)}", style=style), Text(", ".join(words) or HEALTHY, style=style)
+    return Text(f"{ran.failed.sum()}/{len(ran)}", style=style), Text(", ".join(words) or NO_FAILURE_FOUND, style=style)
 
 
 def _legend(rows: pd.DataFrame) -> str:

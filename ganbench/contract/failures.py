@@ -42,7 +42,10 @@ class Failure(StrEnum):
     MEMORIZATION = "memorization"
 
 
-HEALTHY = "healthy"  # the verdict where nothing is found
+NO_FAILURE_FOUND = "no-failure-found"  # the verdict where nothing is found
+UNDERTRAINED = "undertrained"  # the verdict where nothing is found of a run that is still improving, far from the data
 QUALITY_REGRESSION = "quality-regression"  # samples were better before, whatever the cause
 WIRING = "wiring"  # the program is not what its author thinks
 INCONCLUSIVE = "inconclusive"  # the verdict where there are signs of a failure, but not enough of them
+
+RENAMED_VERDICTS = {"healthy": NO_FAILURE_FOUND}  # as results of earlier versions have them

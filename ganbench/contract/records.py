@@ -466,7 +466,9 @@ class TrialResult:
     origins: Mapping[str, str] = field(default_factory=dict)  # by "loss hinge": "ganbench 0.1.0"
     scores: tuple[Score, ...] = ()
     findings: tuple[Finding, ...] = ()
-    verdicts: tuple[str, ...] = ()  # failures found, else "healthy" or "inconclusive"; none without diagnoses
+    verdicts: tuple[
+        str, ...
+    ] = ()  # failures found, else "no-failure-found", "undertrained" or "inconclusive"; none without diagnoses
     output: str = ""  # the end of what the trial printed, if its executor keeps it
     left_out: Mapping[str, str] = field(default_factory=dict)  # metrics and diagnoses that could not serve, and why
     artifacts: Artifacts | None = None

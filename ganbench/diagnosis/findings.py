@@ -8,8 +8,9 @@ from dataclasses import replace
 
 from ..contract.adapt import adapt
 from ..contract.components import Diagnosis
-from ..contract.failures import HEALTHY, INCONCLUSIVE
+from ..contract.failures import INCONCLUSIVE, NO_FAILURE_FOUND, UNDERTRAINED
 from ..contract.records import Evidence, Finding, History
+from .age import is_undertrained
 
 
 def apply_diagnoses(diagnoses: Mapping[str, Diagnosis], history: History) -> tuple[Finding, ...]:
@@ -47,12 +48,21 @@ def _finite(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else float(value)
 
 
-def verdicts(findings: Sequence[Finding], *, is_probed: bool = True) -> tuple[str, ...]:
-    """Return the failures of the present state; else "inconclusive" if there are findings, "healthy" if there are none.
+def verdicts(findings: Sequence[Finding], history: History, *, is_probed: bool = True) -> tuple[str, ...]:
+    """Return the failures of the present state, or one word for a run without any.
 
-    A run that could not be probed is never called healthy: too little of it was seen.
+    That is "inconclusive" if there are findings that are no failures, "undertrained" if samples were still getting
+    nearer to the data when the budget ended, and "no-failure-found" else. Of a run that could not be probed too little
+    was seen to say so: it is "inconclusive".
+
+    Args:
+        findings: Of the run.
+        history: Of the run.
+        is_probed: Whether it could be probed.
     """
     failures = dict.fromkeys(f.diagnosis for f in findings if f.severity == "failure" and f.horizon == "now")
     if failures:
         return tuple(failures)
-    return (INCONCLUSIVE,) if findings or not is_probed else (HEALTHY,)
+    if findings or not is_probed:
+        return (INCONCLUSIVE,)
+    return (UNDERTRAINED if is_undertrained(history) else NO_FAILURE_FOUND,)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
@@ -15,7 +16,19 @@ from ..suite.expand import regularizer_names
 
 TRIALS = [
     *("suite", "trial", "dataset", "method", "generator", "discriminator", "loss", "regularizers", "seed"),
-    *("status", "reason", "verdicts", "failed", "steps", "train_seconds", "seconds", "device", "threads", "left_out"),
+    *(
+        "status",
+        "reason",
+        "verdicts",
+        "times_floor",
+        "failed",
+        "steps",
+        "train_seconds",
+        "seconds",
+        "device",
+        "threads",
+        "left_out",
+    ),
     *("images", "parameters_g", "parameters_d", "versions", "commit"),
 ]
 SCORES = [
@@ -56,6 +69,7 @@ def trials_table(results: Sequence[TrialResult], commits: Mapping[str, str] | No
                 "status": r.status.value,
                 "reason": printable(r.reason, LINE_ENDS),
                 "verdicts": ";".join(r.verdicts),
+                "times_floor": times_floor(r),
                 "failed": r.failed,
                 "steps": r.steps,
                 "train_seconds": r.train_seconds,
@@ -78,6 +92,15 @@ def _encode_left_out(result: TrialResult) -> str:
     """What could not serve a trial and why, as JSON; empty for nothing."""
     reasons = {name: printable(why, LINE_ENDS) for name, why in result.left_out.items()}
     return msgspec.json.encode(reasons, order="sorted").decode() if reasons else ""
+
+
+def times_floor(result: TrialResult) -> float | None:
+    """Return how many times its floor the first distance is that the trial was scored by at its end; None without one."""
+    last = max((score.step for score in result.scores), default=0)
+    for score in result.scores:
+        if score.step == last and score.better == "lower" and 0 < score.floor < math.inf:
+            return score.value / score.floor
+    return None
 
 
 def count_images(result: TrialResult) -> int:

@@ -27,7 +27,7 @@ from typing import Annotated, Any
 import msgspec
 
 from ..contract import renamed
-from ..contract.failures import Status
+from ..contract.failures import RENAMED_VERDICTS, Status
 from ..contract.files import write_atomically
 from ..contract.records import Artifacts, Finding, History, NonFinite, Remedy, Score, Trial, TrialResult
 from ..suite.trial_id import SCHEMA, trial_id
@@ -169,6 +169,7 @@ def read_result(folder: Path) -> TrialResult:
     """Return a stored result without its arrays. Raise UnreadableTrial if it is damaged or of a newer schema."""
     trial = read_trial(folder)
     facts = _decode_json(folder / "result.json", ResultFacts)
+    facts = replace(facts, verdicts=tuple(RENAMED_VERDICTS.get(verdict, verdict) for verdict in facts.verdicts))
     return TrialResult(
         trial=trial,
         **vars(facts),

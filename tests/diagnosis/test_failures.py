@@ -58,7 +58,7 @@ def test_a_healthy_run_is_called_healthy(train):
     scores = {s.metric: s.value for s in result.scores}
     assert scores["modes.covered"] == 8, "the control itself must be healthy"
     assert result.findings == ()
-    assert result.verdicts == ("healthy",)
+    assert result.verdicts == ("no-failure-found",)
 
 
 def test_a_discriminator_trained_far_ahead_of_a_saturating_generator_overpowers_it(train, plugin_file):
@@ -153,7 +153,7 @@ def test_a_young_run_gets_a_warning_until_two_probes_forecast_that_it_stays():
     once = {name: np.r_[np.full(19, FINE[name]), LOST[name]] for name in LOST}
     (warning,) = collapse.diagnose(history(steps=2000, **_probed(**once)))
     assert (warning.severity, warning.horizon) == ("warning", "now")
-    assert verdicts([warning]) == ("inconclusive",)
+    assert verdicts([warning], history()) == ("inconclusive",)
     young = list(collapse.diagnose(history(steps=10_000, **_probed(**LOST))))
     assert {finding.severity for finding in young} == {"warning"}
     now, end = collapse.diagnose(history(steps=2000, **_probed(**LOST)))

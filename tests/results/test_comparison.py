@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from small_suites import suite_table, trials_of
+from stored_runs import results_of
 
 from ganbench.contract.records import Evidence, Finding, Score, TrialResult
 from ganbench.results.comparison_tables import (
@@ -15,7 +16,7 @@ from ganbench.results.comparison_tables import (
     comparison_table,
     pairwise_table,
 )
-from ganbench.results.tables import scores_table, trials_table
+from ganbench.results.tables import scores_table, times_floor, trials_table
 
 
 def compared(results):
@@ -113,3 +114,18 @@ def test_trials_have_the_settings_that_differ_between_methods(results):
     table = trials_table(faster)
     assert set(table[table.method == "b"].batch_size) == {7}
     assert "batch_size" not in trials_table(results) and "lr_decay" not in table
+
+
+def test_a_trial_says_how_many_times_its_floor_the_final_distance_is():
+    result = results_of({"m": [2.0]})[0]
+    first = result.scores[0]
+    scored = replace(
+        result,
+        scores=(
+            replace(first, step=5, metric="energy-distance", value=9.0, better="lower", floor=0.5),
+            replace(first, step=9, metric="modes.covered", value=8.0, better="higher", floor=8.0),
+            replace(first, step=9, metric="energy-distance", value=2.0, better="lower", floor=0.5),
+        ),
+    )
+    assert times_floor(scored) == 4.0
+    assert times_floor(replace(scored, scores=scored.scores[1:2])) is None

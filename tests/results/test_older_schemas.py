@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -192,3 +193,9 @@ def test_a_trial_of_a_newer_schema_is_left_out_by_name(old_run):
     path.write_text(json.dumps({**json.loads(path.read_text()), "schema": 3}))
     results, damaged = Store(old_run).results()
     assert not results and "trial.json: written by a newer ganbench (schema 3" in damaged[0]
+
+
+def test_the_former_word_for_a_run_without_a_failure_is_read_as_the_present_one(tmp_path, result):
+    store = Store(tmp_path)
+    store.write(replace(result, verdicts=("healthy",)))
+    assert store.read(result.trial.id).verdicts == ("no-failure-found",)
