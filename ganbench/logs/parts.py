@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, reduce
 
 import numpy as np
 
@@ -93,9 +93,10 @@ def add_parts(parts: Mapping[str, Series]) -> Series | None:
     raw = " + ".join(series.raw for series in parts.values())
     first, *others = parts.values()
     if all(np.array_equal(first.steps, other.steps) for other in others):
-        return Series(raw, first.steps, np.sum([series.values for series in parts.values()], axis=0))
+        return Series(raw, first.steps, reduce(np.add, [series.values for series in parts.values()]))
     latest = [dict(zip(series.steps.tolist(), series.values.tolist(), strict=True)) for series in parts.values()]
     steps = sorted(set(latest[0]).intersection(*latest[1:]))
     if len(steps) < max(1.0, MIN_COMMON_SHARE * min(map(len, latest))):
         return None
-    return Series(raw, np.array(steps), np.array([sum(part[step] for part in latest) for step in steps]))
+    values = [np.array([part[step] for step in steps]) for part in latest]
+    return Series(raw, np.array(steps), reduce(np.add, values))  # a sum would lose the sign of -0, which means < 0

@@ -119,7 +119,7 @@ def pytorch_gan(i: int, d: float, g: float) -> str:
 
 
 def own_loop(i: int, d: float, g: float) -> str:
-    return f"2024-01-02 03:04:05 INFO Epoch {i // 20}/3, step {i + 1}: D loss: {d:.4f}, G loss = {g:.4f} (0.12 s/it)"
+    return f"2024-01-02 03:04:05 INFO Epoch {i // 20}/3, step {i + 1}: trainer D loss: {d:.4f}, G loss = {g:.4f} (0.12 s/it)"
 
 
 def stargan(i: int, d: float, g: float) -> str:

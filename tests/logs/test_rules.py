@@ -375,3 +375,10 @@ def test_a_signal_that_falls_silent_before_the_log_ends_is_noted(diagnose, write
     assert both.err.count("has no value after step 1000") == 2
     sparse = [v if i in (0, 3, 6) else None for i, v in enumerate(FALLING)]
     assert "no value after" not in diagnose(write_csv(step=SCORED, loss_d=FALLING, fid=sparse)).err
+
+
+def test_losses_near_zero_that_are_logged_with_few_digits_are_no_failure():
+    critic = np.round(-0.002 + 0.0005 * NOISE, 2)
+    finding = only_finding(loss_d=critic, loss_g=np.abs(critic))
+    assert (finding.diagnosis, finding.severity) == ("wiring", "warning") and "More digits" in finding.summary
+    assert only_finding(loss_d=critic, loss_g=0.5 + NOISE).diagnosis == "inconclusive"  # rounded from below 0: a critic

@@ -6,8 +6,9 @@ Each format is described from what the program prints; nothing of the programs i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -19,13 +20,15 @@ from ..steps import step_unit
 from .text import blocks_of_lines, parse_number
 
 MAX_SCANNED_LINES = 100_000  # for a line that is known: programs print their settings and networks first
-MAX_SEARCHED_CHARS = 4096  # of a line
+MAX_SCANNED_CHARS = 16_000_000
+ENOUGH_LINES = 100  # of one program: no need to look on
+MAX_SEARCHED_CHARS = 2048  # of a line
 MIN_PAIR_LINES = 3  # of an unknown program's text, before it is taken for a log
 SCORES = frozenset({"fid", "inception_score", "kid"})
 
 NUMBER = r"[-+]?(?:\d[\d.]*(?:e[-+]?\d+)?|nan|inf(?:inity)?)"
 PAIR = re.compile(
-    rf"(?P<key>[A-Za-z][\w/.]*(?:\(\w(?:\(\w\))?\))?(?: [A-Za-z][\w/.]*)*?)\s?[:=]\s*(?:tensor\(\[?)?(?P<value>{NUMBER})"
+    rf"(?P<key>[A-Za-z][\w/.]*(?:\(\w(?:\(\w\))?\))?(?: [A-Za-z][\w/.]*){{0,3}}?)\s?[:=]\s*(?:tensor\(\[?)?(?P<value>{NUMBER})"
     r"(?![\w/:])",
     re.IGNORECASE,
 )
@@ -42,6 +45,8 @@ class Console:
 
     Attributes:
         program: Whose console this is.
+        marks: What a line contains, in one of these spellings, if a pattern is to be tried on it: most lines are quick
+            to pass over so.
         lines: Patterns for its lines; named groups are columns, `pairs` is text that holds `name: value` pairs.
         names: What the names in pairs stand for, where they do not say so themselves.
         row_ends: Where a row ends: with each line; with the line that states its step, if the values precede that; or
@@ -49,12 +54,15 @@ class Console:
     """
 
     program: str
+    marks: tuple[str, ...]
     lines: tuple[re.Pattern[str], ...]
     names: Mapping[str, str] = field(default_factory=dict)
     row_ends: Literal["line", "step", "change"] = "line"
 
     def parse(self, line: str) -> Iterator[dict[str, str]]:
         """Yield what each pattern finds in a line: name -> text of the value."""
+        if not any(mark in line for mark in self.marks):
+            return
         for pattern in self.lines:
             if match := pattern.search(line):
                 texts = {name: text for name, text in match.groupdict().items() if text is not None}
@@ -68,10 +76,20 @@ class PairsConsole(Console):
 
     def parse(self, line: str) -> Iterator[dict[str, str]]:
         """Yield the counters and pairs of a line that holds a known signal."""
-        pairs = [(key, value) for key, value in PAIR.findall(line) if not step_unit(key)]
+        if not any(mark in line for mark in self.marks):
+            return
+        pairs = [(_without_prefix(key), value) for key, value in PAIR.findall(line) if not step_unit(key)]
         if any(is_signal(key) for key, _ in pairs):
             counters = {key.lower().removesuffix("s"): value for key, value in reversed(COUNTER.findall(line))}
             yield counters | dict(reversed(pairs))
+
+
+@lru_cache(maxsize=4096)
+def _without_prefix(key: str) -> str:
+    """Return the end of a name that is a known signal, the name itself if none is: "INFO D loss" is "D loss"."""
+    words = key.split()
+    ends = [" ".join(words[first:]) for first in range(len(words))]
+    return next((end for end in ends if is_signal(end)), key)
 
 
 def is_signal(name: str) -> bool:
@@ -86,6 +104,7 @@ def _lines(*patterns: str) -> tuple[re.Pattern[str], ...]:
 CONSOLES = (
     Console(
         "PyTorch's DCGAN example",  # https://github.com/pytorch/examples
+        ("Loss_D", "Loss D", "loss_D"),
         _lines(
             r"\[(?P<epoch>\d+)/\d+\]\s*\[(?P<batch>\d+)/\d+\]\s+Loss[_ ]D:\s*(?P<loss_d>NUMBER)\s+Loss[_ ]G:\s*(?P<loss_g>NUMBER)"
             r"(?:\s+D\(x\):\s*(?P<d_real>NUMBER)\s+D\(G\(z\)\):\s*(?P<d_fake>NUMBER))?"
@@ -93,6 +112,7 @@ CONSOLES = (
     ),
     Console(
         "pix2pix and CycleGAN",  # https://github.com/junyanz/pytorch-CycleGAN-and-pix2pix, and pix2pixHD, SPADE, CUT
+        ("(epoch:",),
         _lines(r"\(epoch: (?P<epoch>\d+), iters: (?P<iter>\d+),[^)]*\)(?P<pairs>.*)"),
         {
             "G_GAN": "loss_g",
@@ -109,6 +129,7 @@ CONSOLES = (
     ),
     Console(
         "StudioGAN",  # https://github.com/POSTECH-CVLab/PyTorch-StudioGAN
+        ("Progress:", " score (Step:"),
         _lines(
             r"Step:\s*(?P<step>\d+)\s+Progress:.*?Gen_loss:\s*(?P<loss_g>\S+)\s+Dis_loss:\s*(?P<loss_d>\S+)",
             r"Step:\s*(?P<step>\d+)\s+Progress:.*?Discriminator_loss:\s*(?P<loss_d>\S+)\s+Generator_loss:\s*(?P<loss_g>\S+)",
@@ -118,6 +139,7 @@ CONSOLES = (
     ),
     Console(
         "LlamaGen's tokenizer",  # https://github.com/FoundationVision/LlamaGen
+        ("(Generator)", "(Discriminator)", "(step="),
         _lines(
             r"\((?:Generator|Discriminator)\) (?P<pairs>\w+: .*)",
             r"\(step=(?P<step>\d+)\) Train Loss: ",
@@ -132,6 +154,7 @@ CONSOLES = (
     ),
     Console(
         "BasicSR",  # https://github.com/XPixelGroup/BasicSR, and Real-ESRGAN, GFPGAN
+        ("[epoch:",),
         _lines(
             r"\[epoch:\s*(?P<epoch>\d+), iter:\s*(?P<iter>[\d,]+), lr:\([^)]*\)\](?:\s*\[eta:[^]]*\])?"
             r"(?P<pairs>.*\bl_[gd].*)"
@@ -149,11 +172,13 @@ CONSOLES = (
     ),
     Console(
         "HiFi-GAN",  # https://github.com/jik876/hifi-gan, and BigVGAN
+        ("Gen Loss Total",),
         _lines(r"\bSteps ?: (?P<step>\d+),? .*?Gen Loss Total ?:\s*(?P<loss_g>NUMBER)(?P<pairs>.*)"),
         {"Disc Loss Total": "loss_d"},
     ),
     Console(
         "CTGAN",  # https://github.com/sdv-dev/CTGAN
+        ("| Discrim.", ", Loss G"),
         _lines(
             r"Gen\. \((?P<loss_g>NUMBER)\) \| Discrim\. \((?P<loss_d>NUMBER)\):.*?(?P<epoch>\d+)/\d+ \[",
             r"\bEpoch (?P<epoch>\d+), Loss G:\s*(?P<loss_g>NUMBER), ?Loss D:\s*(?P<loss_d>NUMBER)",
@@ -162,13 +187,14 @@ CONSOLES = (
     ),
     Console(
         "Keras-GAN and PyTorch-GAN",  # https://github.com/eriklindernoren
+        ("[D loss:", "[D Loss:"),
         _lines(
             r"(?:\[Epoch (?P<epoch>\d+)/\d+\] \[Batch (?P<batch>\d+)/\d+\]|(?<![\d.])(?P<iteration>\d+)(?:/\d+)?:?) "
             r"\[D loss:\s*(?P<loss_d>NUMBER)(?:, acc\.?:\s*(?P<accuracy_d>NUMBER)%)?[^]]*\].*?\[G loss:\s*(?P<loss_g>NUMBER)"
         ),
     ),
 )
-PAIRS_CONSOLE = PairsConsole("text of 'name: value' pairs", ())
+PAIRS_CONSOLE = PairsConsole("text of 'name: value' pairs", (":", "="), ())
 
 
 def find_console(path: Path) -> Console | None:
@@ -177,21 +203,30 @@ def find_console(path: Path) -> Console | None:
     A text of pairs counts only if at least `MIN_PAIR_LINES` lines hold a known signal and none is of a known program.
     """
     counts = dict.fromkeys(CONSOLES, 0)
-    n_pairs = n_lines = 0
-    for lines in blocks_of_lines(path):
-        for line in lines[: MAX_SCANNED_LINES - n_lines]:
-            part = line[:MAX_SEARCHED_CHARS]
-            for console in CONSOLES:
-                counts[console] += any(map(is_signal, _names_in(console, part)))
-            if n_pairs < MIN_PAIR_LINES:
-                n_pairs += any(True for _ in PAIRS_CONSOLE.parse(part))
-        n_lines += len(lines)
-        if n_lines >= MAX_SCANNED_LINES:
-            break
+    n_pairs = 0
+    for line in _lines_to_scan(path):
+        for console in CONSOLES:
+            if any(is_signal(name) for texts in console.parse(line) for name in texts):
+                counts[console] += 1
+                if counts[console] == ENOUGH_LINES:
+                    return console
+        if n_pairs < MIN_PAIR_LINES:
+            n_pairs += any(True for _ in PAIRS_CONSOLE.parse(line))
     best = max(counts, key=lambda console: counts[console])
     if counts[best]:
         return best
     return PAIRS_CONSOLE if n_pairs >= MIN_PAIR_LINES else None
+
+
+def _lines_to_scan(path: Path) -> Iterator[str]:
+    n_lines = n_chars = 0
+    for lines in blocks_of_lines(path):
+        for line in lines:
+            part = line[:MAX_SEARCHED_CHARS]
+            n_lines, n_chars = n_lines + 1, n_chars + len(part)
+            if n_lines > MAX_SCANNED_LINES or n_chars > MAX_SCANNED_CHARS:
+                return
+            yield part
 
 
 def read_console(path: Path, name: str, console: Console) -> Log:
@@ -199,36 +234,42 @@ def read_console(path: Path, name: str, console: Console) -> Log:
     reader = ColumnReader(name, path)
     reader.notes.append(f"read as the console of {console.program}")
     rows = RowBuffer(reader)
-    trained_to = -1.0  # the step of the last line of training
-    pending: dict[str, float] = {}
-    for lines in blocks_of_lines(path):
-        for line in lines:
-            for texts in console.parse(line[:MAX_SEARCHED_CHARS]):
-                row = {column: value for column, text in texts.items() if (value := _number(column, text)) is not None}
-                step = next((row[column] for column in row if step_unit(column)), None)
-                if SCORES & row.keys() and step is not None and step < trained_to:
-                    continue  # an earlier snapshot, evaluated again at the end
-                if step is not None and not SCORES & row.keys():
-                    trained_to = step
-                if console.row_ends == "line":
-                    rows.add(row)
-                    continue
-                if console.row_ends == "change" and _step_of(pending) != _step_of(row):
-                    rows.add(pending) if pending else None
-                    pending = {}
-                pending |= row
-                if console.row_ends == "step" and step is not None:
-                    rows.add(pending)
-                    pending = {}
-    if pending and console.row_ends == "change":
-        rows.add(pending)
+    for row in _join_rows(console, _parse_rows(path, console)):
+        rows.add(row)
     rows.flush()
     return reader.to_log()
 
 
-def _names_in(console: Console, line: str) -> Iterator[str]:
-    for texts in console.parse(line):
-        yield from texts
+def _parse_rows(path: Path, console: Console) -> Iterator[dict[str, float]]:
+    """Yield what each line states, without scores of earlier snapshots that are evaluated again at the end."""
+    trained_to = -1.0  # the step of the last line of training
+    for lines in blocks_of_lines(path):
+        for line in lines:
+            for texts in console.parse(line[:MAX_SEARCHED_CHARS]):
+                row = {column: value for column, text in texts.items() if (value := _number(column, text)) is not None}
+                step = _step_of(row)
+                if step is not None and not SCORES & row.keys():
+                    trained_to = step
+                if step is None or step >= trained_to:
+                    yield row
+
+
+def _join_rows(console: Console, parsed: Iterable[dict[str, float]]) -> Iterator[dict[str, float]]:
+    """Yield rows as they end, see `Console.row_ends`; of values that precede a step that never comes nothing is known."""
+    if console.row_ends == "line":
+        yield from parsed
+        return
+    pending: dict[str, float] = {}
+    for row in parsed:
+        if console.row_ends == "change" and pending and _step_of(pending) != _step_of(row):
+            yield pending
+            pending = {}
+        pending |= row
+        if console.row_ends == "step" and _step_of(row) is not None:
+            yield pending
+            pending = {}
+    if pending and console.row_ends == "change":
+        yield pending
 
 
 def _step_of(row: Mapping[str, float]) -> float | None:

@@ -67,7 +67,7 @@ def _saturation(log: Log) -> Saturation | None:
         if rate and (onset := _onset((rate, _as_fraction(rate.values) >= high))) is not None:
             return Saturation(onset, {name: rate.last_as_evidence(high)}, 0.5)
     d, g = log.get("loss_d", MIN_VALUES), log.get("loss_g", MIN_VALUES)
-    if d is None or d.values.min() < 0:  # a critic's loss may be 0 without any meaning
+    if d is None or np.signbit(d.values).any():  # a critic's; a negative zero was negative before it was rounded
         return None
     if g is not None:
         grown = max(MIN_GROWN_LOSS, GROWN_FACTOR * abs(g.median(0.0, 0.1)))

@@ -21,6 +21,7 @@ from .quality import quality_of
 
 MIN_VALUES = 8
 MIN_SCORES = 4
+MIN_MAGNITUDE = 0.05  # a loss nearer to 0 may move in digits that are not logged
 MIN_SURE_VALUES = 20  # fewer rows that are equal may be a matter of the digits that are logged
 OTHER_SIGNALS = (
     *("d_real", "d_fake", "score_real", "score_fake", "sign_real", "sign_fake", "auc_d", "accuracy_d"),
@@ -66,7 +67,7 @@ def findings(log: Log) -> Iterator[Finding]:
     if losses and len(constant) == len(losses):
         yield _nothing_moves(log, constant)
     elif from_start := {
-        name: still for name, still in constant.items() if not still.first and not _is_zero(name, still)
+        name: still for name, still in constant.items() if not still.first and abs(still.value) >= MIN_MAGNITUDE
     }:
         yield _one_stands_still(log, *next(iter(from_start.items())))
     else:
@@ -104,13 +105,15 @@ def _nothing_moves(log: Log, constant: Mapping[str, Constant]) -> Finding:
     hints = "".join(f" {hint}" for name, still in constant.items() if (hint := _hint(name, still)))
     d, g = constant.get("loss_d"), constant.get("loss_g")
     has_won = d is not None and g is not None and _is_zero("loss_d", d) and abs(g.value) > ZERO_LOSS
+    is_visible = max(abs(still.value) for still in constant.values()) >= MIN_MAGNITUDE
     if moving:
         summary = f"{course}, while {_join(moving)} moves on: what is logged is not what is trained on.{hints}"
     else:
         won = " D has won: its loss is 0 and G gets no gradient." if has_won else ""
-        summary = f"Nothing has moved since {log.format_step(onset)}: {course}.{won}{hints}"
+        doubt = "" if is_visible else " More digits would show whether they move."
+        summary = f"Nothing has moved since {log.format_step(onset)}: {course}.{won}{hints}{doubt}"
     sure = 0.8 if n >= MIN_SURE_VALUES else 0.6
-    is_failure = not moving and len(constant) > 1
+    is_failure = not moving and len(constant) > 1 and is_visible
     return Finding(
         diagnosis=Failure.OVERPOWERING_DISCRIMINATOR if has_won and not moving else WIRING,
         horizon="now",
