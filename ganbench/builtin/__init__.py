@@ -111,6 +111,7 @@ def ganbench_diagnoses() -> Iterator[ganbench.Component]:
 @ganbench.hookimpl
 def ganbench_reports() -> Iterator[ganbench.Component]:
     yield ganbench.Component("csv", "ganbench.builtin.reports.csv_tables:CsvReport")
+    yield ganbench.Component("figures", "ganbench.builtin.reports.figures:FiguresReport", on_request=True)
     yield ganbench.Component("html", "ganbench.builtin.reports.html_page:HtmlReport")
     yield ganbench.Component("latex", "ganbench.builtin.reports.latex_tables:LatexReport")
     yield ganbench.Component("markdown", "ganbench.builtin.reports.markdown_page:MarkdownReport")

@@ -33,11 +33,13 @@ class Component:
         build: What makes it from keyword-only options: a callable, or `"module:name"` of one, so that naming a
             component costs no import.
         listed: Whether `ganbench list` shows it without `--all`; False for what only tests or demonstrates.
+        on_request: Whether a report is written only where it is named; others are written unless a suite names some.
     """
 
     name: str
     build: Callable[..., Any] | str
     listed: bool = True
+    on_request: bool = False
 
 
 @dataclass(frozen=True)

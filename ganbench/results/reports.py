@@ -14,13 +14,13 @@ WRITTEN_FIRST = "html"  # so its page is the file to open
 
 
 def check_reports(refs: Sequence[ComponentRef] | None, registry: Registry, where: str) -> list[ComponentRef]:
-    """Return the reports asked for, with their options checked; all there are if `refs` is None.
+    """Return the reports asked for, with their options checked; if `refs` is None, all but those on request.
 
     Raises:
         RequestError: If one is unknown or does not take its options; `where` says who asked for it.
     """
     if refs is None:
-        refs = [ComponentRef(entry.name) for entry in registry.entries("report")]
+        refs = [ComponentRef(entry.name) for entry in registry.entries("report") if not entry.component.on_request]
     return [registry.check("report", ref, where) for ref in refs]
 
 

@@ -262,7 +262,7 @@ def test_list_names_every_component_with_its_options_and_origin(ganbench):
         "loss": {"minimax", "non-saturating", "least-squares", "hinge", "wasserstein", "relativistic"},
         "regularizer": {"r1", "r2", "gradient-penalty", "dragan", "weight-clipping"},
         "diagnosis": {"overpowering-discriminator", "weak-discriminator", "mode-collapse", "divergence"},
-        "report": {"csv", "markdown", "html", "latex"},
+        "report": {"csv", "figures", "markdown", "html", "latex"},
         "executor": {"inline", "processes"},
         "suite": {"smoke", "basic", "modes"},
     }.items():

@@ -28,7 +28,16 @@ from .csv_tables import TABLES, to_csv
 from .failures import FindingGroup, MethodFailures, collect_failures
 from .numbers import format_number, format_seed, parse_float
 from .pictures import EmbeddedPicture, embed_picture, encode
-from .rankings import DatasetTables, MetricRow, MetricTable, distinct, main_metric, tables_by_dataset, to_records
+from .rankings import (
+    DatasetTables,
+    MetricRow,
+    MetricTable,
+    distinct,
+    main_metric,
+    order_methods,
+    tables_by_dataset,
+    to_records,
+)
 from .setups import describe_setup
 
 FOLDER = Path(__file__).parent
@@ -222,7 +231,7 @@ class _PageMaker:
         self.trials: dict[tuple[str, str], list[dict[str, Any]]] = {}
         for trial in self.records:
             self.trials.setdefault((str(trial["dataset"]), str(trial["method"])), []).append(trial)
-        self.methods = _by_overall_rank(self.tables, distinct(trial["method"] for trial in self.records))
+        self.methods = order_methods(self.tables, distinct(trial["method"] for trial in self.records))
         self.index = {method: number for number, method in enumerate(self.methods)}
         self.shown = self.tables[:MAX_DATASETS]
         per_dataset = min(MAX_DRAWN_METHODS, MAX_DRAWN_PAIRS // max(1, len(self.shown)))
@@ -429,16 +438,6 @@ class _PageMaker:
     def _last_score(self, trial: str, metric: str | None) -> float | None:
         points = self.scores.get((trial, str(metric)))
         return None if points is None or not len(points[1]) else float(points[1][-1])
-
-
-def _by_overall_rank(tables: Sequence[DatasetTables], methods: Sequence[str]) -> list[str]:
-    """Return methods by the mean, over data sets, of their mean rank; those without a rank last."""
-
-    def overall(method: str) -> float:
-        ranks = [rank for table in tables if (rank := table.mean_rank(method)) is not None]
-        return sum(ranks) / len(ranks) if ranks else math.inf
-
-    return sorted(methods, key=overall)
 
 
 def _scores_by_trial(comparison: ganbench.Comparison) -> dict[tuple[str, str], tuple[Array, Array]]:

@@ -163,6 +163,18 @@ def main_metric(tables: Iterable[DatasetTables], dataset: str) -> str | None:
     return max(counts, key=lambda metric: counts[metric], default=None)
 
 
+def order_methods(tables: Iterable[DatasetTables], methods: Iterable[str]) -> list[str]:
+    """Return methods by the mean, over data sets, of their mean ranks; those without a rank last."""
+    ranks: dict[str, list[float]] = {}
+    for table in tables:
+        for method in table.methods:
+            rank = table.mean_rank(method)
+            if rank is not None:
+                ranks.setdefault(method, []).append(rank)
+    means = {method: sum(of_method) / len(of_method) for method, of_method in ranks.items()}
+    return sorted(methods, key=lambda method: means.get(method, math.inf))
+
+
 def tables_by_dataset(comparison: ganbench.Comparison) -> list[DatasetTables]:
     """Return the tables of each data set that was tried, in the order of the trials, scored or not."""
     compared = [row for row in to_records(comparison.comparison) if row["metric"] is not None]
