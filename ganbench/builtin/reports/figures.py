@@ -122,6 +122,8 @@ def _draw_ranking(table: DatasetTables, methods: Sequence[str], looks: Mapping[s
 
 
 def _draw_intervals(panel: Axes, metric: MetricTable, places: Mapping[str, int], looks: Mapping[str, _Look]) -> None:
+    from matplotlib.ticker import NullFormatter
+
     rows = [row for row in metric.rows if row.method in places and row.iqm is not None and math.isfinite(row.iqm)]
     for row in rows:
         _draw_interval(panel, places[row.method], row.iqm or 0.0, row.low, row.high, looks[row.method])
@@ -131,6 +133,7 @@ def _draw_intervals(panel: Axes, metric: MetricTable, places: Mapping[str, int],
     values = [value for row in rows for value in (row.iqm, row.low, row.high) if value is not None] + floors
     if values and min(values) > 0 and max(values) / min(values) > MAX_LINEAR_RATIO:
         panel.set_xscale("log")
+        panel.xaxis.set_minor_formatter(NullFormatter())
     panel.set_title(f"{shorten(metric.metric)}{_arrow(metric)}", loc="left")
 
 
@@ -153,6 +156,8 @@ def _draw_curves(
     table: DatasetTables, methods: Sequence[str], looks: Mapping[str, _Look], scores: Sequence[Mapping[str, Any]]
 ) -> Figure | None:
     """Draw each metric over steps: the median over seeds, and a band from the lowest to the highest."""
+    from matplotlib.ticker import NullFormatter
+
     points: dict[tuple[str, str], dict[str, list[tuple[float, float]]]] = {}
     for score in scores:
         step, value = parse_float(score["step"]), parse_float(score["value"])
@@ -179,6 +184,7 @@ def _draw_curves(
             every += floors
         if min(every) > 0 and max(every) / min(every) > MAX_LINEAR_RATIO:
             panel.set_yscale("log")
+            panel.yaxis.set_minor_formatter(NullFormatter())
         panel.set_title(f"{shorten(metric.metric)}{_arrow(metric)}", loc="left")
         panel.set_xlabel("step")
         panel.set_xlim(left=0)
