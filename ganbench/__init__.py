@@ -44,6 +44,7 @@ from .contract.records import (
     Training,
     Trial,
     TrialResult,
+    WiringFault,
 )
 from .contract.view import Game, View
 
@@ -120,6 +121,7 @@ __all__ = [
     "TrialResult",
     "TrialStarted",
     "View",
+    "WiringFault",
     "diagnose",
     "evaluate",
     "hookimpl",

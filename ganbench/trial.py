@@ -13,13 +13,15 @@ import torch
 
 from .contract.components import Dataset, Diagnosis
 from .contract.events import Event, TrialProgress, TrialStarted
-from .contract.failures import Status
-from .contract.records import Artifacts, Finding, Score, Trial, TrialResult
+from .contract.failures import WIRING, Status
+from .contract.records import Artifacts, Finding, History, Score, Trial, TrialResult
 from .diagnosis.findings import apply_diagnoses, verdicts
 from .evaluation.cache import CachedSampleSet
 from .evaluation.evaluator import Evaluator, MetricEntry, generate
 from .observation.observer import Observer
 from .observation.probe_features import choose_embedding
+from .observation.wiring.data import NonFiniteData, describe_nonfinite
+from .observation.wiring.watch import WiringWatch
 from .registry.registry import Registry, load_registry
 from .suite.metric_names import features_label, metric_label, why_left_out
 from .training.data import DeviceDataset
@@ -63,7 +65,10 @@ def _run_stages(trial: Trial, registry: Registry, device: torch.device, emit: Ca
     dataset = registry.build("dataset", trial.components.dataset)
     if why := registry.why_skipped(trial):
         return TrialResult(trial, Status.SKIPPED, why, origins=registry.origins(trial))
-    run = LiveTrial.build(trial, dataset, registry, device)
+    try:
+        run = LiveTrial.build(trial, dataset, registry, device)
+    except NonFiniteData as error:
+        return _refuse_data(trial, registry, error)
     _check_networks(run.view, trial)
     result = _train(run, trial, emit)
     result = replace(
@@ -96,6 +101,16 @@ def _count_parameters(module: torch.nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
 
 
+def _refuse_data(trial: Trial, registry: Registry, error: NonFiniteData) -> TrialResult:
+    """Return the result of a trial whose data is not finite: nothing is trained, and the data is named."""
+    diagnoses = {ref.name: registry.build("diagnosis", ref) for ref in trial.diagnoses if ref.name == WIRING}
+    findings = apply_diagnoses(diagnoses, History({}, trial.training.steps, wiring=(error.fault,)))
+    reason = f"data set {trial.components.dataset.name!r}: {error}"
+    found = verdicts(findings, History({}, trial.training.steps)) if findings else ()
+    origins = registry.origins(trial)
+    return TrialResult(trial, Status.ERROR, reason, origins=origins, findings=findings, verdicts=found)
+
+
 def _why_not_probed(observer: Observer) -> dict[str, str]:
     return {"probes": observer.why_not_probed} if observer.why_not_probed else {}
 
@@ -118,10 +133,21 @@ def _train(run: LiveTrial, trial: Trial, emit: Callable[[Event], None]) -> Trial
         emit(TrialProgress(trial.id, step, trial.training.steps, row))
 
     try:
-        ending = train(run.gan, schedule, run.observer, evaluate=evaluate, diagnose=diagnose_so_far, progress=progress)
+        ending = train(
+            run.gan,
+            schedule,
+            run.observer,
+            evaluate=evaluate,
+            diagnose=diagnose_so_far,
+            progress=progress,
+            watch=run.observer.watch,
+        )
     except (Exception, SystemExit) as error:
         done = run.gan.steps_done
         return TrialResult(trial, Status.ERROR, f"{_format_exception(error)}, after {done} steps", steps=done)
+    finally:
+        if run.observer.watch is not None:
+            run.observer.watch.stop()
     return TrialResult(trial, ending.status, ending.reason, steps=ending.steps, train_seconds=ending.seconds)
 
 
@@ -142,6 +168,9 @@ class LiveTrial:
         """Build every other component, each network under a seed of its own."""
         parts, seed = trial.components, trial.seed
         training, held_out = dataset.training(), dataset.held_out()
+        for part, batch in (("training", training), ("held-out", held_out)):
+            if where := describe_nonfinite(batch.x):
+                raise NonFiniteData(f"{part} part: {where}")
         training_data, held_out_data = (DeviceDataset(part, trial.data, device) for part in (training, held_out))
         here = torch.device("cpu")
         seed_everything(seed_for(seed, "generator"))
@@ -174,13 +203,17 @@ class LiveTrial:
             average=gan.average,
         )
         gan.view, view.game = view, gan
+        watch = None
         if diagnoses:
             trained_on = trial.training.steps * trial.training.batch_size
             view.set_budget(trained_on, choose_embedding(trial.data.shape))
+        if WIRING in diagnoses:
+            optimizers = gan.optimizer_g, gan.optimizer_d
+            watch = WiringWatch(generator, discriminator, steps=trial.training.steps, optimizers=optimizers)
         return cls(
             gan=gan,
             view=view,
-            observer=Observer(view, diagnoses),
+            observer=Observer(view, diagnoses, watch),
             evaluator=Evaluator(
                 metrics,
                 trial.data,

@@ -106,6 +106,7 @@ def ganbench_diagnoses() -> Iterator[ganbench.Component]:
     yield ganbench.Component("divergence", "ganbench.builtin.diagnoses.divergence:Divergence")
     yield ganbench.Component("oscillation", "ganbench.builtin.diagnoses.failures:Oscillation")
     yield ganbench.Component("memorization", "ganbench.builtin.diagnoses.failures:Memorization")
+    yield ganbench.Component("wiring", "ganbench.builtin.diagnoses.wiring:Wiring")
 
 
 @ganbench.hookimpl

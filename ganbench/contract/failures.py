@@ -45,7 +45,7 @@ class Failure(StrEnum):
 NO_FAILURE_FOUND = "no-failure-found"  # the verdict where nothing is found
 UNDERTRAINED = "undertrained"  # the verdict where nothing is found of a run that is still improving, far from the data
 QUALITY_REGRESSION = "quality-regression"  # samples were better before, whatever the cause
-WIRING = "wiring"  # the program is not what its author thinks
+WIRING = "wiring"  # the verdict where the program is not what its author thinks: no failure of training itself
 INCONCLUSIVE = "inconclusive"  # the verdict where there are signs of a failure, but not enough of them
 
 RENAMED_VERDICTS = {"healthy": NO_FAILURE_FOUND}  # as results of earlier versions have them

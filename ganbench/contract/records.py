@@ -231,6 +231,23 @@ class NonFinite:
 
 
 @dataclass(frozen=True)
+class WiringFault:
+    """A way in which the program is not what its author thinks, as its first steps show it.
+
+    Attributes:
+        fault: Which one: a key of `FAULTS` in `builtin/diagnoses/wiring.py`.
+        player: The player that it is of; empty for the data and for what concerns both.
+        step: The step at which it was certain, counted from 1; 0 before training.
+        facts: What was seen, in words and numbers, by name.
+    """
+
+    fault: str
+    player: str
+    step: int
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class History:
     """What was observed of one run.
 
@@ -239,11 +256,13 @@ class History:
             `columns["step"]` counts the steps done at each observation.
         steps: The budget.
         nonfinite: Where the numbers stopped being finite; None if they did not.
+        wiring: What is wrong with the program itself, as far as its steps have shown it.
     """
 
     columns: Mapping[str, np.ndarray[Any, Any]]
     steps: int
     nonfinite: NonFinite | None = None
+    wiring: tuple[WiringFault, ...] = ()
 
 
 @dataclass(frozen=True)

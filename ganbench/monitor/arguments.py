@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
-from typing import SupportsIndex
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, SupportsIndex
 
 from torch import nn
 
@@ -52,6 +52,25 @@ def validate_options(scaler: object, logits: object, on_finding: object) -> None
     for name, (value, wanted) in functions.items():
         if value is not None and not callable(value):
             raise ValueError(f"Monitor: {name} is of type {type(value).__name__}; pass {wanted}, or None")
+
+
+def list_optimizers(optimizers: Any) -> list[Any]:
+    """Return optimizers given as one, a sequence, or a mapping, without wrappers. Raise ValueError for anything else."""
+    if optimizers is None:
+        return []
+    if isinstance(optimizers, Mapping):
+        listed = list(optimizers.values())
+    elif isinstance(optimizers, Sequence) and not isinstance(optimizers, str):
+        listed = list(optimizers)
+    else:
+        listed = [optimizers]
+    unwrapped = [getattr(optimizer, "optimizer", optimizer) for optimizer in listed]  # Fabric's wrapper has it there
+    for optimizer in unwrapped:
+        if not hasattr(optimizer, "param_groups"):
+            raise ValueError(
+                f"Monitor: optimizers holds a {type(optimizer).__name__}; pass the loop's torch optimizers"
+            )
+    return unwrapped
 
 
 def build_diagnoses(names: Sequence[str] | None, add_note: Callable[[str], None]) -> dict[str, Diagnosis]:

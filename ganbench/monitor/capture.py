@@ -10,10 +10,10 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._pytree import tree_flatten
 from torch.utils.hooks import RemovableHandle
 
+from ..observation.hooks import Hook, TensorAddress
 from .calls import Call, collect_tensors, copy_leaf, count_rows, limit_rows
 from .networks import hooked_module, unwrap
 
@@ -227,52 +227,3 @@ class Capture:
                     visited.add(following)
                     waiting.append(following)
         return None
-
-
-class Hook:
-    """A hook that changes nothing, never raises, and is left behind when its module is copied or saved.
-
-    Args:
-        record: Called with the hook's arguments.
-        on_error: Called with an exception that `record` raises.
-    """
-
-    __torch_unserializable__ = True  # a tensor with this hook is saved without it, and without a warning
-
-    def __init__(self, record: Callable[..., None], on_error: Callable[[Exception], None]) -> None:
-        self._record, self._on_error = record, on_error
-
-    def __call__(self, *arguments: Any) -> None:
-        if torch.compiler.is_compiling():
-            return
-        try:
-            self._record(*arguments)
-        except Exception as error:
-            self._on_error(error)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Callable[..., None]:
-        return do_nothing
-
-    def __reduce__(self) -> tuple[Callable[[], Callable[..., None]], tuple[()]]:
-        return _load_copy, ()
-
-
-def do_nothing(*arguments: Any) -> None:
-    """Stand in for a `Hook` in a copy of its module."""
-
-
-def _load_copy() -> Callable[..., None]:
-    return do_nothing
-
-
-class TensorAddress:
-    """Where a tensor lies in memory, without holding that memory: a loop with large samples may need it."""
-
-    def __init__(self, tensor: Tensor) -> None:
-        self._storage = StorageWeakRef(tensor.untyped_storage())
-        self._start, self._numel = tensor.data_ptr(), tensor.numel()
-
-    def matches(self, tensor: Tensor) -> bool:
-        """Return whether `tensor` is the one that lay here; memory that was freed may be another tensor's by now."""
-        same = tensor.data_ptr() == self._start and tensor.numel() == self._numel > 0
-        return same and not self._storage.expired()

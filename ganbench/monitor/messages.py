@@ -6,6 +6,8 @@ import logging
 import sys
 import warnings
 
+from ..contract.records import Finding
+
 PACKAGE = __name__.partition(".")[0]
 MAX_MESSAGE_CHARS = 500
 
@@ -33,3 +35,15 @@ def warn_user(line: str) -> None:
         warnings.warn(f"ganbench.Monitor: {line}", RuntimeWarning, stacklevel=level)
     except Warning:
         logging.getLogger(PACKAGE).warning("ganbench.Monitor: %s", line)
+
+
+def print_finding(finding: Finding) -> None:
+    """Print a finding as one line on standard error, whatever becomes of that stream."""
+    advice = f" Try: {finding.remedy}." if finding.remedy else ""
+    line = (
+        f"ganbench: {finding.severity}: {finding.diagnosis} since step {finding.onset_step}: {finding.summary}{advice}"
+    )
+    try:
+        print(" ".join(line.split()), file=sys.stderr, flush=True)  # noqa: T201
+    except Exception:  # a closed stream must not end the loop
+        logging.getLogger(PACKAGE).warning("%s", line)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -13,25 +14,32 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..contract.records import Finding, History
+from ..contract.failures import WIRING
+from ..contract.records import Finding, History, WiringFault
 from ..diagnosis.findings import apply_diagnoses
 from ..observation.observer import Observer
 from ..observation.probe_features import choose_embedding
+from ..observation.wiring.rules import find_late_faults
+from ..observation.wiring.terms import LossTerms, StepLoss
+from ..observation.wiring.watch import WiringWatch
 from ..training.loop import STOP_CONFIDENCE
-from .arguments import build_diagnoses, validate_budget, validate_networks, validate_options
+from .advice import in_words_of_loop
+from .arguments import build_diagnoses, list_optimizers, validate_budget, validate_networks, validate_options
 from .call_convention import infer
 from .capture import Capture
 from .gradients import LossScaler, read_loss_scale
 from .logits import LogitReader
-from .messages import NotObserved, format_error, warn_user
-from .networks import Networks
+from .messages import NotObserved, format_error, print_finding, warn_user
+from .networks import Networks, hooked_module
 from .real_samples import RealSamples
+from .report import describe, write_report
 from .schedule import MAX_LEAD_STEPS, NEVER, MonitorSchedule
 from .view import LoopView
 
 MAX_WAIT_SHARE = 0.1  # of the budget, for the first calls of both networks
 MIN_WAIT_STEPS = 20  # that they are waited for in any case
 HELD_OUT_COLUMNS = ("auc_d_train", "memory_gap", "nearest_training")  # that mean nothing without held-out data
+SHOWN_SAMPLES = 64  # in the picture of a report
 FINITE_COLUMNS = ("d_real", "d_fake", "logit_max", "weight_norm_d", "weight_norm_g")
 
 
@@ -53,6 +61,9 @@ class Monitor:
         logits: A function from the discriminator's output to one logit for each sample.
         diagnoses: Names of the diagnoses to make; by default all that are installed.
         on_finding: Called with each finding that is new in its diagnosis, horizon or severity.
+        optimizers: The loop's optimizers, for advice that names their settings. Without them those are known that take a
+            step in the first steps.
+        quiet: Whether to say nothing on standard error when a failure is found.
 
     Attributes:
         budget: The planned number of steps.
@@ -87,15 +98,20 @@ class Monitor:
         logits: Callable[[Any], Tensor] | None = None,
         diagnoses: Sequence[str] | None = None,
         on_finding: Callable[[Finding], object] | None = None,
+        optimizers: Any = None,
+        quiet: bool = False,
     ) -> None:
         validate_networks(generator, discriminator, average)
         self.budget = validate_budget(budget)
         validate_options(scaler, logits, on_finding)
+        known_optimizers = list_optimizers(optimizers)
+        self._quiet = quiet
         self.muted: str | None = None
         self.notes: tuple[str, ...] = ()
         self._n_warned = 0  # of the notes
         self._findings: tuple[Finding, ...] = ()
         self._reported: set[tuple[str, str, str]] = set()
+        self._told: set[str] = set()  # diagnoses, on standard error
         self._should_stop = False
         self._on_finding = on_finding
         self._networks = Networks(generator, discriminator, average)
@@ -107,7 +123,18 @@ class Monitor:
         )
         with self._view.isolation():
             self._diagnoses = build_diagnoses(diagnoses, self._add_note)
-        self._observer = Observer(self._view, self._diagnoses)
+        self._watch = WiringWatch(
+            self._networks.generator,
+            self._networks.discriminator,
+            steps=self.budget,
+            called=(hooked_module(generator), hooked_module(discriminator)),
+            average=None if average is None else self._networks.evaluated,
+            scaler=scaler,
+            optimizers=known_optimizers,
+        )
+        self._terms = LossTerms()
+        self._watching = WIRING in self._diagnoses
+        self._observer = Observer(self._view, self._diagnoses, self._watch)
         self._schedule: MonitorSchedule | None = None  # until a batch has been seen
         self._cost_known = False  # of a probe
         self._steps = 0
@@ -115,19 +142,26 @@ class Monitor:
         self._next_active = 1  # the step at which there is something to do
         try:
             self._capture.start()
+            if self._watching:
+                self._watch.begin()
         except Exception as error:  # a module that takes no hooks
             self._disable(error)
 
-    def step(self, loss_d: Tensor | float | None = None, loss_g: Tensor | float | None = None) -> None:
+    def step(self, loss_d: StepLoss = None, loss_g: StepLoss = None) -> None:
         """Tell the monitor that a step of the loop is done; most calls only compare two integers.
 
         Args:
-            loss_d: Loss of the discriminator in this step, if it is to be in the history.
+            loss_d: Loss of the discriminator in this step, if it is to be in the history: a number, a scalar tensor, or
+                its terms by name, which are added up.
             loss_g: Loss of the generator.
         """
         self._steps += 1
+        if self._watching:
+            self._watch_step(loss_d, loss_g)
         if self._steps == self._next_active:
             self._handle_step(loss_d, loss_g)
+        if self._watching:
+            self._watch.begin()
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -153,10 +187,26 @@ class Monitor:
 
     def close(self) -> None:
         """Stop observing and take all hooks off; findings and history stay."""
-        self._next_active = NEVER
-        self._capture.stop()
-        self._capture.clear()
-        self._view.clear()
+        self._stop_observing()
+        self._watch.stop()
+        self._watching = False
+
+    def report(self, folder: str | Path) -> Path:
+        """Write what was observed as a run of one trial, with the page that a run gets.
+
+        Args:
+            folder: A new folder, or one that an earlier report of a monitor wrote.
+
+        Returns:
+            The page.
+
+        Raises:
+            RequestError: The folder cannot be written, or holds something else.
+        """
+        return write_report(self, Path(folder), self._draw_samples())
+
+    def __str__(self) -> str:
+        return describe(self, self._steps)
 
     def __enter__(self) -> Self:
         return self
@@ -168,10 +218,46 @@ class Monitor:
 
     # --- what happens in a step ----------------------------------------------------------------------
 
-    def _handle_step(self, loss_d: Tensor | float | None, loss_g: Tensor | float | None) -> None:
+    def _watch_step(self, loss_d: StepLoss, loss_g: StepLoss) -> None:
+        """Look at a step of the loop, one of the first ones, and say what is wrong with the program."""
+        try:
+            with self._view.isolation():
+                found = self._watch.end_step()
+            self._terms.add("discriminator", loss_d)
+            self._terms.add("generator", loss_g)
+            if fault := self._terms.find_fault(self._steps):
+                found |= self._watch.add_faults([fault])
+            if found:
+                self._diagnose_wiring()
+            if self._watch.error is not None:
+                self._add_note(f"the program is not checked further: {format_error(self._watch.error)}")
+        except Exception as error:
+            self._watch.stop()
+            self._add_note(f"the program is not checked further: {format_error(error)}")
+        except BaseException:  # the user interrupts
+            self.close()
+            raise
+        if self._watch.done:
+            self._watching = False
+            self._warn_of_notes()
+
+    def _diagnose_wiring(self) -> None:
+        """Say what is wrong with the program, between probes too."""
+        found = apply_diagnoses({WIRING: self._diagnoses[WIRING]}, self.history())
+        self._set_findings([*found, *(finding for finding in self._findings if finding.diagnosis != WIRING)])
+        self._report_new_findings()
+
+    def _set_findings(self, findings: Sequence[Finding]) -> None:
+        """Take findings over, the surest failures first, in the words of the loop."""
+        rates = self._watch.learning_rates()
+        worded = [in_words_of_loop(finding, rates) for finding in findings]
+        self._findings = tuple(sorted(worded, key=lambda f: (f.severity != "failure", -f.confidence, f.diagnosis)))
+        self._should_stop = any(f.severity == "failure" and f.confidence >= STOP_CONFIDENCE for f in self._findings)
+
+    def _handle_step(self, loss_d: StepLoss, loss_g: StepLoss) -> None:
         """Start, observe, or go on capturing, whichever is due; disable the monitor if that fails."""
         if self.muted is not None:  # by a hook
-            self.close()
+            self._stop_observing()
             return
         self._next_active = self._steps + 1  # unless a later step is planned
         try:
@@ -189,13 +275,23 @@ class Monitor:
         except BaseException:  # the user interrupts
             self.close()
             raise
+        self._warn_of_notes()
+        if self.muted is not None:
+            self._stop_observing()
+
+    def _stop_observing(self) -> None:
+        """Take no more observations; the first steps may still be watched."""
+        self._next_active = NEVER
+        self._capture.stop()
+        self._capture.clear()
+        self._view.clear()
+
+    def _warn_of_notes(self) -> None:
         for note in self.notes[self._n_warned :]:
             warn_user(note)
         self._n_warned = len(self.notes)
-        if self.muted is not None:
-            self.close()
 
-    def _start(self, loss_d: Tensor | float | None, loss_g: Tensor | float | None) -> None:
+    def _start(self, loss_d: StepLoss, loss_g: StepLoss) -> None:
         """Plan observations once both networks have been called."""
         captured = self._capture.captured
         if captured.both_called:
@@ -205,6 +301,7 @@ class Monitor:
             else:
                 with self._view.isolation(*self._sources):
                     self._update_view()
+                self._look_again()
                 self._plan(self._schedule)
         elif self._steps >= min(self.budget, max(MIN_WAIT_STEPS, MAX_WAIT_SHARE * self.budget)):
             missing = "discriminator" if captured.generator_calls else "generator"
@@ -213,7 +310,7 @@ class Monitor:
                 "see; pass the modules that the loop calls"
             )
 
-    def _observe(self, schedule: MonitorSchedule, loss_d: Tensor | float | None, loss_g: Tensor | float | None) -> None:
+    def _observe(self, schedule: MonitorSchedule, loss_d: StepLoss, loss_g: StepLoss) -> None:
         """Take an observation, and diagnose the history at a probe: the accuracy of diagnoses was measured there."""
         self._capture.stop()
         if not self._capture.captured.gradients:
@@ -225,9 +322,19 @@ class Monitor:
         self._plan(schedule)
         if self._next_observation == NEVER and not self._real_samples.sufficient:
             raise NotObserved("too few real samples were seen; pass real=, a loader, a data set or a tensor")
+        self._look_again()
         if self._observer.nonfinite is not None:  # what follows is not finite either
             self.close()
         self._report_new_findings()
+
+    def _look_again(self) -> None:
+        """Find what the first steps cannot show: an average that is never updated, a learning rate that has vanished."""
+        if WIRING not in self._diagnoses:
+            return
+        faults = find_late_faults(self._watch, self._steps, self.budget) if self._watch.done else []
+        faults += [WiringFault("nonfinite-data", "", self._steps, {"where": w}) for w in self._real_samples.nonfinite]
+        if self._watch.add_faults(faults):
+            self._diagnose_wiring()
 
     def _update_view(self) -> None:
         """Infer from what was captured how the networks are called, and forget it."""
@@ -235,7 +342,17 @@ class Monitor:
         self._view.update(infer(captured) if captured.both_called else None, captured.gradients)
         self._capture.clear()
 
-    def _measure(self, schedule: MonitorSchedule, loss_d: Tensor | float | None, loss_g: Tensor | float | None) -> None:
+    def _draw_samples(self) -> tuple[Tensor, Tensor] | None:
+        """Draw generated and real samples to be shown; None where that cannot be done now."""
+        if self._schedule is None or not self._real_samples.sufficient:
+            return None
+        try:
+            with self._view.at(self._steps) as view, torch.no_grad():
+                return view.evaluated(SHOWN_SAMPLES).x.cpu(), view.real(SHOWN_SAMPLES).x.cpu()
+        except Exception:  # a report without a picture is a report
+            return None
+
+    def _measure(self, schedule: MonitorSchedule, loss_d: StepLoss, loss_g: StepLoss) -> None:
         """Take a row of the history, and diagnose it at a probe or if it is not finite."""
         if not self._cost_known:
             self._view.set_budget(self.budget * schedule.batch_size, choose_embedding(self._view.data.shape))
@@ -246,15 +363,14 @@ class Monitor:
         if not finite:
             self._observer.nonfinite = self._networks.locate_nonfinite(self._steps)
         if is_probe or not finite:
-            self._findings = apply_diagnoses(self._diagnoses, self.history())
-            self._should_stop = any(f.severity == "failure" and f.confidence >= STOP_CONFIDENCE for f in self._findings)
+            self._set_findings(apply_diagnoses(self._diagnoses, self.history()))
 
     def _plan(self, schedule: MonitorSchedule) -> None:
         """Stop capturing until shortly before the next observation, unless more real samples are needed."""
         self._view.clear()
         self._next_observation = schedule.next_observation(self._steps)
         if self._next_observation == NEVER:
-            self.close()
+            self._stop_observing()
             return
         lead_steps = MAX_LEAD_STEPS if self._real_samples.needs_more else schedule.lead_steps
         self._next_active = max(self._steps, self._next_observation - lead_steps)
@@ -269,9 +385,14 @@ class Monitor:
         """Pass new findings to the callback; one that raises is not called again."""
         for finding in self._findings:
             key = (finding.diagnosis, finding.horizon, finding.severity)
-            if key in self._reported or self._on_finding is None:
+            if key in self._reported:
                 continue
             self._reported.add(key)
+            if finding.severity == "failure" and not self._quiet and finding.diagnosis not in self._told:
+                self._told.add(finding.diagnosis)
+                print_finding(finding)
+            if self._on_finding is None:
+                continue
             try:
                 self._on_finding(finding)
             except Exception as error:
@@ -290,7 +411,10 @@ class Monitor:
             warn_user(f"monitoring is disabled: {self.muted}; training goes on unchanged")
 
 
-def _mean_loss(loss: Tensor | float | None, device: torch.device) -> Tensor:
+def _mean_loss(loss: StepLoss, device: torch.device) -> Tensor:
+    if isinstance(loss, Mapping):
+        terms = [_mean_loss(term, device) for term in loss.values()]
+        return torch.stack(terms).sum() if terms else torch.tensor(math.nan, device=device)
     if isinstance(loss, Tensor):
         return loss.detach().float().mean().to(device)
     return torch.tensor(math.nan if loss is None else float(loss), device=device)

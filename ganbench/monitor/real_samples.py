@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset, SequentialSampler, default_collate
+from torch.utils.data import DataLoader, IterableDataset, SequentialSampler, TensorDataset, default_collate
 
+from ..observation.wiring.data import describe_nonfinite
 from .call_convention import CallConvention, Inferred, is_similar
 from .calls import collect_tensors, count_rows
 from .messages import format_error
@@ -25,6 +26,7 @@ COLLATE_ITEMS = 64  # items of a data set that are collated at a time
 MAX_READ_SECONDS = 10.0  # for reading a source
 MAX_LOOP_SAMPLES = 1024  # samples that are collected from the loop
 MIN_LOOP_SAMPLES, MIN_SOURCE_SAMPLES = 128, 16  # samples without which nothing is measured
+MAX_WHOLE_BYTES = 2**30  # of a tensor that is searched for values that are not finite
 MIN_COMPARED_SAMPLES = 32  # of the loop that a source is compared with
 SEED = 0  # of every random generator of a monitor
 
@@ -48,12 +50,14 @@ class RealSamples:
     Attributes:
         training: The part that serves as training data.
         held_out: The other part.
+        nonfinite: A line for each source that holds values that are not finite.
     """
 
     def __init__(self, source: Any, held_out: Any, add_note: Callable[[str], None]) -> None:
         self.training, self.held_out = SampleBuffer(), SampleBuffer()
         self._sources = {"real": source, "held_out": held_out}
         self._add_note = add_note
+        self.nonfinite: list[str] = []
         self._from_sources: dict[str, SampleBuffer] | None = None  # until they are read
         self._from_loop = SampleBuffer()
         self._std: float | None = None  # of the pool as it is now
@@ -113,16 +117,18 @@ class RealSamples:
     def _read(self, name: str, source: Any, convention: CallConvention, into: dict[str, SampleBuffer]) -> None:
         """Read a source, or note why it is not used."""
         try:
-            into[name] = SampleBuffer(self._read_as_given(source, convention))
+            into[name] = SampleBuffer(self._read_as_given(name, source, convention))
         except UnreadableSource as why:
             instead = "real samples are taken from the discriminator's inputs" if name == "real" else "it is not used"
             self._add_note(f"`{name}`: {why}; {instead}")
 
-    def _read_as_given(self, source: Any, convention: CallConvention) -> list[Tensor]:
+    def _read_as_given(self, name: str, source: Any, convention: CallConvention) -> list[Tensor]:
         """Read samples, and D's conditions for them, in the form that the loop gives them to D."""
         call = convention.discriminator_call
         given = call.leaves[convention.argument]
         try:
+            whole = [tensor for tensor in _whole_tensors(source) if tensor.nbytes <= MAX_WHOLE_BYTES]
+            where = next(filter(None, map(describe_nonfinite, whole)), "")
             columns = read_source(source, given[0].numel(), torch.Generator().manual_seed(SEED))
         except UnreadableSource:
             raise
@@ -133,7 +139,8 @@ class RealSamples:
                 f"only {len(columns[0])} of its samples could be read in {MAX_READ_SECONDS:g} seconds"
             )
         x = columns[0].reshape(-1, *convention.shape).float().to(given.device)
-        if not torch.isfinite(x).all():
+        if where := where or describe_nonfinite(x):
+            self.nonfinite.append(f"`{name}`: {where}")
             raise UnreadableSource("some of its samples are not finite")
         if len(self._from_loop) >= MIN_COMPARED_SAMPLES and not is_similar(x, self._from_loop.columns[0]):
             seen = self._from_loop.columns[0]
@@ -249,6 +256,17 @@ def _pick_rows(source: Any, rng: torch.Generator) -> list[Tensor]:
         raise UnreadableSource("it is empty")
     rows = torch.randperm(n, generator=rng, device=rng.device)[:MAX_ROWS]
     return [tensor[rows.to(tensor.device)] for tensor in tensors if count_rows(tensor) == n]
+
+
+def _whole_tensors(source: Any) -> list[Tensor]:
+    """Return the tensors that a source is made of, where it is not read item by item."""
+    if isinstance(source, np.ndarray):
+        source = torch.from_numpy(source)
+    if isinstance(source, DataLoader):
+        source = source.dataset
+    if isinstance(source, TensorDataset):
+        source = source.tensors
+    return collect_tensors(source) if isinstance(source, Tensor | tuple | dict | list) else []
 
 
 def _is_map_style(dataset: Any) -> bool:

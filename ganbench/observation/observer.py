@@ -20,6 +20,7 @@ from ..contract.view import View
 from .probe_features import Embedding, choose_embedding
 from .probes import PROBES, ProbeBatch, why_not_probed
 from .signals import SIGNALS, SignalBatch, textbook_signals
+from .wiring.watch import WiringWatch
 
 FIXED_NOISE_SAMPLES = 64  # fixed latents
 WINDOW_OBSERVATIONS = 10  # observations behind a path
@@ -80,10 +81,12 @@ class Observer:
 
     Attributes:
         nonfinite: Where the numbers stopped being finite; None if they did not.
+        watch: What watches the first steps; None if nothing does.
         why_not_probed: Why the probes that diagnoses ask for could not be made; empty if they could.
     """
 
-    def __init__(self, view: View, diagnoses: Mapping[str, Diagnosis]) -> None:
+    def __init__(self, view: View, diagnoses: Mapping[str, Diagnosis], watch: WiringWatch | None = None) -> None:
+        self.watch = watch
         self._view = view
         self._diagnoses = {name: adapt("diagnosis", diagnosis) for name, diagnosis in diagnoses.items()}
         self._motion = Motion()
@@ -121,7 +124,7 @@ class Observer:
         columns = {name: np.array([row.get(name, math.nan) for row in self._rows]) for name in names}
         if "step" in columns:
             columns["step"] = columns["step"].astype(np.int64)
-        return History(columns, self._view.steps, self.nonfinite)
+        return History(columns, self._view.steps, self.nonfinite, () if self.watch is None else self.watch.faults)
 
     def _probe(self, view: View) -> dict[str, Tensor]:
         """The probes, and their floors, which are measured once, since real data does not change."""

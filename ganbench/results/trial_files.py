@@ -29,7 +29,7 @@ import msgspec
 from ..contract import renamed
 from ..contract.failures import RENAMED_VERDICTS, Status
 from ..contract.files import write_atomically
-from ..contract.records import Artifacts, Finding, History, NonFinite, Remedy, Score, Trial, TrialResult
+from ..contract.records import Artifacts, Finding, History, NonFinite, Remedy, Score, Trial, TrialResult, WiringFault
 from ..suite.trial_id import SCHEMA, trial_id
 
 SCORE_FIELDS = [f.name for f in fields(Score)]
@@ -72,6 +72,7 @@ class _HistoryFacts:
     steps: Annotated[int, msgspec.Meta(ge=1)]
     nonfinite: NonFinite | None = None
     breakdown: NonFinite | None = None  # the former name of `nonfinite`
+    wiring: tuple[WiringFault, ...] = ()
 
 
 # --- writing -----------------------------------------------------------------------------------------
@@ -135,7 +136,9 @@ def _write_arrays(folder: Path, artifacts: Artifacts) -> None:
     from safetensors.numpy import save_file
 
     history = artifacts.history
-    facts = {"steps": history.steps, "nonfinite": history.nonfinite}
+    facts: dict[str, Any] = {"steps": history.steps, "nonfinite": history.nonfinite}
+    if history.wiring:
+        facts["wiring"] = history.wiring
     table = pa.table({name: pa.array(column) for name, column in history.columns.items()})
     table = table.replace_schema_metadata({"ganbench": msgspec.json.encode(facts)})
     pq.write_table(table, folder / "history.parquet")
@@ -193,7 +196,7 @@ def read_history(folder: Path) -> History:
         with pq.ParquetFile(path) as file:
             table = file.read()
         facts = _read_history_facts(table)
-        return History(_read_history_columns(table), facts.steps, facts.nonfinite or facts.breakdown)
+        return History(_read_history_columns(table), facts.steps, facts.nonfinite or facts.breakdown, facts.wiring)
     except FileNotFoundError as error:
         raise UnreadableTrial(f"{path}: there is no such file") from error
     except (OSError, ValueError, pa.ArrowException) as error:

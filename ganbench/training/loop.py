@@ -34,6 +34,18 @@ class RunObserver(Protocol):
     def is_finite(self) -> bool: ...
 
 
+class StepWatch(Protocol):
+    """What the loop needs of a watch over its first steps (see `observation.wiring`)."""
+
+    done: bool
+
+    def begin(self) -> None: ...
+
+    def end_step(self) -> bool: ...
+
+    def stop(self) -> None: ...
+
+
 @dataclass(frozen=True)
 class Ending:
     """How training ended: its status, why, after how many steps, and the seconds spent training and observing."""
@@ -52,6 +64,7 @@ def train(
     evaluate: Callable[[int, bool], Sequence[Score]],
     diagnose: Callable[[], Sequence[Finding]],
     progress: Callable[[int, Mapping[str, float]], None],
+    watch: StepWatch | None = None,
 ) -> Ending:
     """Train to the end of the budget, or until a target is met, a diagnosis is sure, or the numbers are not finite.
 
@@ -62,6 +75,7 @@ def train(
         evaluate: Scores the run after that many steps; by every metric if this is the last time.
         diagnose: Finds failures in the history so far.
         progress: Is told the steps done and the new row of the history.
+        watch: Watches the first steps.
     """
     began, evaluating = time.perf_counter(), 0.0
     settings = gan.settings
@@ -75,7 +89,11 @@ def train(
 
     for pauses, stop in enumerate(schedule.stops, start=1):
         while gan.steps_done < stop:
+            if watch is not None and not watch.done:
+                watch.begin()
             losses.append(gan.step())  # not read here: that would wait for the device at each step
+            if watch is not None and not watch.done:
+                watch.end_step()
 
         early = None  # why the trial ends before its budget
         if stop in schedule.observe:

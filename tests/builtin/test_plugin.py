@@ -18,8 +18,8 @@ COUNTS = {
     "ganbench_datasets": 4,
     "ganbench_features": 16,
     "ganbench_metrics": 23,
-    "ganbench_diagnoses": 6,
-    "ganbench_reports": 4,
+    "ganbench_diagnoses": 7,
+    "ganbench_reports": 5,
     "ganbench_executors": 2,
     "ganbench_suites": 3,
 }

@@ -12,7 +12,8 @@ def column(monitor, name):
     return monitor.history().columns[name]
 
 
-def test_there_are_no_hooks_between_observations(gan):
+def test_there_are_no_hooks_between_observations_after_the_first_steps(gan):
+    """The first twenty steps are watched for what is wrong with the program."""
     monitor = ganbench.Monitor(gan.g, gan.d, real=gan.real, budget=200)
     hooked = []
     for step in range(1, 201):
@@ -21,7 +22,7 @@ def test_there_are_no_hooks_between_observations(gan):
         gan.step()
         monitor.step()
     steps = [int(step) for step in column(monitor, "step")]
-    assert hooked == [1, *steps] and len(steps) <= 20
+    assert hooked == [*range(1, 21), *steps[2:]] and len(steps) <= 20
 
 
 def test_probes_are_taken_at_fixed_fractions_of_the_budget(gan):

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ...contract.components import Dataset
 from ...contract.records import Batch, DataSpec
+from ...observation.wiring.data import describe_nonfinite
 from ...training.data import DeviceDataset
 from ..candidate import Candidate
 from ..check import ContractError, NotApplicable, behaviour, check
@@ -56,13 +57,13 @@ def samples_are_as_the_spec_says(candidate: Candidate) -> None:
     for part in PARTS:
         batch = getattr(dataset, part)()
         _check_batch(part, batch, spec)
-        x = take_evenly(batch, spec)
-        if not torch.isfinite(x).all():
+        if where := describe_nonfinite(batch.x):
             raise ContractError(
-                f"its {part} samples have values that are not finite",
-                cause="a division by a standard deviation of zero",
-                fix="scale by constants that the spec's value_range states",
+                f"its {part} samples have values that are not finite: {where}",
+                cause="missing values that were read as NaN, or a division by a standard deviation of zero",
+                fix="remove or fill in such rows, and scale by constants that the spec's value_range states",
             )
+        x = take_evenly(batch, spec)
         low, high = spec.value_range or (-torch.inf, torch.inf)
         if x.min() < low or x.max() > high:
             raise ContractError(
@@ -166,12 +167,17 @@ def gives_the_same_samples_again(candidate: Candidate) -> None:
     torch.manual_seed(3)
     for part in PARTS:
         one, again, elsewhere = getattr(dataset, part)(), getattr(dataset, part)(), getattr(other, part)()
-        if not (torch.equal(one.x, again.x) and torch.equal(one.x, elsewhere.x)):
+        if not (_same_values(one.x, again.x) and _same_values(one.x, elsewhere.x)):
             raise ContractError(
                 f"its {part} samples differ at the next call or in another object",
                 cause="samples drawn from a global random stream, or files read in an undefined order",
                 fix="draw from torch.Generator().manual_seed(fixed number), and sort files by name",
             )
+
+
+def _same_values(a: Tensor, b: Tensor) -> bool:
+    """Whether two parts hold the same values; NaN is itself."""
+    return a.shape == b.shape and a.dtype == b.dtype and bool(torch.equal(a.nan_to_num(), b.nan_to_num()))
 
 
 @check("dataset")

@@ -114,7 +114,8 @@ def _faults(finding: Finding, name: str, history: History) -> Iterator[tuple[str
         yield f"summary = {finding.summary!r}", "give a summary in words"
     if not isinstance(finding.remedy, Remedy) or not str(finding.remedy).strip():
         yield f"remedy = {finding.remedy!r}", "give ganbench.Remedy(settings, advice), with one of them at least"
-    if not finding.evidence and history.nonfinite is None:  # a run may become non-finite before its first row
+    # A run may become non-finite before its first row, and a fault of the program has no signal.
+    if not finding.evidence and history.nonfinite is None and not history.wiring:
         yield "there is no evidence", "give the signals that were used, with values and thresholds"
     for signal, read in finding.evidence.items():
         if not isinstance(read, Evidence) or not all(_is_number(v) or v is None for v in (read.value, read.threshold)):
@@ -175,7 +176,7 @@ def is_loud_on_a_failed_run(candidate: Candidate) -> None:
 def handles_missing_signals(candidate: Candidate) -> None:
     """Without rows, columns or measured values it neither raises nor finds a failure."""
     diagnosis: Diagnosis = candidate.build()
-    whole = replace(failing_history(candidate)[1], nonfinite=None)
+    whole = replace(failing_history(candidate)[1], nonfinite=None, wiring=())
     steps = whole.columns.get("step", np.arange(1, 11))
     empty = {
         "a history without rows": replace(whole, columns={k: v[:0] for k, v in whole.columns.items()}),

@@ -1,0 +1,376 @@
+"""What the losses teach, by the gradients that came back to D's logits: on real samples, on generated ones, in G's step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .events import DiscriminatorCall, Record
+from .origins import Calls
+
+SIGN_SHARE = 0.95  # of the samples of a batch whose gradients have to have one sign
+STEP_SHARE = 0.9  # of the updates that have to show the same
+SAME_TARGET = 0.02  # between gradients at equal logits, over their size: the same target
+PUSHED_HARD = 0.8  # of D's gradient
+FEW_MATCHES = 8  # samples with logits between those of the others, from which gradients are compared
+UNSATURATED = 0.9  # absolute logit below which every loss in use has a gradient
+LARGE_LOGIT = 20.0  # at which a sigmoid has no gradient left, and differences of targets vanish beside the logits
+
+Found = tuple[str, str, dict[str, str]]
+
+
+@dataclass
+class Taught:
+    """Logits and gradients of one update, on one kind of sample; gradients as of a sum over the batch."""
+
+    logits: list[Tensor] = field(default_factory=list)
+    gradients: list[Tensor] = field(default_factory=list)
+
+    def add(self, logits: Tensor, gradient: Tensor) -> None:
+        """Add what came back to an output of D."""
+        self.logits.append(logits.cpu())
+        self.gradients.append(gradient.cpu())
+
+    @property
+    def pairs(self) -> tuple[Tensor, Tensor]:
+        """Logits and gradients, each one vector."""
+        if not self.logits:
+            return torch.empty(0), torch.empty(0)
+        return torch.cat(self.logits), torch.cat(self.gradients)
+
+    @property
+    def sign(self) -> int:
+        """The sign of nearly all gradients; 0 if they have none in common."""
+        _, gradients = self.pairs
+        for sign in (1, -1):
+            if len(gradients) and float((gradients * sign > 0).float().mean()) >= SIGN_SHARE:
+                return sign
+        return 0
+
+
+@dataclass
+class DUpdate:
+    """What one update of D was taught.
+
+    Attributes:
+        real, fake: On samples that are not G's, and on G's.
+        n_other: Calls on samples that are not G's from which a gradient came.
+        mixed: Whether there was a call with both, or with a pair.
+    """
+
+    real: Taught = field(default_factory=Taught)
+    fake: Taught = field(default_factory=Taught)
+    n_other: int = 0
+    mixed: bool = False
+
+
+@dataclass
+class LossFacts:
+    """What is known of the losses.
+
+    Attributes:
+        d_updates: Of D, in order.
+        g_updates: What G was taught on its samples, in each of its updates.
+        fake_calls: Calls of D on G's samples outside of G's step, and whether a gradient other than zero came back.
+        real_calls: The same on samples that are not G's.
+        g_calls: Calls of D in which a gradient could reach G, and whether one other than zero did.
+        blind_calls: Calls of D on G's samples, after its own update and before G's, from which nothing can reach G.
+        n_d_updates, n_g_updates: Updates of each player.
+        undetached: Updates of G before which D's loss has sent a gradient through G; and of them, those in which it
+            was still there.
+        interleaved: Whether updates cannot be told apart by the order of backward passes and steps.
+        complete: Whether each call of D is known to be on G's samples or not.
+        as_made: Whether D is given what G returns, so that G's samples are recognized.
+        unexplained: Whether a gradient may reach G on a way that was not found.
+    """
+
+    d_updates: list[DUpdate] = field(default_factory=list)
+    g_updates: list[Taught] = field(default_factory=list)
+    fake_calls: list[tuple[DiscriminatorCall, bool]] = field(default_factory=list)
+    real_calls: list[tuple[DiscriminatorCall, bool]] = field(default_factory=list)
+    g_calls: list[tuple[DiscriminatorCall, bool]] = field(default_factory=list)
+    blind_calls: int = 0
+    n_d_updates: int = 0
+    n_g_updates: int = 0
+    undetached: tuple[int, int] = (0, 0)
+    interleaved: bool = False
+    complete: bool = True
+    as_made: bool = True
+    unexplained: bool = False
+
+    @property
+    def g_learns_from_d(self) -> bool:
+        """Whether a gradient other than zero reaches G through D."""
+        return any(nonzero for _, nonzero in self.g_calls)
+
+    @property
+    def d_sees_real(self) -> bool:
+        """Whether D is called on samples that are not G's."""
+        return bool(self.real_calls) or not self.complete
+
+    @classmethod
+    def read(cls, record: Record, calls: Calls) -> LossFacts:
+        """Read them from what was recorded; waits for the device."""
+        facts = cls()
+        kinds: dict[int, str] = {id(call): kind for call, kind in calls.of_d}
+        facts.complete = not any(kind in ("pair", "mixed") for kind in kinds.values())
+        facts.as_made = calls.given_as_made and bool(calls.given_to_d)
+        facts.unexplained = any(call.from_graph and not call.trains_g for call in record.discriminator_calls)
+        owners, facts.interleaved = _owners(record)
+        facts._read_calls(record, kinds, owners)
+        facts._read_updates(record, kinds, owners)
+        facts._read_undetached(record, owners)
+        return facts
+
+    def _read_calls(self, record: Record, kinds: dict[int, str], owners: dict[int, Any]) -> None:
+        for call in record.discriminator_calls:
+            in_d = [g for g in call.gradients if owners.get(g.task) != "generator" or not call.trains_g]
+            in_g = [g for g in call.gradients if call.trains_g and owners.get(g.task) != "discriminator"]
+            for kind, part in _parts(kinds[id(call)]):
+                of_part = (call, any(_is_nonzero(g, part) for g in in_d))
+                if kind == "other":
+                    self.real_calls.append(of_part)
+                elif kind == "fake" and (not call.trains_g or len(in_g) < len(call.gradients)):
+                    self.fake_calls.append(of_part)
+            if call.trains_g:
+                self.g_calls.append((call, any(bool(g.any_nonzero) for g in in_g)))
+
+    def _read_updates(self, record: Record, kinds: dict[int, str], owners: dict[int, Any]) -> None:
+        """Sort what came back to D's logits by the update that it led to."""
+        of_d: dict[int, DUpdate] = {}
+        of_g: dict[int, Taught] = {}
+        for call in record.discriminator_calls:
+            counted = False
+            for gradient in call.gradients:
+                if not call.is_logit[gradient.output]:
+                    continue
+                owner = owners.get(gradient.task)
+                update = _next_update(record, gradient.order, owner) if record.updates else call.step
+                for kind, part in _parts(kinds[id(call)]):
+                    logits, values = (_cut(x, part) for x in (call.logits[gradient.output], gradient.values))
+                    if owner == "generator" and call.trains_g and kind == "fake":
+                        of_g.setdefault(update, Taught()).add(logits, values)
+                    elif owner == "discriminator":
+                        taught = of_d.setdefault(update, DUpdate())
+                        if kind == "fake":
+                            taught.fake.add(logits, values)
+                        elif kind == "other":
+                            taught.real.add(logits, values)
+                            if not counted and _is_nonzero(gradient, part):
+                                taught.n_other += 1
+                                counted = True
+                        else:
+                            taught.mixed = True
+        self.d_updates = [of_d[i] for i in sorted(of_d)]
+        self.g_updates = [of_g[i] for i in sorted(of_g)]
+        steps = [(update.order, update.players) for update in record.updates]
+        last_of_d = -1
+        for order, players in steps:
+            if players == {"discriminator"}:
+                last_of_d = order
+                self.n_d_updates += 1
+            elif players == {"generator"}:
+                self.n_g_updates += 1
+                blind = [
+                    call
+                    for call in record.discriminator_calls
+                    if 0 <= last_of_d < call.order < order
+                    and kinds[id(call)] == "fake"
+                    and not (call.trains_g or call.gradients)
+                ]
+                self.blind_calls += bool(blind)
+
+    def _read_undetached(self, record: Record, owners: dict[int, Any]) -> None:
+        sent = kept = 0
+        since = -1
+        for update in record.updates:
+            if update.players != {"generator"}:
+                continue
+            arrived = [a for a in record.gradients_at_g if since < a.order < update.order]
+            since = update.order
+            of_d = [a for a in arrived if owners.get(a.task) == "discriminator"]
+            of_g = [a for a in arrived if owners.get(a.task) == "generator"]
+            if of_d and of_g:
+                sent += 1
+                kept += bool(of_g[0].accumulated) and of_g[0].order > of_d[-1].order
+        self.undetached = sent, kept
+
+
+def find_loss_faults(facts: LossFacts, min_updates: int) -> Iterator[Found]:
+    """Yield what is wrong with the losses."""
+    if facts.complete and len(facts.d_updates) >= min_updates:
+        yield from _ignored(facts)
+        if not facts.interleaved:
+            yield from _wrong_targets(facts, min_updates)
+    if facts.n_g_updates >= min_updates and facts.complete:
+        yield from _no_gradient_to_g(facts, min_updates)
+    if facts.complete and facts.n_d_updates >= min_updates and _is_never_backpropagated(facts, min_updates):
+        yield "no-gradient", "discriminator", {"updates": str(facts.n_d_updates)}
+    sent, kept = facts.undetached
+    if not facts.interleaved and sent >= min_updates:
+        if kept >= STEP_SHARE * sent:
+            yield "not-detached", "generator", {}
+        elif sent >= STEP_SHARE * facts.n_g_updates and kept == 0:
+            yield "detached-late", "generator", {}
+
+
+def _is_never_backpropagated(facts: LossFacts, min_updates: int) -> bool:
+    """Whether no gradient comes back to any call of D but those of G's own step, from which D is updated then."""
+    own = [call for call, _ in (*facts.real_calls, *facts.fake_calls)]
+    with_graph = [call for call in own if call.with_graph]
+    return len(with_graph) >= min_updates and not any(call.gradients for call in own) and facts.g_learns_from_d
+
+
+def _ignored(facts: LossFacts) -> Iterator[Found]:
+    """D's loss does not depend on generated samples, or not on real ones."""
+    fakes, reals = ([nonzero for _, nonzero in calls] for calls in (facts.fake_calls, facts.real_calls))
+    # More than one call on samples that are not known to be G's: one of them may be of changed or earlier samples.
+    alone = all(update.n_other <= 1 and not update.mixed for update in facts.d_updates)
+    joined = [call for call, _ in facts.fake_calls]  # those that hold both, too
+    most = max((call.n for call, _ in facts.g_calls), default=0)
+    alone &= all(call.n <= most for call, _ in facts.real_calls if call not in joined)
+    if any(reals) and not any(fakes) and alone and facts.as_made and _unsaturated(facts.fake_calls):
+        yield "ignores-fake", "discriminator", {"shown": "yes" if fakes else ""}
+    if any(fakes) and not any(reals) and _unsaturated(facts.real_calls):
+        yield "ignores-real", "discriminator", {"shown": "yes" if reals else ""}
+
+
+def _unsaturated(calls: list[tuple[DiscriminatorCall, bool]]) -> bool:
+    """Whether logits are where a loss that depends on them would have a gradient; also if there are no calls."""
+    graded = [call for call, _ in calls if call.gradients]
+    for call in graded:
+        logits = [x for x, is_logit in zip(call.logits, call.is_logit, strict=True) if is_logit and len(x)]
+        if logits and not bool((torch.cat(logits).abs() < UNSATURATED).any()):
+            return False
+    return True
+
+
+def _wrong_targets(facts: LossFacts, min_updates: int) -> Iterator[Found]:
+    """D is taught the same of both kinds of sample; or G is rewarded for what D is rewarded for, too."""
+    both = [update for update in facts.d_updates if update.real.sign and update.fake.sign and not update.mixed]
+    if len(both) < max(min_updates, STEP_SHARE * len(facts.d_updates)):
+        return
+    same = [update for update in both if _is_same_target(update)]
+    if len(same) >= STEP_SHARE * len(both):
+        up = same[0].fake.sign < 0
+        yield "same-target", "discriminator", {"target": "real" if up else "generated"}
+        return
+    orientation = {-update.real.sign for update in both if update.real.sign == -update.fake.sign}
+    opposite = [update for update in both if update.real.sign == -update.fake.sign]
+    if len(orientation) != 1 or len(opposite) < STEP_SHARE * len(both):
+        return
+    upwards = orientation.pop()  # where real samples are: at higher logits, or at lower ones
+    # Least squares pulls towards a target from both sides: beyond it, its gradients say nothing about the direction.
+    size = float(torch.cat([update.fake.pairs[1] for update in both]).abs().mean())
+    judged = [taught for taught in facts.g_updates if _is_called_fake(taught, upwards) or _is_pushed_hard(taught, size)]
+    enough = len(judged) >= max(min_updates, STEP_SHARE * len(facts.g_updates))
+    if enough and all(taught.sign == upwards for taught in judged):
+        yield "g-rewarded-for-fake", "generator", {}
+
+
+def _is_called_fake(taught: Taught, upwards: int) -> bool:
+    logits, _ = taught.pairs
+    if not len(logits):
+        return False
+    median = float(logits.median())
+    return -LARGE_LOGIT < median < -0.05 if upwards > 0 else 1.05 < median < LARGE_LOGIT
+
+
+def _is_pushed_hard(taught: Taught, size: float) -> bool:
+    """Whether G's gradient is as large as D's on G's samples: near a target of least squares it is smaller."""
+    logits, gradients = taught.pairs
+    return bool(len(logits)) and float(logits.abs().max()) < 1 and float(gradients.abs().mean()) >= PUSHED_HARD * size
+
+
+def _is_same_target(update: DUpdate) -> bool:
+    """Whether gradients at equal logits are the same on both kinds of sample, or even stronger the wrong way."""
+    (x, at_real), (y, at_fake) = update.real.pairs, update.fake.pairs
+    if update.real.sign != update.fake.sign or float(torch.cat([x, y]).abs().median()) > LARGE_LOGIT:
+        return False
+    order = x.argsort()
+    x, at_real = x[order], at_real[order]
+    inside = (y >= x[0]) & (y <= x[-1])
+    if int(inside.sum()) < FEW_MATCHES:
+        return False
+    y, at_fake = y[inside], at_fake[inside]
+    right = torch.searchsorted(x, y).clamp(1, len(x) - 1)
+    left = right - 1
+    share = ((y - x[left]) / (x[right] - x[left]).clamp_min(1e-12)).clamp(0, 1)
+    expected = at_real[left] + share * (at_real[right] - at_real[left])
+    size = float(torch.cat([at_real, at_fake]).abs().mean())
+    towards_real = -update.real.sign  # the direction in which logits are pushed
+    excess = towards_real * (expected - at_fake).mean() / size  # > 0: generated samples are pushed further
+    return float(excess) > -SAME_TARGET if towards_real > 0 else abs(float(excess)) < SAME_TARGET
+
+
+def _no_gradient_to_g(facts: LossFacts, min_updates: int) -> Iterator[Found]:
+    """G learns, and nothing of D's verdict reaches it."""
+    if facts.g_learns_from_d or facts.unexplained:
+        return
+    if facts.g_calls:
+        if _unsaturated(facts.g_calls) and len(facts.g_calls) >= min_updates:
+            yield "zero-weight", "generator", {}
+    elif facts.blind_calls >= max(min_updates, STEP_SHARE * (facts.n_g_updates - 1)):
+        yield "blind-term", "generator", {}
+    elif facts.real_calls:
+        yield "no-adversarial-term", "generator", {}
+
+
+# --- batches of both ----------------------------------------------------------------------------------
+
+
+def _parts(kind: str) -> list[tuple[str, int]]:
+    """Return the kinds of samples in a call, each with its half: 0 for all of it, 1 for the first, 2 for the second."""
+    if kind in ("other-fake", "fake-other"):
+        first, second = kind.split("-")
+        return [(first, 1), (second, 2)]
+    return [(kind, 0)]
+
+
+def _cut(values: Tensor, part: int) -> Tensor:
+    """Return the values of a half, without those next to the middle, whose half is not known."""
+    n = len(values)
+    return values if part == 0 else values[: n * 15 // 32] if part == 1 else values[n - n * 15 // 32 :]
+
+
+def _is_nonzero(gradient: Any, part: int) -> bool:
+    return bool(gradient.any_nonzero) if part == 0 else bool((_cut(gradient.values, part) != 0).any())
+
+
+# --- whose backward pass it was ----------------------------------------------------------------------
+
+
+def _owners(record: Record) -> tuple[dict[int, Any], bool]:
+    """Return the player that each backward pass was for: the one whose optimizer stepped next.
+
+    Without any step of an optimizer, those that could reach G were for G. The flag says that a player's optimizer
+    stepped without a backward pass of its own, so that the order says nothing.
+    """
+    passes: dict[int, int] = {}
+    arrivals = [(g.task, g.order) for call in record.discriminator_calls for g in call.gradients]
+    for task, order in (*arrivals, *((g.task, g.order) for g in record.gradients_at_g)):
+        passes[task] = min(order, passes.get(task, order))
+    to_g = {g.task for call in record.discriminator_calls if call.trains_g for g in call.gradients}
+    by_direction = {task: "generator" if task in to_g else "discriminator" for task in passes}
+    if not record.updates:
+        return by_direction, False
+    owners: dict[int, Any] = {}
+    waiting = sorted(passes, key=lambda task: passes[task])
+    interleaved, before = False, None
+    for update in record.updates:
+        mine = [task for task in waiting if passes[task] < update.order]
+        waiting = waiting[len(mine) :]
+        player = next(iter(update.players)) if len(update.players) == 1 else "both"
+        owners |= dict.fromkeys(mine, player)
+        interleaved |= not mine and before is not None and player != before
+        before = player
+    return (by_direction, True) if interleaved else (owners, False)
+
+
+def _next_update(record: Record, order: int, player: Any) -> int:
+    """Return which update of a player followed."""
+    return next((u.order for u in record.updates if u.order > order and player in u.players), order)

@@ -1,0 +1,46 @@
+"""Some values of every weight of a network, bit for bit, to see whether training changes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+MAX_VALUES = 8192  # of a network
+MIN_VALUES_PER_WEIGHT, MAX_VALUES_PER_WEIGHT = 4, 256
+
+
+class WeightSample:
+    """Copies of some values of weights, spread over each of them.
+
+    Args:
+        weights: The weights. Those that are not there yet (lazy ones) are left out.
+    """
+
+    def __init__(self, weights: Sequence[nn.Parameter]) -> None:
+        self._weights = [weight for weight in weights if not nn.parameter.is_lazy(weight) and weight.numel()]
+        each = MAX_VALUES // max(len(self._weights), 1)
+        self._each = min(MAX_VALUES_PER_WEIGHT, max(MIN_VALUES_PER_WEIGHT, each))
+        self._values = self._read()
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to compare."""
+        return not self._values
+
+    def has_changed(self) -> bool:
+        """Return whether any value has changed since, in any bit; waits for the device."""
+        now = self._read()
+        changed = [torch.ne(a, b.to(a.device, a.dtype)).any() for a, b in zip(self._values, now, strict=True)]
+        return bool(torch.stack([flag.cpu() for flag in changed]).any()) if changed else False
+
+    @torch.no_grad()
+    def _read(self) -> list[Tensor]:
+        """Return the values, all those of one device and type together."""
+        groups: dict[tuple[torch.device, torch.dtype], list[Tensor]] = {}
+        for weight in self._weights:
+            values = weight.detach().flatten()
+            stride = max(1, len(values) // self._each)
+            groups.setdefault((values.device, values.dtype), []).append(values[::stride][: self._each])
+        return [torch.cat(values).clone() for values in groups.values()]
