@@ -15,6 +15,9 @@ from .parts import FeaturesOption, embed_finite, require, shuffle
 SAMPLES_PER_DIRECTION = 32  # where there are fewer samples than dimensions: more directions would measure noise
 SIZES = 15  # of the subsets that are extrapolated from
 MIN_SUBSET = 5000
+BLOCK = 2048  # rows, or columns, that are taken at once
+SMALL = 512  # dimensions up to which singular values are computed directly
+MAX_ERROR = 1e-5  # of the distance, that rounding may at most make before singular values are computed directly
 
 
 class Frechet(ganbench.Metric):
@@ -41,7 +44,7 @@ class Frechet(ganbench.Metric):
     def score(self, samples: ganbench.Samples) -> dict[str, ganbench.Estimate]:
         """Return the distance of `samples.fake` from `samples.real`; NaN if a generated sample is not finite."""
         require(samples, self.min_samples)
-        fake = samples.embed("fake", self.features).double()
+        fake = samples.embed("fake", self.features)
         if not fake.isfinite().all():
             return {"": ganbench.Estimate(math.nan, biased=True)}
         mean, covariance, count = reference_gaussian(samples, self.features)
@@ -54,10 +57,8 @@ class Frechet(ganbench.Metric):
         if smaller <= dim and self.projects:
             k = max(2, smaller // SAMPLES_PER_DIRECTION)
             if k < dim:
-                (directions,) = samples.derive(
-                    "real", f"{k} principal directions", lambda: (principal_directions(covariance, k),)
-                )
-                fake, mean = fake @ directions, mean @ directions
+                directions = shared_directions(samples, covariance, k)
+                fake, mean = fake.double() @ directions, mean @ directions
                 covariance = directions.T @ covariance @ directions
                 space = f"({k} principal directions)"
         (root,) = samples.derive("real", f"root of the covariance {space}", lambda: (covariance_root(covariance),))
@@ -96,10 +97,10 @@ class FrechetInfinity(Frechet):
         if min(smallest, int(count)) <= fake.shape[1]:
             k = max(2, smallest // SAMPLES_PER_DIRECTION)
             if k < fake.shape[1]:
-                directions = principal_directions(covariance, k)
+                directions = shared_directions(samples, covariance, k)
                 fake, mean = fake @ directions, mean @ directions
                 covariance, space = directions.T @ covariance @ directions, f"({k} principal directions)"
-        root = covariance_root(covariance)
+        (root,) = samples.derive("real", f"root of the covariance {space}", lambda: (covariance_root(covariance),))
         fake = shuffle(fake)
         sizes = np.unique(np.linspace(smallest, largest, SIZES).astype(int))
         values = [distance_of_gaussians(*deviations(fake[:size]), mean, root) for size in sizes]
@@ -112,9 +113,9 @@ def reference_gaussian(samples: ganbench.Samples, features: ganbench.Features) -
     """Return mean (d,), covariance (d, d) and count of the real features, in float64."""
 
     def compute() -> tuple[Tensor, ...]:
-        real = embed_finite(samples, "real", features).double()
-        centred = real - real.mean(dim=0)
-        return real.mean(dim=0), centred.T @ centred / (len(real) - 1), torch.tensor(len(real))
+        real = embed_finite(samples, "real", features)
+        mean = mean_of(real)
+        return mean, scatter(real, mean) / (len(real) - 1), torch.tensor(len(real))
 
     mean, covariance, count = samples.derive("real", "gaussian", compute)
     return mean, covariance, count
@@ -122,9 +123,35 @@ def reference_gaussian(samples: ganbench.Samples, features: ganbench.Features) -
 
 def deviations(features: Tensor) -> tuple[Tensor, Tensor]:
     """Return the mean (d,) of features (N, d), and a matrix R (r, d) with R'R their covariance."""
-    mean = features.mean(dim=0)
-    centred = (features - mean) / math.sqrt(len(features) - 1)
-    return mean, centred if len(centred) <= centred.shape[1] else covariance_root(centred.T @ centred)
+    mean, unit = mean_of(features), math.sqrt(len(features) - 1)
+    if len(features) <= features.shape[1]:
+        return mean, (features.double() - mean) / unit
+    return mean, covariance_root(scatter(features, mean, unit))
+
+
+def mean_of(features: Tensor) -> Tensor:
+    """Return the mean (d,) of features (N, d), in float64, without a copy of them in it."""
+    total = torch.zeros(features.shape[1], dtype=torch.float64, device=features.device)
+    for part in features.split(BLOCK):
+        total += part.double().sum(dim=0)
+    return total / len(features)
+
+
+def scatter(features: Tensor, mean: Tensor, unit: float = 1.0) -> Tensor:
+    """Return the sum of (x - mean)(x - mean)' over features x (N, d), in units of `unit`: (d, d), float64.
+
+    In blocks of rows, so that little of them is held in float64, and of a large matrix the upper half alone, since the
+    lower one is the same.
+    """
+    dim = features.shape[1]
+    found = torch.zeros(dim, dim, dtype=torch.float64, device=features.device)
+    width = dim if dim <= SMALL else dim // 8
+    for part in features.split(BLOCK):
+        centred = (part.double() - mean) / unit
+        for start in range(0, dim, width):
+            panel = centred[:, start : start + width]
+            found[start : start + width, start:] += panel.T @ centred[:, start:]
+    return found if width == dim else found.triu() + found.triu(1).T
 
 
 def covariance_root(covariance: Tensor) -> Tensor:
@@ -142,15 +169,33 @@ def principal_directions(covariance: Tensor, k: int) -> Tensor:
     return torch.linalg.eigh(covariance).eigenvectors[:, -k:]
 
 
+def shared_directions(samples: ganbench.Samples, covariance: Tensor, k: int) -> Tensor:
+    """Return the k principal directions (d, k) of the reals, computed once for all metrics."""
+
+    def compute() -> tuple[Tensor, ...]:
+        return (principal_directions(covariance, k),)
+
+    (directions,) = samples.derive("real", f"{k} principal directions", compute)
+    return directions
+
+
 def distance_of_gaussians(mean: Tensor, root: Tensor, other_mean: Tensor, other_root: Tensor) -> float:
     """Return the squared Fréchet distance of two Gaussians with covariances R'R.
 
-    tr (S1 S2)^(1/2) is the sum of the singular values of R1 R2'.
+    tr (S1 S2)^(1/2) is the sum of the singular values of R1 R2'. They are the roots of the eigenvalues of its square, which
+    are computed ten times faster, unless rounding could then be seen in the distance: small ones lose half their digits.
     """
     product = root @ other_root.T
+    apart = (mean - other_mean).square().sum() + root.square().sum() + other_root.square().sum()
+    if min(product.shape) > SMALL:
+        square = product @ product.T if product.shape[0] <= product.shape[1] else product.T @ product
+        singular = torch.linalg.eigvalsh(square).clamp_min(0).sqrt()
+        rounding = singular[-1].square() * 16 * torch.finfo(singular.dtype).eps  # of an eigenvalue
+        error = (rounding / (2 * singular.clamp_min(rounding.sqrt()))).sum()
+        if 2 * error <= MAX_ERROR * (apart - 2 * singular.sum()):
+            return float(apart - 2 * singular.sum())
     cross = torch.linalg.svdvals(product).sum() if product.numel() else product.sum()
-    apart = (mean - other_mean).square().sum() + root.square().sum() + other_root.square().sum() - 2 * cross
-    return max(0.0, float(apart))  # rounding can make it negative if both sides agree
+    return max(0.0, float(apart - 2 * cross))  # rounding can make it negative if both sides agree
 
 
 def fit_line(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:

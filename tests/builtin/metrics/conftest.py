@@ -1,13 +1,18 @@
 """Metrics built as the registry would, and samples to score."""
 
+import gzip
 import importlib
+import os
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from train_digits_classifier import split
 
 import ganbench
 from ganbench import builtin
+from ganbench.builtin.features.lite0 import Lite0
 from ganbench.registry.registry import load_registry
 
 
@@ -104,3 +109,50 @@ def draw():
         return chosen + modes.sigma * torch.randn(chosen.shape, generator=stream)
 
     return draw
+
+
+class Given(ganbench.Features):
+    """Samples that are feature vectors already, and logits."""
+
+    preprocessing, taps = "none", {"logits": 0}
+
+    def __init__(self, dim):
+        self.dim = dim
+
+    def __call__(self, samples, tap=""):
+        return samples
+
+
+@pytest.fixture(scope="session")
+def score_rows():
+    """Score feature vectors by a class of metrics: its estimates by name."""
+
+    def score_rows(kind, fake, real, training=None, **options):
+        metric = kind(features=lambda: Given(fake.shape[1]), **options)
+        spec = ganbench.DataSpec("points", tuple(fake.shape[1:]))
+        values = metric.score(ganbench.Samples(fake, real, spec, training=training))
+        return {key: v if isinstance(v, ganbench.Estimate) else ganbench.Estimate(v) for key, v in values.items()}
+
+    return score_rows
+
+
+@pytest.fixture(scope="session", params=["cifar10", "mnist"])
+def picture_rows(request):
+    """Features (N, 112) of 1,100 and of 1,050 real pictures, from a shallow layer of lite0, where the pictures are."""
+    pytest.importorskip("efficientnet_lite_pytorch")
+    folder = Path(os.environ.get("GANBENCH_TEST_DATA") or "nowhere")
+    files = {
+        "cifar10": "cifar10/cifar10_lossless_subset.npz",
+        "mnist": "mnist/train-images-idx3-ubyte.gz",
+    }
+    found = [path for path in (folder / files[request.param], folder.parent / files[request.param]) if path.is_file()]
+    if not found:
+        pytest.skip(f"GANBENCH_TEST_DATA does not say where the real {request.param} is")
+    if request.param == "cifar10":
+        with np.load(found[0], allow_pickle=False) as arrays:
+            pictures = arrays["train_x"][:2150]
+    else:
+        pictures = np.frombuffer(gzip.decompress(found[0].read_bytes()), np.uint8, offset=16).reshape(-1, 1, 28, 28)
+    features = Lite0(size=32)
+    rows = [features(part, "112") for part in (torch.tensor(pictures[:2150]).float() / 127.5 - 1).split(256)]
+    return torch.cat(rows).split([1100, 1050])
