@@ -106,6 +106,8 @@ def inception_score(logits: Tensor, splits: int, seed: int) -> float:
     scores = []
     for i in range(splits):
         part = log_p[i * n // splits : (i + 1) * n // splits]
-        p = part.exp()
-        scores.append((p * (part - p.mean(dim=0).log())).sum(dim=1).mean().exp())
+        of_all = part.logsumexp(dim=0) - math.log(
+            len(part)
+        )  # of the mean, where a class may have no probability at all
+        scores.append((part.exp() * (part - of_all)).sum(dim=1).mean().exp())
     return float(torch.stack(scores).mean())
