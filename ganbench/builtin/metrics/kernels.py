@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import torch
 from torch import Tensor
 
 import ganbench
 
-from .pairs import between, within
+from .pairs import SUBSET_SIZE, between, draw_subsets, subset_indices, within
 from .parts import FeaturesOption, embed_finite, require
 
 Z = 1.959964  # of a 95 % interval
@@ -46,8 +45,8 @@ class KernelDistance(ganbench.Metric):
         fake, real = (within(samples, part, self.features, K) for part in ("fake", "real"))
         cross = between(samples, self.features, K)
         value, error = discrepancy(
-            (fake.kernel, fake.kernel_squares.sum()),
-            (real.kernel, real.kernel_squares.sum()),
+            (fake.kernel, fake.kernel_squares),
+            (real.kernel, real.kernel_squares),
             (cross.kernel_fake, cross.kernel_real, cross.kernel_squares),
         )
         return {"": ganbench.Estimate(value, value - Z * error, value + Z * error)}
@@ -64,8 +63,7 @@ class KID(ganbench.Metric):
 
     better = "lower"
     implied_features = "inception-v3"
-    subsets, subset_size, seed = 100, 1000, 2020
-    min_samples = subset_size
+    min_samples = SUBSET_SIZE
 
     def __init__(self, *, features: FeaturesOption = "inception-v3") -> None:  # type: ignore[assignment]
         self.features: ganbench.Features = features()
@@ -77,7 +75,10 @@ class KID(ganbench.Metric):
         fake = samples.embed("fake", self.features)
         if not fake.isfinite().all():
             return {"": math.nan}
-        return {"": kid(fake, real, self.subsets, self.subset_size, self.seed)}
+        if draw_subsets(len(fake), len(real)) is None:
+            return {"": kid(fake, real)}
+        xx, yy = (within(samples, part, self.features, K).subsets for part in ("fake", "real"))
+        return {"": _mean_discrepancy(xx, yy, between(samples, self.features, K).subsets)}
 
 
 class MMD(ganbench.Metric):
@@ -138,7 +139,8 @@ def discrepancy(fake: Sums, real: Sums, cross: CrossSums) -> tuple[float, float]
     """Return the unbiased squared discrepancy and its standard error, from sums of a kernel.
 
     The variance is that of the U-statistic: of the means of rows, over both samples, and of what remains of single pairs,
-    which is all that there is where both samples are alike (Serfling 1980, chapter 5).
+    which is all that there is where both samples are alike (Serfling 1980, chapter 5). Means of rows vary by their single
+    pairs too, by twice the latter term in all, which is taken off them.
     """
     (xx, xx_squares), (yy, yy_squares), (xy, yx, xy_squares) = fake, real, cross
     n, m = len(xx), len(yy)
@@ -151,7 +153,8 @@ def discrepancy(fake: Sums, real: Sums, cross: CrossSums) -> tuple[float, float]
     rest_y = yy_squares / (m * (m - 1)) - 2 * (yy / (m - 1)).square().mean() + mean_yy.square()
     rest_xy = xy_squares / (n * m) - (xy / m).square().mean() - (yx / n).square().mean() + mean_xy.square()
     second = 2 * rest_x / (n * (n - 1)) + 2 * rest_y / (m * (m - 1)) + 4 * rest_xy / (n * m)
-    return float(value), math.sqrt(max(0.0, float(first + second.clamp_min(0))))
+    second = second.clamp_min(0)
+    return float(value), math.sqrt(float((first - 2 * second).clamp_min(0) + second))
 
 
 def gaussian_sums(x: Tensor, y: Tensor, width: float, block: int = 1024) -> tuple[Sums, Sums, CrossSums]:
@@ -177,16 +180,22 @@ def gaussian_sums(x: Tensor, y: Tensor, width: float, block: int = 1024) -> tupl
     return of_one(x), of_one(y), (torch.cat(rows), columns, squares)
 
 
-def kid(fake: Tensor, real: Tensor, subsets: int, size: int, seed: int) -> float:
-    """Return the mean unbiased discrepancy over subsets of `fake` and `real`, (N, dim) and (M, dim), drawn by a seed."""
-    random, dim, values = np.random.RandomState(seed), fake.shape[1], []
-    for _ in range(subsets):
-        x = fake[torch.from_numpy(random.choice(len(fake), size, replace=False)).to(fake.device)]
-        y = real[torch.from_numpy(random.choice(len(real), size, replace=False)).to(real.device)]
+def kid(fake: Tensor, real: Tensor) -> float:
+    """Return the mean unbiased discrepancy over KID's subsets of `fake` and `real`, (N, dim) and (M, dim)."""
+    dim, sums = fake.shape[1], []
+    for i, j in subset_indices(len(fake), len(real)):
+        x, y = fake[i.to(fake.device)], real[j.to(real.device)]
         xx, yy, xy = ((a @ b.T / dim + 1).pow(3) for a, b in ((x, x), (y, y), (x, y)))
-        within_sum = sum(k.sum(dtype=torch.float64) - k.diagonal().sum(dtype=torch.float64) for k in (xx, yy))
-        values.append(within_sum / (size * (size - 1)) - 2 * xy.mean(dtype=torch.float64))
-    return float(torch.stack(values).mean())
+        pairs = [k.sum(dtype=torch.float64) - k.diagonal().sum(dtype=torch.float64) for k in (xx, yy)]
+        sums.append(torch.stack([*pairs, xy.sum(dtype=torch.float64)]))
+    xx, yy, xy = torch.stack(sums, dim=1)
+    return _mean_discrepancy(xx, yy, xy)
+
+
+def _mean_discrepancy(xx: Tensor, yy: Tensor, xy: Tensor) -> float:
+    """The mean over KID's subsets from sums of the kernel over the pairs of each, (S,)."""
+    values = (xx + yy) / (SUBSET_SIZE * (SUBSET_SIZE - 1)) - 2 * xy / SUBSET_SIZE**2
+    return float(values.mean())
 
 
 def cmmd(fake: Tensor, real: Tensor) -> float:

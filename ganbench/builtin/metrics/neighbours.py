@@ -142,12 +142,12 @@ def count_in_balls(points: Tensor, real: Tensor, radii: Tensor, around: str) -> 
         radii: Their squared radii, (M,); a ball includes its border.
         around: `"fake"` to count for each point, `"real"` for each ball.
     """
-    centre = real.double().mean(dim=0)
+    centre = real.mean(dim=0, dtype=torch.float64)
     counts = torch.zeros(len(points) if around == "fake" else len(real), dtype=torch.long, device=real.device)
     balls = [Block.of(real, centre, rows) for rows in split_rows(len(real))]
     for a in (Block.of(points, centre, rows) for rows in split_rows(len(points))):
         for b in balls:
-            inside = a.is_within(b, points, real, radii[b.rows][None, :])
+            inside = a.excess_over(b, points, real, radii[b.rows][None, :], a.distances_to(b)) <= 0
             if around == "fake":
                 counts[a.rows] += inside.sum(dim=1)
             else:

@@ -9,14 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 import ganbench
 
 BLOCK_ROWS = 1024
+EXACT_NUMBERS = 2**21  # float64 numbers held at once where distances are computed from differences: 16 MB
 SPARE = 4  # neighbours beyond those wanted, whose distances are computed in float64 too
 ROUNDING = 1e-5  # of |x|^2 + |y|^2: more than float32 loses in a squared distance
+SUBSETS, SUBSET_SIZE, SUBSETS_SEED = 100, 1000, 2020  # of KID, by torch-fidelity's defaults
+MAX_SHARED = 10_000  # samples of a part up to which KID's subsets are summed in the pass over all pairs
 DEGREE = 3  # of the polynomial kernel (x.y / dim + 1)^3 (Binkowski et al. 2018, https://arxiv.org/abs/1801.01401)
 
 
@@ -27,12 +31,14 @@ class Within:
     Attributes:
         nearest: Squared distances to the nearest others, ascending, (N, k), float64.
         kernel: Sum of the polynomial kernel of each with all others, (N,), float64.
-        kernel_squares: Sum of its squares, (N,), float64.
+        kernel_squares: Sum of its squares over all pairs of different vectors.
+        subsets: Sum of the kernel over the pairs of different vectors of each subset, (S,), float64; empty without subsets.
     """
 
     nearest: Tensor
     kernel: Tensor
     kernel_squares: Tensor
+    subsets: Tensor
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,7 @@ class Between:
         kernel_fake: Sum of the polynomial kernel of each generated one with all real ones, (N,), float64.
         kernel_real: Sum of it of each real one with all generated ones, (M,), float64.
         kernel_squares: Sum of its squares over all pairs.
+        subsets: Sum of the kernel over the pairs of the generated and the real ones of each subset, (S,); empty without.
     """
 
     fakes_in_real: Tensor
@@ -56,15 +63,44 @@ class Between:
     kernel_fake: Tensor
     kernel_real: Tensor
     kernel_squares: Tensor
+    subsets: Tensor
+
+
+def draw_subsets(n: int, m: int) -> tuple[Tensor, Tensor] | None:
+    """Return which of `n` generated and `m` real samples are in the subsets of KID, (100, n) and (100, m), 0 or 1.
+
+    The shared pass sums the kernel over them. None where there are too few samples, or so many that the subsets have fewer
+    pairs than the whole, and are better compared by themselves.
+    """
+    if not SUBSET_SIZE <= min(n, m) <= max(n, m) <= MAX_SHARED:
+        return None
+    members = torch.zeros(SUBSETS, n), torch.zeros(SUBSETS, m)
+    for row, chosen in enumerate(subset_indices(n, m)):
+        for part, indices in zip(members, chosen, strict=True):
+            part[row, indices] = 1
+    return members
+
+
+def subset_indices(n: int, m: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield the indices of generated and real samples in each of KID's subsets, as torch-fidelity draws them."""
+    random = np.random.RandomState(SUBSETS_SEED)
+    for _ in range(SUBSETS):
+        x, y = (random.choice(size, SUBSET_SIZE, replace=False) for size in (n, m))
+        yield torch.from_numpy(x), torch.from_numpy(y)
 
 
 def within(samples: ganbench.Samples, part: str, features: ganbench.Features | None, k: int) -> Within:
     """Return what the pairs within a part, `"fake"` or `"real"`, say; `k` nearest others of each."""
 
-    def compute() -> tuple[Tensor, ...]:
-        return tuple(vars(compare_within(samples.embed(part, features), k)).values())  # type: ignore[arg-type]
+    n, m = (len(samples.embed(which, features)) for which in ("fake", "real"))
 
-    return Within(*samples.derive(part, f"pairs within {part}, {k} nearest", compute))  # type: ignore[arg-type]
+    def compute() -> tuple[Tensor, ...]:
+        members = draw_subsets(n, m)
+        mine = None if members is None else members[part == "real"]
+        return tuple(vars(compare_within(samples.embed(part, features), k, mine)).values())  # type: ignore[arg-type]
+
+    counts = f"{n} against {m}"  # which subsets are drawn depends on both
+    return Within(*samples.derive(part, f"pairs within {part}, {k} nearest, {counts}", compute))  # type: ignore[arg-type]
 
 
 def between(samples: ganbench.Samples, features: ganbench.Features | None, k: int) -> Between:
@@ -73,65 +109,94 @@ def between(samples: ganbench.Samples, features: ganbench.Features | None, k: in
     def compute() -> tuple[Tensor, ...]:
         fake, real = samples.embed("fake", features), samples.embed("real", features)
         radii = [within(samples, part, features, k).nearest[:, k - 1] for part in ("fake", "real")]
-        return tuple(vars(compare_between(fake, real, *radii)).values())
+        members = draw_subsets(len(fake), len(real))
+        return tuple(vars(compare_between(fake, real, radii[0], radii[1], members)).values())
 
     return Between(*samples.derive("fake", f"pairs between, {k} nearest", compute))
 
 
-def compare_within(points: Tensor, k: int) -> Within:
-    """Compare all pairs of points (N, dim), N > `k`."""
-    n, dim = points.shape
-    centre = points.double().mean(dim=0)
+def compare_within(points: Tensor, k: int, members: Tensor | None = None) -> Within:
+    """Compare all pairs of points (N, dim), N > `k`.
+
+    Args:
+        points: Feature vectors.
+        k: Nearest neighbours to find.
+        members: Which points are in each of S subsets, (S, N), 0 or 1; None for no subsets.
+    """
+    n, dim, device = *points.shape, points.device
+    centre = points.mean(dim=0, dtype=torch.float64)
     kept = min(k + SPARE, n - 1)
-    best = torch.full((n, kept), torch.inf, device=points.device)
-    which = torch.zeros((n, kept), dtype=torch.long, device=points.device)
-    sums = torch.zeros((2, n), dtype=torch.float64, device=points.device)
+    best = torch.full((n, kept), torch.inf, device=device)
+    which = torch.zeros((n, kept), dtype=torch.long, device=device)
+    sums, squares = (
+        torch.zeros(n, dtype=torch.float64, device=device),
+        torch.zeros((), dtype=torch.float64, device=device),
+    )
+    members = torch.zeros(0, n, device=device) if members is None else members.to(device)
+    of_subsets = torch.zeros(len(members), dtype=torch.float64, device=device)
     blocks = [Block.of(points, centre, rows) for rows in split_rows(n)]
     for first, a in enumerate(blocks):
         for b in blocks[first:]:  # each pair of blocks once: what it says of a's rows, it says of b's, transposed
-            products = a.centred @ b.centred.T
-            distances = a.distances_to(b, products)
-            kernel = a.kernel_with(b, products, dim)
+            distances = a.distances_to(b)
+            kernel = a.kernel_with(b, distances, dim)
             if a is b:
                 distances.fill_diagonal_(torch.inf)
                 kernel.fill_diagonal_(0)
-            sides = (
-                [(a, b, distances, kernel)] if a is b else [(a, b, distances, kernel), (b, a, distances.T, kernel.T)]
-            )
-            for rows, columns, table, values in sides:
-                _keep_nearest(best, which, rows.rows, columns.rows, table)
-                sums[0, rows.rows] += values.sum(dim=1, dtype=torch.float64)
-                sums[1, rows.rows] += values.square().sum(dim=1, dtype=torch.float64)
-    return Within(_exact_nearest(points, best, which, k), *sums)
+            times = 1 if a is b else 2
+            squares += times * kernel.flatten().dot(kernel.flatten())
+            of_subsets += times * _sum_members(members[:, a.rows], kernel, members[:, b.rows])
+            _keep_nearest(best, which, a.rows, b.rows, distances)
+            sums[a.rows] += kernel.sum(dim=1)
+            if a is not b:
+                _keep_nearest(best, which, b.rows, a.rows, distances.T.contiguous())
+                sums[b.rows] += kernel.sum(dim=0)
+    return Within(_exact_nearest(points, centre, best, which, k), sums, squares, of_subsets)
 
 
-def compare_between(fake: Tensor, real: Tensor, fake_radii: Tensor, real_radii: Tensor) -> Between:
-    """Compare all pairs of `fake` (N, dim) and `real` (M, dim), with squared radii of their balls, (N,) and (M,)."""
-    n, m, device = len(fake), len(real), fake.device
-    centre = real.double().mean(dim=0)
-    fakes_in_real = torch.zeros(m, dtype=torch.long, device=device)
-    reals_around_fake = torch.zeros(n, dtype=torch.long, device=device)
-    fake_near_real = torch.zeros(n, dtype=torch.bool, device=device)
-    real_near_fake = torch.zeros(m, dtype=torch.bool, device=device)
+def compare_between(
+    fake: Tensor,
+    real: Tensor,
+    fake_radii: Tensor,
+    real_radii: Tensor,
+    members: tuple[Tensor, Tensor] | None = None,
+) -> Between:
+    """Compare all pairs of `fake` (N, dim) and `real` (M, dim).
+
+    Args:
+        fake: Feature vectors.
+        real: Others.
+        fake_radii: Squared radii of the balls around `fake`, (N,), float64.
+        real_radii: Those around `real`, (M,), float64.
+        members: Which of each are in each of S subsets, (S, N) and (S, M), 0 or 1; None for no subsets.
+    """
+    n, m, dim, device = len(fake), len(real), fake.shape[1], fake.device
+    centre = real.mean(dim=0, dtype=torch.float64)
+    fakes_in_real, reals_around_fake = (torch.zeros(size, dtype=torch.long, device=device) for size in (m, n))
+    fake_near_real, real_near_fake = (torch.zeros(size, dtype=torch.bool, device=device) for size in (n, m))
     kernel_fake, kernel_real = (torch.zeros(size, dtype=torch.float64, device=device) for size in (n, m))
     squares = torch.zeros((), dtype=torch.float64, device=device)
+    of_fake, of_real = (torch.zeros(0, size, device=device) for size in (n, m)) if members is None else members
+    of_fake, of_real = of_fake.to(device), of_real.to(device)
+    of_subsets = torch.zeros(len(of_fake), dtype=torch.float64, device=device)
     reals = [Block.of(real, centre, rows) for rows in split_rows(m)]
     for a in (Block.of(fake, centre, rows) for rows in split_rows(n)):
         for b in reals:
-            products = a.centred @ b.centred.T
-            kernel = a.kernel_with(b, products, fake.shape[1])
-            kernel_fake[a.rows] += kernel.sum(dim=1, dtype=torch.float64)
-            kernel_real[b.rows] += kernel.sum(dim=0, dtype=torch.float64)
-            squares += kernel.square().sum(dtype=torch.float64)
-            distances = a.distances_to(b, products)
-            inside = a.is_within(b, fake, real, real_radii[b.rows][None, :], distances, strictly=True)
-            fakes_in_real[b.rows] += inside.sum(dim=0)
-            reals_around_fake[a.rows] += inside.sum(dim=1)
-            reached = a.is_within(b, fake, real, real_radii[b.rows][None, :], distances)
-            fake_near_real[a.rows] |= reached.any(dim=1)
-            reached = a.is_within(b, fake, real, fake_radii[a.rows][:, None], distances)
-            real_near_fake[b.rows] |= reached.any(dim=0)
-    return Between(fakes_in_real, reals_around_fake, fake_near_real, real_near_fake, kernel_fake, kernel_real, squares)
+            distances = a.distances_to(b)
+            kernel = a.kernel_with(b, distances, dim)
+            kernel_fake[a.rows] += kernel.sum(dim=1)
+            kernel_real[b.rows] += kernel.sum(dim=0)
+            squares += kernel.flatten().dot(kernel.flatten())
+            of_subsets += _sum_members(of_fake[:, a.rows], kernel, of_real[:, b.rows])
+            beyond = a.excess_over(b, fake, real, real_radii[b.rows][None, :], distances)
+            fake_near_real[a.rows] |= beyond.amin(dim=1) <= 0
+            inside = (beyond < 0).float()
+            fakes_in_real[b.rows] += inside.sum(dim=0).long()
+            reals_around_fake[a.rows] += inside.sum(dim=1).long()
+            beyond = a.excess_over(b, fake, real, fake_radii[a.rows][:, None], distances)
+            real_near_fake[b.rows] |= beyond.amin(dim=0) <= 0
+    return Between(
+        fakes_in_real, reals_around_fake, fake_near_real, real_near_fake, kernel_fake, kernel_real, squares, of_subsets
+    )
 
 
 def split_rows(n: int) -> list[slice]:
@@ -147,62 +212,58 @@ class Block:
         rows: Which.
         centred: They less the centre, (n, dim), float32.
         norms: Their squared norms, (n,), float32.
-        shift: What the centre adds to their inner products, (n,), float32.
+        halves: Half the squared norms before they were centred, (n,), float64.
     """
 
     rows: slice
     centred: Tensor
     norms: Tensor
-    shift: Tensor
-    offset: Tensor
+    halves: Tensor
 
     @classmethod
     def of(cls, points: Tensor, centre: Tensor, rows: slice) -> Block:
-        centred = points[rows].double() - centre
-        return cls(
-            rows, centred.float(), centred.square().sum(dim=1).float(), (centred @ centre).float(), centre @ centre
-        )
+        whole = points[rows].double()
+        centred = whole - centre
+        return cls(rows, centred.float(), centred.square().sum(dim=1).float(), whole.square().sum(dim=1) / 2)
 
-    def kernel_with(self, other: Block, products: Tensor, dim: int) -> Tensor:
-        """Return the polynomial kernel of all pairs from the inner products of the centred vectors."""
-        whole = products + self.shift[:, None] + (other.shift + self.offset.float())
-        return whole.div_(dim).add_(1).pow_(DEGREE)
+    def distances_to(self, other: Block) -> Tensor:
+        """Return squared distances of all pairs, in float32; infinite where a norm exceeds float32."""
+        distances = torch.addmm(other.norms, self.centred, other.centred.T, alpha=-2).add_(self.norms[:, None])
+        if not (self.norms.isfinite().all() and other.norms.isfinite().all()):
+            distances.nan_to_num_(nan=torch.inf, posinf=torch.inf)
+        return distances
 
-    def distances_to(self, other: Block, products: Tensor | None = None) -> Tensor:
-        """Return squared distances of all pairs, in float32."""
-        products = self.centred @ other.centred.T if products is None else products
-        return self.norms[:, None] + other.norms - 2 * products
+    def kernel_with(self, other: Block, distances: Tensor, dim: int) -> Tensor:
+        """Return the polynomial kernel of all pairs from their squared distances: x.y = |x|^2/2 + |y|^2/2 - |x - y|^2/2."""
+        columns, rows = (other.halves / dim).float(), (self.halves / dim + 1).float()
+        return torch.add(columns, distances, alpha=-0.5 / dim).add_(rows[:, None]).pow_(DEGREE)
 
-    def is_within(
-        self,
-        other: Block,
-        points: Tensor,
-        others: Tensor,
-        limits: Tensor,
-        distances: Tensor | None = None,
-        *,
-        strictly: bool = False,
-    ) -> Tensor:
-        """Return which squared distances are not above limits, or below them, as float64 would decide.
+    def excess_over(self, other: Block, points: Tensor, others: Tensor, limits: Tensor, distances: Tensor) -> Tensor:
+        """Return squared distances less limits, float32, below, at or above 0 where float64 would decide so.
 
         Args:
             other: The columns.
             points: All vectors that this block is of.
             others: All vectors that `other` is of.
             limits: Squared distances, (1, columns) or (rows, 1), float64.
-            distances: In float32, where they are known.
-            strictly: Whether a distance of exactly the limit is outside.
+            distances: Squared distances of all pairs, in float32.
         """
-        distances = self.distances_to(other) if distances is None else distances
-        limit = limits.float()
-        inside = distances < limit if strictly else distances <= limit
-        doubtful = ((distances - limit).abs() <= ROUNDING * (self.norms[:, None] + other.norms)).nonzero()
-        for pairs in doubtful.split(max(1, 2**24 // points.shape[1])):
+        excess = distances - limits.float()
+        most = float(self.norms.max() + other.norms.max())
+        doubtful = (excess.abs() <= ROUNDING * most).nonzero()
+        i, j = doubtful.unbind(dim=1)
+        doubtful = doubtful[excess[i, j].abs() <= ROUNDING * (self.norms[i] + other.norms[j])]
+        bounds = limits.expand_as(distances)
+        for pairs in doubtful.split(max(1, EXACT_NUMBERS // points.shape[1])):
             i, j = pairs.unbind(dim=1)
             exact = (points[self.rows][i].double() - others[other.rows][j].double()).square().sum(dim=1)
-            bound = limits.expand_as(distances)[i, j]
-            inside[i, j] = exact < bound if strictly else exact <= bound
-        return inside
+            excess[i, j] = (exact - bounds[i, j]).sign().float()
+        return excess
+
+
+def _sum_members(rows: Tensor, table: Tensor, columns: Tensor) -> Tensor:
+    """Sum a block of the kernel over the members of each subset, (S, n) and (S, m): (S,)."""
+    return ((rows @ table) * columns).sum(dim=1, dtype=torch.float64)
 
 
 def _keep_nearest(best: Tensor, which: Tensor, rows: slice, columns: slice, distances: Tensor) -> None:
@@ -215,25 +276,41 @@ def _keep_nearest(best: Tensor, which: Tensor, rows: slice, columns: slice, dist
     which[rows] = candidates.gather(1, order)
 
 
-def _exact_nearest(points: Tensor, best: Tensor, which: Tensor, k: int) -> Tensor:
-    """Squared distances to the k nearest in float64, from candidates found in float32."""
+def _exact_nearest(points: Tensor, centre: Tensor, best: Tensor, which: Tensor, k: int) -> Tensor:
+    """Squared distances to the k nearest in float64, from candidates found in float32, of points about their centre."""
     nearest = torch.empty((len(points), k), dtype=torch.float64, device=points.device)
-    norms = (points.double() - points.double().mean(dim=0)).square().sum(dim=1)
-    largest = norms.max()
-    for rows in _small_rows(len(points), which.shape[1] * points.shape[1]):
-        exact = (points[which[rows]].double() - points[rows].double()[:, None]).square().sum(dim=2)
-        nearest[rows] = exact.sort(dim=1).values[:, :k]
-    if which.shape[1] < len(points) - 1:  # was a nearer one left out for its rounding?
-        doubtful = best[:, -1].double() - ROUNDING * (norms + largest) < nearest[:, -1]
-        for row in doubtful.nonzero().flatten().tolist():
-            exact = (points.double() - points[row].double()).square().sum(dim=1)
-            exact[row] = torch.inf
-            nearest[row] = exact.sort().values[:k]
+    for rows in torch.arange(len(points), device=points.device).split(_rows_at_once(which, points)):
+        nearest[rows] = _exact_distances(points, rows, which[rows])[:, :k]
+    if which.shape[1] == len(points) - 1:
+        return nearest
+    # Was a nearer one left out for its rounding? It would lie within the distance that was found.
+    reach = nearest[:, -1]
+    norms = torch.cat([(part.double() - centre).square().sum(dim=1) for part in points.split(BLOCK_ROWS)])
+    rounding = ROUNDING * (norms + (norms.sqrt() + reach.sqrt()).square())
+    for rows in ((best[:, -1].double() - rounding < reach) & (reach > 0)).nonzero().flatten().split(BLOCK_ROWS // 4):
+        candidates = _nearest_in_float64(points, centre, rows, which.shape[1])
+        for part, chosen in zip(*(t.split(_rows_at_once(which, points)) for t in (rows, candidates)), strict=True):
+            nearest[part] = _exact_distances(points, part, chosen)[:, :k]
     return nearest
 
 
-def _small_rows(n: int, width: int) -> Iterator[slice]:
-    """Slices of n rows, each of `width` numbers, that take at most some 100 MB in float64."""
-    size = max(1, 2**24 // max(width, 1))
-    for start in range(0, n, size):
-        yield slice(start, min(start + size, n))
+def _exact_distances(points: Tensor, rows: Tensor, candidates: Tensor) -> Tensor:
+    """Squared distances of rows (R,) of points to their candidates (R, C), ascending, from differences in float64."""
+    differences = points[candidates].double() - points[rows].double()[:, None]
+    return differences.square_().sum(dim=2).sort(dim=1).values
+
+
+def _nearest_in_float64(points: Tensor, centre: Tensor, rows: Tensor, k: int) -> Tensor:
+    """Indices of the k nearest others of some rows, (R, k), by distances of which products are of float64."""
+    mine = points[rows].double() - centre
+    tables = []
+    for part in points.split(BLOCK_ROWS):
+        theirs = part.double() - centre
+        tables.append(torch.addmm(theirs.square().sum(dim=1), mine, theirs.T, alpha=-2))
+    table = torch.cat(tables, dim=1)
+    table[torch.arange(len(rows), device=rows.device), rows] = torch.inf
+    return table.topk(k, dim=1, largest=False).indices
+
+
+def _rows_at_once(candidates: Tensor, points: Tensor) -> int:
+    return max(1, EXACT_NUMBERS // (candidates.shape[1] * points.shape[1]))
