@@ -65,7 +65,7 @@ class DigitFeatures(ganbench.Features):
 
     def __call__(self, samples: Tensor, tap: str = "") -> Tensor:
         """Return features of images (N, C, 8, 8): (N, C * 64)."""
-        return digit_features(samples)
+        return digit_features(samples.cpu()).to(samples.device)  # the classifier is small, and stays on the CPU
 
 
 @functools.cache
@@ -90,6 +90,9 @@ def why_unreadable(trial: ganbench.Trial) -> str | None:
         return f"the digit classifier reads images of 1 to 3 channels, not {channels}"
     if (height, width) != (SIDE, SIDE):  # of MNIST's digits, scaled down to 8 x 8, it recognizes only 38 %
         return f"the digit classifier reads images of {SIDE}x{SIDE} pixels, not {height}x{width}"
+    if data.value_range not in (None, (-1.0, 1.0)):
+        low, high = data.value_range
+        return f"the digit classifier reads images in [-1, 1], not in [{low:g}, {high:g}]"
     return None
 
 

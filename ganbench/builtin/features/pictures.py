@@ -27,6 +27,9 @@ class PictureFeatures(ganbench.Features):
             return f"its features are of images, not of {data.kind}"
         if data.shape[0] not in (1, 3):
             return f"its features are of grey or colour images, not of {data.shape[0]} channels"
+        if data.value_range not in (None, (-1.0, 1.0)):
+            low, high = data.value_range
+            return f"its features are of images in [-1, 1], not in [{low:g}, {high:g}]"
         return None
 
     def extract(self, pictures: Tensor, tap: str) -> Tensor:

@@ -1,4 +1,4 @@
-"""Image data sets through torchvision, a metric of MNIST's modes, and a suite."""
+"""Image data sets through torchvision, features and a metric of MNIST's digits, and suites."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -17,6 +17,12 @@ def ganbench_datasets() -> Iterator[ganbench.Component]:
     yield ganbench.Component("stl-10", "ganbench_vision.stl:Stl10")
     yield ganbench.Component("celeba", "ganbench_vision.celeba:CelebA")
     yield ganbench.Component("image-folder", "ganbench_vision.image_folder:ImageFolder")
+    yield ganbench.Component("image-npz", "ganbench_vision.image_npz:ImageNpz")
+
+
+@ganbench.hookimpl
+def ganbench_features() -> Iterator[ganbench.Component]:
+    yield ganbench.Component("mnist", "ganbench_vision.mnist_features:MnistFeatures")
 
 
 @ganbench.hookimpl

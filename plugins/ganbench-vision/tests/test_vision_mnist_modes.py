@@ -133,9 +133,9 @@ METRIC_CHECKS = [check for check in ganbench.testing.checks_of("metric") if chec
 @pytest.mark.parametrize("check", METRIC_CHECKS, ids=lambda check: check.name)
 def test_the_contract_holds_on_digits(digits, monkeypatch, check, channels):
     """The checks run on stand-ins: it skips the data sets that they use by default."""
-    images = digits[0] if channels == 1 else stacked(digits[0], 240)
+    images = digits[0] if channels == 1 else stacked(digits[0], 360)
     spec = ganbench.DataSpec("images", tuple(images.shape[1:]), value_range=(-1.0, 1.0))
-    cases = [MetricCase("digits", images[:120], images[120:240], spec, None)]
+    cases = [MetricCase("digits", images[:120], images[120:240], spec, None, images[240:360])]
     monkeypatch.setattr("ganbench.testing.kinds.metrics.cases", lambda candidate: cases)
     (candidate,) = ganbench.testing.select_candidates(["metric/mnist-modes"])
     check.run(candidate)

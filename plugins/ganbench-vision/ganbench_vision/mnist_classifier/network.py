@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import functools
+import math
 from pathlib import Path
 
 import torch
@@ -12,6 +14,7 @@ from torch.nn import functional
 
 WEIGHTS = Path(__file__).with_name("mnist.safetensors")
 SIDE = 28
+FEATURE_DIM = 64 * 3 * 3
 UNREADABLE = -1
 _BATCH_SIZE = 250  # channels classified at once: activations of the first layer fit into a cache
 
@@ -24,13 +27,17 @@ class MnistClassifier(nn.Module):
         self.conv1 = nn.Conv2d(1, 16, 5, padding=2)
         self.conv2 = nn.Conv2d(16, 32, 3, padding=1)
         self.conv3 = nn.Conv2d(32, 64, 3, padding=1)
-        self.digits = nn.Linear(64 * 3 * 3, 10)
+        self.digits = nn.Linear(FEATURE_DIM, 10)
+
+    def features(self, x: torch.Tensor) -> torch.Tensor:
+        """Input of the last layer, of shape (N, FEATURE_DIM); not negative."""
+        for conv in (self.conv1, self.conv2, self.conv3):
+            x = functional.relu(functional.max_pool2d(conv(x), 2))
+        return x.flatten(1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits of shape (N, 10)."""
-        for conv in (self.conv1, self.conv2, self.conv3):
-            x = functional.relu(functional.max_pool2d(conv(x), 2))
-        return self.digits(x.flatten(1))
+        return self.digits(self.features(x))
 
 
 @functools.cache
@@ -42,6 +49,12 @@ def load() -> MnistClassifier:
     return classifier.eval().requires_grad_(False)
 
 
+@functools.cache
+def _load_on(device: torch.device) -> MnistClassifier:
+    """Return the trained classifier on a device; that on the CPU stays there."""
+    return load() if device.type == "cpu" else copy.deepcopy(load()).to(device)
+
+
 def classify(images: torch.Tensor, classifier: MnistClassifier | None = None) -> torch.Tensor:
     """Return the digit in each channel of `images`, of shape (N, C): integers, UNREADABLE where an image is not finite.
 
@@ -51,12 +64,30 @@ def classify(images: torch.Tensor, classifier: MnistClassifier | None = None) ->
         classifier: The trained one by default.
     """
     classifier = classifier or load()
-    images = images.detach().float()
-    finite = images.isfinite().flatten(1).all(dim=1)
-    channels = images.nan_to_num().clamp(-1, 1).flatten(0, 1).unsqueeze(1)
+    channels, finite = _split_channels(images)
     with torch.no_grad():
         blocks = [classifier(_resized(block)).argmax(dim=1) for block in channels.split(_BATCH_SIZE)]
     return torch.cat(blocks).reshape(images.shape[:2]).masked_fill(~finite[:, None], UNREADABLE)
+
+
+def embed(images: torch.Tensor) -> torch.Tensor:
+    """Return what the last layer is given for each channel of `images`, (N, C, FEATURE_DIM); NaN where not finite.
+
+    Args:
+        images: As of `classify`; features are on their device.
+    """
+    classifier = _load_on(images.device)
+    channels, finite = _split_channels(images)
+    with torch.no_grad():
+        rows = torch.cat([classifier.features(_resized(block)) for block in channels.split(_BATCH_SIZE)])
+    return rows.reshape(*images.shape[:2], FEATURE_DIM).masked_fill(~finite[:, None, None], math.nan)
+
+
+def _split_channels(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return each channel as an image of its own, clipped to [-1, 1], and which of the images are finite."""
+    images = images.detach().float()
+    finite = images.isfinite().flatten(1).all(dim=1)
+    return images.nan_to_num().clamp(-1, 1).flatten(0, 1).unsqueeze(1), finite
 
 
 def _resized(images: torch.Tensor) -> torch.Tensor:
