@@ -20,7 +20,7 @@ import ganbench
 
 from .charts import MAX_LINEAR_RATIO, Array, over_seeds
 from .numbers import parse_float
-from .rankings import DatasetTables, MetricTable, distinct, order_methods, tables_by_dataset, to_records
+from .rankings import DatasetTables, MetricTable, distinct, order_methods, overall_scores, tables_by_dataset, to_records
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -91,7 +91,8 @@ class FiguresReport(ganbench.Report):
 def _draw_all(comparison: ganbench.Comparison) -> Iterator[tuple[str, Figure]]:
     tables = tables_by_dataset(comparison)
     scores = to_records(comparison.scores)
-    ordered = order_methods(tables, distinct(method for table in tables for method in table.methods))
+    names = distinct(method for table in tables for method in table.methods)
+    ordered = order_methods(tables, names, overall_scores(comparison))
     looks = {method: _Look.of(number) for number, method in enumerate(ordered)}  # the same in all figures
     for number, table in enumerate(tables, 1):
         slug = re.sub(r"[^A-Za-z0-9.]+", "-", table.dataset).strip("-.")[:60] or "data"

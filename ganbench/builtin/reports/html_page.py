@@ -35,6 +35,7 @@ from .rankings import (
     distinct,
     main_metric,
     order_methods,
+    overall_scores,
     tables_by_dataset,
     to_records,
 )
@@ -231,7 +232,9 @@ class _PageMaker:
         self.trials: dict[tuple[str, str], list[dict[str, Any]]] = {}
         for trial in self.records:
             self.trials.setdefault((str(trial["dataset"]), str(trial["method"])), []).append(trial)
-        self.methods = order_methods(self.tables, distinct(trial["method"] for trial in self.records))
+        self.overall = overall_scores(comparison)
+        names = distinct(trial["method"] for trial in self.records)
+        self.methods = order_methods(self.tables, names, self.overall)
         self.index = {method: number for number, method in enumerate(self.methods)}
         self.shown = self.tables[:MAX_DATASETS]
         per_dataset = min(MAX_DRAWN_METHODS, MAX_DRAWN_PAIRS // max(1, len(self.shown)))
@@ -273,6 +276,7 @@ class _PageMaker:
             "index": self.index,
             "sections": sections,
             "glance": self._glance(),
+            "overall": self.overall,
             "hidden_datasets": [table.dataset for table in self.tables[MAX_DATASETS:]],
             "attention": [
                 (of_method, prose.failure_line(of_method)) for of_method in self.failures if of_method.is_failure

@@ -41,7 +41,7 @@ COMMANDS = {
 }
 ACCENTED = "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝßàáâãäåæçèéêëìíîïñòóôõöøùúûüýÿ"  # that pdfLaTeX sets without T1 fonts
 GREEK = ["ALPHA", "BETA", "GAMMA", "DELTA", "ETA", "THETA", "MU", "PI", "RHO", "SIGMA", "TAU", "PHI", "PSI", "OMEGA"]
-VERDICT_MARKS = {"tied": r"\rlap{$^{=}$}", "inconclusive": r"\rlap{$^{?}$}"}
+VERDICT_MARKS = {"equivalent": r"\rlap{$^{=}$}", "tied": r"\rlap{$^{=}$}", "inconclusive": r"\rlap{$^{?}$}"}
 
 
 class LatexReport(ganbench.Report):
@@ -96,7 +96,7 @@ def _table(table: DatasetTables, index: int, suite: str) -> Iterator[str]:
 def _caption(table: DatasetTables, suite: str) -> str:
     return (
         f"{escape(table.dataset)} (suite {escape(suite)}). Interquartile mean of the final scores over seeds, "
-        r"95\,\% bootstrap interval below it. Bold: best; $^{=}$: tied with the best; $^{?}$: inconclusive with "
+        r"95\,\% interval below it. Bold: best; $^{=}$: equivalent to the best; $^{?}$: inconclusive with "
         r"these seeds. Failed: trials, with a 95\,\% Wilson interval of their rate. The floor is the same "
         r"metric of real data against real data."
     )

@@ -55,10 +55,10 @@ def _dataset_section(table: DatasetTables) -> Iterator[str]:
     for metric in table.metrics:
         direction = f" ({metric.better} is better)" if metric.better else ""
         yield f"### {escape(metric.metric)}{direction}\n"
-        yield from _table(
-            ("rank", "method", "final IQM [95 %]", "floor", "best", "failed", "P(top beats)", "verdict"),
-            list(_metric_rows(metric)),
-        )
+        head = ["rank", "method", "final IQM [95 %]", "floor", "best", "failed", "P(top beats)", "verdict"]
+        if metric.has("delta"):
+            head.insert(5, "difference [95 %]")
+        yield from _table(head, list(_metric_rows(metric)))
 
 
 def _metric_rows(table: MetricTable) -> Iterator[tuple[str, ...]]:
@@ -69,9 +69,10 @@ def _metric_rows(table: MetricTable) -> Iterator[tuple[str, ...]]:
             f"{format_number(row.iqm)} {row.interval}".rstrip(),
             format_number(row.floor),
             format_number(row.best),
+            *((row.delta_text,) if table.has("delta") else ()),
             row.failures.text,
             row.p_text,
-            row.verdict,
+            f"{row.verdict} ({row.needs})" if row.needs else row.verdict,
         )
 
 

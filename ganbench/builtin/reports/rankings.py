@@ -163,8 +163,53 @@ def main_metric(tables: Iterable[DatasetTables], dataset: str) -> str | None:
     return max(counts, key=lambda metric: counts[metric], default=None)
 
 
-def order_methods(tables: Iterable[DatasetTables], methods: Iterable[str]) -> list[str]:
-    """Return methods by the mean, over data sets, of their mean ranks; those without a rank last."""
+@dataclass(frozen=True)
+class OverallScore:
+    """A method's score over all data sets and metrics, from 0 (the worst) to 1 (the floors), and its 95 % interval."""
+
+    method: str
+    score: float
+    low: float | None
+    high: float | None
+    rank: float | None
+    failures: FailureRate
+
+    @property
+    def interval(self) -> str:
+        """The interval as text, or nothing."""
+        return format_interval(self.low, self.high)
+
+
+def overall_scores(comparison: ganbench.Comparison) -> dict[str, OverallScore]:
+    """Return the score over all data sets of each method that has one; empty if the comparison has none."""
+    frame = getattr(comparison, "aggregate", None)
+    scores = {}
+    for row in [] if frame is None else to_records(frame):
+        score = parse_float(row.get("score"))
+        if score is not None:
+            failures = FailureRate(
+                int(parse_float(row.get("failed")) or 0),
+                int(parse_float(row.get("n_trials")) or 0),
+                parse_float(row.get("failure_low")),
+                parse_float(row.get("failure_high")),
+            )
+            scores[str(row["method"])] = OverallScore(
+                str(row["method"]),
+                score,
+                parse_float(row.get("score_low")),
+                parse_float(row.get("score_high")),
+                parse_float(row.get("rank")),
+                failures,
+            )
+    return scores
+
+
+def order_methods(
+    tables: Iterable[DatasetTables], methods: Iterable[str], overall: Mapping[str, OverallScore] | None = None
+) -> list[str]:
+    """Return methods by their scores over all data sets; without those by their mean ranks; those without any last."""
+    if overall:
+        return sorted(methods, key=lambda method: -overall[method].score if method in overall else math.inf)
     ranks: dict[str, list[float]] = {}
     for table in tables:
         for method in table.methods:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import ganbench
 
-from .numbers import MISSING
+from .numbers import MISSING, parse_float
 from .rankings import distinct, to_records
 
+ALWAYS_BY_METHOD = ("loss", "generator", "discriminator", "regularizers")
+ORDER = (*ALWAYS_BY_METHOD, "optimizer", "optimizer of G", "optimizer of D", "batch size", "budget", "steps", "images")
+NAMES = {"d_steps": "D steps", "g_steps": "G steps", "d_warmup": "D warm-up", "lr_decay": "decay", "ema": "EMA"}
 # Columns of trials.csv that say how a trial ended or where it ran, not what it is.
 NOT_SETTINGS = {
     *("suite", "trial", "dataset", "method", "seed", "status", "reason", "verdicts", "failed", "train_seconds"),
-    *("seconds", "device", "threads", "left_out", "command", "commit", "run", "folder", "versions"),
+    *("seconds", "device", "threads", "left_out", "versions", "commit"),
 }
-FIRST = ("loss", "generator", "discriminator", "regularizers", "optimizer", "optimizer_g", "optimizer_d", "batch_size")
-ALWAYS_BY_METHOD = ("loss", "generator", "discriminator", "regularizers")
-MAX_CELL_CHARS = 160
+MAX_CELL_CHARS = 200
 
 
 @dataclass(frozen=True)
@@ -45,58 +46,115 @@ class Setup:
 
 
 def describe_setup(comparison: ganbench.Comparison, methods: Sequence[str]) -> Setup:
-    """Return what each method consists of, as far as the table of trials says it.
+    """Return what each method consists of, as far as the comparison says it.
 
     Args:
         comparison: The comparison.
         methods: The methods to describe, in the order of rows.
     """
-    trials = to_records(comparison.trials)
-    names = [str(name) for name in comparison.trials.columns if str(name) not in NOT_SETTINGS]
-    names.sort(key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))
-    by_method: dict[str, list[dict[str, Any]]] = {method: [] for method in methods}
-    for trial in trials:
-        by_method.setdefault(str(trial["method"]), []).append(trial)
+    trials: dict[str, list[dict[str, Any]]] = {method: [] for method in methods}
+    for trial in to_records(comparison.trials):
+        if str(trial["method"]) in trials:
+            trials[str(trial["method"])].append(trial)
+    described = {method: _describe_method(comparison, of_method) for method, of_method in trials.items()}
+    names = sorted(
+        dict.fromkeys(name for texts in described.values() for name in texts),
+        key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER),
+    )
     columns: list[str] = []
     shared: list[tuple[str, str]] = []
-    cells: dict[str, list[str]] = {method: [] for method in methods}
     for name in names:
-        texts = {method: _describe(by_method[method], name) for method in methods}
-        if not any(text != MISSING for text in texts.values()):
-            continue
-        if name not in ALWAYS_BY_METHOD and len(set(texts.values())) == 1:
-            shared.append((name.replace("_", " "), next(iter(texts.values()))))
-            continue
-        columns.append(name.replace("_", " "))
-        for method, text in texts.items():
-            cells[method].append(text)
-    rows = tuple(MethodSetup(method, tuple(cells[method])) for method in methods)
-    return Setup(tuple(columns), rows, tuple(shared))
+        texts = {described[method].get(name, MISSING) for method in methods}
+        if name not in ALWAYS_BY_METHOD and len(texts) == 1:
+            shared.append((name, next(iter(texts))))
+        elif texts != {MISSING}:
+            columns.append(name)
+    rows = [MethodSetup(method, tuple(described[method].get(name, MISSING) for name in columns)) for method in methods]
+    return Setup(tuple(columns), tuple(rows), tuple(shared))
 
 
-def _describe(trials: Sequence[Mapping[str, Any]], name: str) -> str:
-    """Return a setting's value, or its values with the data sets that have them: `mlp (ring, grid), conv (digits)`."""
-    datasets: dict[str, list[str]] = {}
-    by_dataset: dict[str, list[Any]] = {}
+def _describe_method(comparison: ganbench.Comparison, trials: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return a method's settings as texts; those that differ between data sets say where: `mlp (ring), conv (digits)`."""
+    by_dataset: dict[str, list[Mapping[str, Any]]] = {}
     for trial in trials:
-        by_dataset.setdefault(str(trial["dataset"]), []).append(trial[name])
-    for dataset, values in by_dataset.items():
-        datasets.setdefault(_text_of(values), []).append(dataset)
-    if not datasets:
-        return MISSING
+        by_dataset.setdefault(str(trial["dataset"]), []).append(trial)
+    of_datasets = {dataset: _describe_trials(comparison, on_it) for dataset, on_it in by_dataset.items()}
+    return {
+        name: _join({dataset: texts.get(name, MISSING) for dataset, texts in of_datasets.items()})
+        for name in dict.fromkeys(name for texts in of_datasets.values() for name in texts)
+    }
+
+
+def _join(texts: Mapping[str, str]) -> str:
+    datasets: dict[str, list[str]] = {}
+    for dataset, text in texts.items():
+        datasets.setdefault(text, []).append(dataset)
     if len(datasets) == 1:
         return _shorten(next(iter(datasets)))
     return _shorten(", ".join(f"{text} ({', '.join(names)})" for text, names in datasets.items()))
 
 
-def _text_of(values: Sequence[Any]) -> str:
+def _describe_trials(comparison: ganbench.Comparison, trials: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the settings of a method on one data set as texts by name."""
+    columns = {str(name): [trial[name] for trial in trials] for name in trials[0] if name not in NOT_SETTINGS}
+    read = getattr(comparison, "settings", None)
+    settings = dict(read(trials[0]["trial"])) if read is not None else {}
+    for name, values in columns.items():
+        if name not in settings:
+            settings[name] = _value_of(values)
+    if "budget" in settings:  # steps are those that were done
+        settings.pop("steps", None)
+    texts = {
+        "loss": _component("loss", settings),
+        "generator": _component("generator", settings),
+        "discriminator": _component("discriminator", settings),
+        "regularizers": _regularizers(settings),
+    }
+    of_g, of_d = (_component(name, settings) for name in ("optimizer_g", "optimizer_d"))
+    if of_g == of_d:
+        texts["optimizer"] = of_g
+    else:
+        texts |= {"optimizer of G": of_g, "optimizer of D": of_d}
+    texts |= {name: _format(value) for name, value in settings.items() if "." not in name}
+    return {NAMES.get(name, name.replace("_", " ")): text for name, text in texts.items() if text != MISSING}
+
+
+def _component(prefix: str, settings: dict[str, Any]) -> str:
+    """Take a component and its options out of the settings: `adam (lr 0.001, betas [0.5,0.99])`."""
+    name = settings.pop(prefix, None)
+    keys = [key for key in settings if key.startswith(f"{prefix}.")]
+    options = [f"{key.partition('.')[2]} {_format(value)}" for key in keys if (value := settings.pop(key)) is not None]
+    if name is None or name == "":
+        return MISSING
+    return f"{name} ({', '.join(options)})" if options else str(name)
+
+
+def _regularizers(settings: dict[str, Any]) -> str:
+    """Take the regularizers and their options out of the settings: `r1 (weight 0.1), r2 (weight 0.1)`."""
+    names = [name for name in str(settings.pop("regularizers", None) or "").split(";") if name]
+    texts = []
+    for name in names:
+        settings[name] = name
+        texts.append(_component(name, settings))
+    return ", ".join(texts) or MISSING
+
+
+def _value_of(values: Sequence[Any]) -> Any:
     """Return the value of a setting over seeds; of numbers the largest: a run that was lost made fewer steps."""
     known = [value for value in values if value is not None and value != ""]
     if not known:
+        return None
+    numbers = [parse_float(value) for value in known if not isinstance(value, str | bool)]
+    present = [number for number in numbers if number is not None]
+    return max(present) if len(present) == len(known) else " / ".join(distinct(known))
+
+
+def _format(value: Any) -> str:
+    if value is None or value == "":
         return MISSING
-    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in known):
-        return f"{max(known):,.10g}"
-    return " / ".join(distinct(known))
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return f"{value:,.10g}"
+    return str(value)
 
 
 def _shorten(text: str) -> str:

@@ -84,7 +84,7 @@ def _compared(dataset, method, rank, metric, **changes):
         "n_scored": 3, "failed": 0, "failure_rate": 0.0, "failure_low": 0.0, "failure_high": 0.56, "mean": 0.1,
         "std": 0.01, "iqm": 0.1 * rank, "iqm_low": 0.05 * rank, "iqm_high": 0.2 * rank, "best_mean": 0.09,
         "floor": math.nan, "rank": rank, "p_better": math.nan if rank == 1 else 0.75,
-        "verdict": ("best", "tied", "inconclusive")[rank - 1],
+        "verdict": ("best", "equivalent", "inconclusive")[rank - 1],
     }  # fmt: skip
     return values | changes
 

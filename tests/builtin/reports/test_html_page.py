@@ -179,6 +179,37 @@ def test_what_was_compared_is_told_setting_by_setting(comparison, tmp_path):
     assert "The same for all: batch size 64, steps 500." in page
 
 
+def test_settings_that_a_comparison_can_tell_are_put_together(comparison, tmp_path):
+    comparison.trials["regularizers"] = "r1"
+    comparison.settings = lambda trial: {
+        "budget": 500, "batch_size": 64, "optimizer_g": "adam", "optimizer_g.lr": 0.001, "optimizer_d": "adam",
+        "optimizer_d.lr": 0.001 if "plain" in trial else 0.002, "generator": "mlp", "generator.width": 32 if trial.startswith("ring") else 64,
+        "r1.weight": 0.1,
+    }  # fmt: skip
+    text = Page(written(comparison, tmp_path)).text
+    for cell in (
+        "mlp (width 32) (ring), mlp (width 64) (Ziffern",
+        "adam (lr 0.001)",
+        "adam (lr 0.002)",
+        "r1 (weight 0.1)",
+    ):
+        assert cell in text, cell
+    assert "The same for all: batch size 64, budget 500." in text
+
+
+def test_scores_over_all_data_sets_decide_the_order_of_methods(comparison, tmp_path):
+    rows = [
+        {"method": method, "rank": 3 - n, "score": 0.2 + 0.3 * n, "score_low": 0.1, "score_high": 0.95, "failed": n, "n_trials": 6,
+         "failure_low": 0.0, "failure_high": 0.5}
+        for n, method in enumerate(comparison.trials.method.unique())
+    ]  # fmt: skip
+    comparison.aggregate = pd.DataFrame(rows)
+    text = Page(written(comparison, tmp_path)).text
+    ranking = text[text.index("Methods by their overall score") :]
+    assert ranking.index("a_b & 50% | σ") < ranking.index("<script>alert(1)</script>") < ranking.index("plain")
+    assert "0.800 [0.100, 0.950]" in ranking and "2 of 6 failed" in ranking
+
+
 def test_columns_of_differences_are_shown_where_a_comparison_has_them(comparison, tmp_path):
     assert "Difference from the top" not in Page(written(comparison, tmp_path)).text
     table = comparison.comparison
