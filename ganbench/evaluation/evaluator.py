@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import msgspec
 import torch
 from torch import Tensor
 
@@ -16,6 +17,7 @@ from ..contract.adapt import adapt
 from ..contract.components import Features, Metric
 from ..contract.errors import CannotScore
 from ..contract.records import DataSpec, Direction, Estimate, Modes, Samples, Score
+from ..contract.state import load_state, state_of
 from ..contract.view import Game
 from ..training.data import DeviceDataset
 from ..training.noise import sample_noise
@@ -205,6 +207,7 @@ class Evaluator:
         self._device = device or torch.device("cpu")
         self._make_set = make_set
         self._comparands: dict[tuple[int, str, bool], Comparands] = {}
+        self._floors: dict[tuple[int, str, bool], dict[str, Mapping[str, float]]] = {}
         self.scores: list[Score] = []
         self.left_out: dict[str, str] = {}
         self._entries: dict[str, MetricEntry] = {}
@@ -257,6 +260,25 @@ class Evaluator:
         self.scores += new
         return new
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return the scores so far, and what the next ones depend on."""
+        metrics = {label: state_of(entry.metric, parts=False) for label, entry in self._entries.items()}
+        return {
+            "scores": msgspec.to_builtins(self.scores),
+            "left_out": dict(self.left_out),
+            "floors": [[list(key), {k: dict(v) for k, v in floors.items()}] for key, floors in self._floors.items()],
+            "metrics": metrics,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from another moment of the same run."""
+        self.scores = msgspec.convert(state["scores"], list[Score])
+        self.left_out = dict(state["left_out"])
+        self._floors.update({tuple(key): dict(floors) for key, floors in state["floors"]})
+        self._entries = {label: self._entries[label] for label in state["metrics"]}
+        for label, metric in state["metrics"].items():
+            load_state(self._entries[label].metric, metric)
+
     def _why_too_few(self, metric: Metric) -> str:
         """Why the data has too few samples for a metric; empty if it has enough."""
         reference = self._training if metric.reference == "training" else self._held_out
@@ -275,6 +297,7 @@ class Evaluator:
         key = n_fake, metric.reference, metric.needs_training
         if key not in self._comparands:
             self._comparands[key] = self._choose(n_fake, metric)
+            self._comparands[key].floors = self._floors.setdefault(key, {})
         return self._comparands[key]
 
     def _choose(self, n_fake: int, metric: Metric) -> Comparands:

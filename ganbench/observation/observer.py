@@ -16,6 +16,7 @@ from ..contract.adapt import adapt
 from ..contract.components import Diagnosis
 from ..contract.errors import RequestError, did_you_mean
 from ..contract.records import History, NonFinite
+from ..contract.state import load_state, state_of
 from ..contract.view import View
 from .probe_features import Embedding, choose_embedding
 from .probes import PROBES, ProbeBatch, why_not_probed
@@ -63,6 +64,14 @@ class Motion:
             assert isinstance(path, Tensor)
             row["motion_progress"] = ((positions[-1] - positions[0]).norm(dim=1) / path.clamp_min(1e-12)).mean()
         return row
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the positions that the next move is measured from."""
+        return {"positions": list(self._positions)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from other positions."""
+        self._positions = deque(state["positions"], maxlen=self._positions.maxlen)
 
 
 MUST_BE_FINITE = (
@@ -125,6 +134,26 @@ class Observer:
         if "step" in columns:
             columns["step"] = columns["step"].astype(np.int64)
         return History(columns, self._view.steps, self.nonfinite, () if self.watch is None else self.watch.faults)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything observed so far, and what the next observation depends on."""
+        return {
+            "columns": dict(self.history().columns),
+            "motion": self._motion.state_dict(),
+            "floors": dict(self._floors),
+            "why_not_probed": self.why_not_probed,
+            "diagnoses": {name: state_of(diagnosis) for name, diagnosis in self._diagnoses.items()},
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from another moment of the same run."""
+        columns = state["columns"]
+        rows = zip(*(column.tolist() for column in columns.values()), strict=True)
+        self._rows = [{name: float(value) for name, value in zip(columns, row, strict=True)} for row in rows]
+        self._motion.load_state_dict(state["motion"])
+        self._floors, self.why_not_probed = dict(state["floors"]), state["why_not_probed"]
+        for name, diagnosis in self._diagnoses.items():
+            load_state(diagnosis, state["diagnoses"][name])
 
     def _probe(self, view: View) -> dict[str, Tensor]:
         """The probes, and their floors, which are measured once, since real data does not change."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from ..contract.adapt import adapt, provides
 from ..contract.components import Loss, Regularizer
 from ..contract.records import Batch, ComponentRef, Player, Training
+from ..contract.state import load_state, state_of
 from ..contract.view import Game
 from .data import DeviceDataset
 from .noise import sample_noise
@@ -79,9 +80,10 @@ class GAN(Game):
         """The budget."""
         return self.settings.steps
 
-    def warm_up(self) -> None:
-        """Train D alone for `d_warmup` updates."""
-        for _ in range(self.settings.d_warmup):
+    def warm_up(self, before_update: Callable[[], None] = lambda: None) -> None:
+        """Train D alone until it has had its `d_warmup` updates; does nothing once the first step is done."""
+        for _ in range(self.d_updates, 0 if self.steps_done else self.settings.d_warmup):
+            before_update()
             self.train_discriminator()
 
     def step(self) -> tuple[Tensor, Tensor]:
@@ -171,21 +173,40 @@ class GAN(Game):
 
     def state_dict(self) -> dict[str, Any]:
         """Return a copy of everything that the next step depends on."""
-        parts = {name: getattr(self, name).state_dict() for name in self._stateful}
+        networks = {name: state_of(getattr(self, name)) for name in self._networks}
+        optimizers = {name: getattr(self, name).state_dict() for name in ("optimizer_g", "optimizer_d")}
+        components = {name: state_of(component) for name, component in self._components.items()}
         generators = {name: getattr(self, name).get_state() for name in ("_order", "_noise")}
-        counters = {name: getattr(self, name) for name in ("steps_done", "d_updates", "_real")}
-        random = rng_state(self.device)
-        return copy.deepcopy({"parts": parts, "generators": generators, "counters": counters, "random": random})
+        counters = {name: getattr(self, name) for name in ("steps_done", "d_updates")}
+        state = {
+            "networks": networks,
+            "optimizers": optimizers,
+            "components": components,
+            "generators": generators,
+            "counters": counters,
+            "real": (self._real.x, self._real.labels),
+            "random": rng_state(self.device),
+        }
+        return copy.deepcopy(state)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go back to an earlier state; the next steps are then the same again, bit for bit."""
+        """Go to the state of another moment of the same run; the next steps are then the same again, bit for bit.
+
+        A game under other rules, as of `fork`, takes what it has in common with that of the state.
+        """
         state = copy.deepcopy(dict(state))
-        for name, part in state["parts"].items():
+        for name in self._networks:
+            load_state(getattr(self, name), state["networks"][name])
+        for name, part in state["optimizers"].items():
             getattr(self, name).load_state_dict(part)
+        for name, component in self._components.items():
+            if name in state["components"]:
+                load_state(component, state["components"][name])
         for name, generator_state in state["generators"].items():
             getattr(self, name).set_state(generator_state)
         for name, counter in state["counters"].items():
             setattr(self, name, counter)
+        self._real = Batch(*state["real"])
         restore_rng_state(state["random"], self.device)
 
     def fork(
@@ -222,9 +243,13 @@ class GAN(Game):
         return other
 
     @property
-    def _stateful(self) -> list[str]:
-        average = [] if self.average is None else ["average"]
-        return ["generator", "discriminator", "optimizer_g", "optimizer_d", *average]
+    def _networks(self) -> list[str]:
+        return ["generator", "discriminator", *([] if self.average is None else ["average"])]
+
+    @property
+    def _components(self) -> dict[str, Any]:
+        """The loss and the regularizers, which may remember something."""
+        return {"loss": self.loss, **{f"regularizer {name}": r for name, r in self.regularizers.items()}}
 
     def _set_learning_rates(self) -> None:
         factor = decay_factor(self.settings.lr_decay, self.steps_done / self.settings.steps)

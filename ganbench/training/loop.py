@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from torch import Tensor
 
@@ -56,6 +56,44 @@ class Ending:
     seconds: float
 
 
+@dataclass
+class LoopState:
+    """What the loop itself remembers beside the game.
+
+    Attributes:
+        finite: The state of the game when its numbers were last known to be finite, to replay from; None before.
+        losses: Losses of D and G at each step since the last observation.
+        seconds: Spent training and observing before this process.
+    """
+
+    finite: Mapping[str, Any] | None = None
+    losses: list[tuple[Tensor, Tensor]] = field(default_factory=list)
+    seconds: float = 0.0
+    _began: float = field(default_factory=time.perf_counter)
+    _evaluating: float = 0.0
+
+    def begin(self) -> None:
+        """Count seconds from now on."""
+        self._began, self._evaluating = time.perf_counter(), 0.0
+
+    def exclude(self, seconds: float) -> None:
+        """Leave out seconds that were spent evaluating."""
+        self._evaluating += seconds
+
+    @property
+    def seconds_so_far(self) -> float:
+        """Seconds spent training and observing, in all processes."""
+        return self.seconds + time.perf_counter() - self._began - self._evaluating
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what the loop remembers."""
+        return {"finite": self.finite, "losses": list(self.losses), "seconds": self.seconds_so_far}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from another state."""
+        self.finite, self.losses, self.seconds = state["finite"], list(state["losses"]), state["seconds"]
+
+
 def train(
     gan: GAN,
     schedule: Schedule,
@@ -65,6 +103,8 @@ def train(
     diagnose: Callable[[], Sequence[Finding]],
     progress: Callable[[int, Mapping[str, float]], None],
     watch: StepWatch | None = None,
+    loop: LoopState | None = None,
+    before_step: Callable[[], None] = lambda: None,
 ) -> Ending:
     """Train to the end of the budget, or until a target is met, a diagnosis is sure, or the numbers are not finite.
 
@@ -76,19 +116,27 @@ def train(
         diagnose: Finds failures in the history so far.
         progress: Is told the steps done and the new row of the history.
         watch: Watches the first steps.
+        loop: What the loop remembers; a new one by default. A run that goes on has its own, and `gan` as it was then.
+        before_step: Is called where the run can be left and gone on with: before each step and each update of the
+            warm-up, when everything that the steps before it are followed by has been done.
     """
-    began, evaluating = time.perf_counter(), 0.0
+    loop = loop or LoopState()
+    loop.begin()
     settings = gan.settings
-    checkpoint_every = max(1, len(schedule.observe) // CHECKPOINTS)
-    gan.warm_up()
-    checkpoint = gan.state_dict()
-    losses: list[tuple[Tensor, Tensor]] = []  # of D and G, at each step since the last observation
+    keep_every = max(1, len(schedule.observe) // CHECKPOINTS)
+    gan.warm_up(before_step)
+    if loop.finite is None:
+        loop.finite = gan.state_dict()
+    losses = loop.losses
 
     def ending(status: Status, reason: str = "") -> Ending:
-        return Ending(status, reason, gan.steps_done, time.perf_counter() - began - evaluating)
+        return Ending(status, reason, gan.steps_done, loop.seconds_so_far)
 
     for pauses, stop in enumerate(schedule.stops, start=1):
+        if stop <= gan.steps_done:
+            continue  # it was reached before the run was left
         while gan.steps_done < stop:
+            before_step()
             if watch is not None and not watch.done:
                 watch.begin()
             losses.append(gan.step())  # not read here: that would wait for the device at each step
@@ -100,11 +148,11 @@ def train(
             row = observer.observe(stop, *losses[-1], probe=stop in schedule.probe)
             progress(stop, row)
             if not observer.is_finite():
-                observer.nonfinite = replay_to_first_nonfinite(gan, checkpoint, stop, losses)
+                observer.nonfinite = replay_to_first_nonfinite(gan, loop.finite, stop, losses)
                 return ending(Status.DIVERGED, _describe(observer.nonfinite))
             losses.clear()
-            if pauses % checkpoint_every == 0:
-                checkpoint = gan.state_dict()
+            if pauses % keep_every == 0:
+                loop.finite = gan.state_dict()
             if settings.stop_on and stop in schedule.probe:
                 early = _certain_failure(diagnose(), settings.stop_on)
 
@@ -114,7 +162,7 @@ def train(
             scores = evaluate(stop, bool(early))
             if not early and settings.stop_when and (early := _met_target(scores, settings.stop_when)):
                 evaluate(stop, True)
-            evaluating += time.perf_counter() - paused
+            loop.exclude(time.perf_counter() - paused)
         if early and stop < settings.steps:
             return ending(Status.STOPPED, f"{early}; {settings.steps - stop} of {settings.steps} steps saved")
     return ending(Status.DONE)

@@ -36,7 +36,7 @@ def replay_to_first_nonfinite(
         losses: Losses of D and G at the steps up to `seen_at`, scalars.
     """
     first_loss = _first_nonfinite_loss(seen_at, losses)
-    gan.load_state_dict(checkpoint)
+    gan.load_state_dict({**checkpoint, "components": {}})  # a loss that counts its calls is not replayed, but believed
     with _finiteness_hooks(gan):
         while gan.steps_done < first_loss.step:
             try:
