@@ -14,13 +14,23 @@ from .contract.components import (
     Regularizer,
     Report,
 )
-from .contract.errors import CannotScore, RequestError
-from .contract.events import Event, RunEnded, RunStarted, TrialEnded, TrialProgress, TrialStarted
+from .contract.errors import CannotScore, RequestError, RunPaused
+from .contract.events import (
+    Event,
+    RunEnded,
+    RunStarted,
+    TrialEnded,
+    TrialNote,
+    TrialProgress,
+    TrialResumed,
+    TrialStarted,
+)
 from .contract.failures import Failure, Status
 from .contract.hooks import CONTRACT_VERSION, hookimpl
 from .contract.records import (
     Artifacts,
     Batch,
+    Checkpoints,
     Component,
     ComponentRef,
     Components,
@@ -56,6 +66,7 @@ if TYPE_CHECKING:
     from .pipeline import run
     from .results.comparison import load
     from .training.input_gradient import input_gradient
+    from .training.pause import pause_trials
     from .trial import run_trial
 
 __version__ = "0.1.0"
@@ -67,6 +78,7 @@ _LAZY = {
     "evaluate": "evaluation.evaluate",
     "input_gradient": "training.input_gradient",
     "load": "results.comparison",
+    "pause_trials": "training.pause",
     "run": "pipeline",
     "run_trial": "trial",
     "write_atomically": "contract.files",
@@ -77,6 +89,7 @@ __all__ = [
     "Artifacts",
     "Batch",
     "CannotScore",
+    "Checkpoints",
     "Comparison",
     "Component",
     "ComponentRef",
@@ -108,6 +121,7 @@ __all__ = [
     "Report",
     "RequestError",
     "RunEnded",
+    "RunPaused",
     "RunStarted",
     "Samples",
     "Score",
@@ -117,8 +131,10 @@ __all__ = [
     "Training",
     "Trial",
     "TrialEnded",
+    "TrialNote",
     "TrialProgress",
     "TrialResult",
+    "TrialResumed",
     "TrialStarted",
     "View",
     "WiringFault",
@@ -127,6 +143,7 @@ __all__ = [
     "hookimpl",
     "input_gradient",
     "load",
+    "pause_trials",
     "run",
     "run_trial",
     "write_atomically",

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .contract.errors import RequestError, did_you_mean
+from .contract.errors import RequestError, RunPaused, did_you_mean
 from .contract.events import Event, RunEnded, RunStarted, TrialEnded
 from .contract.failures import Status
-from .contract.records import ComponentRef, DataSpec, Trial, TrialResult
+from .contract.records import Checkpoints, ComponentRef, DataSpec, Trial, TrialResult
 from .registry.plugins import local_files
 from .registry.registry import Registry, load_registry
+from .results.checkpoints import drop_checkpoints
 from .results.reports import check_reports, write_reports
 from .results.reuse import list_trials_on, reusable_results
 from .results.store import Store, describe_environment
 from .suite.expand import NETWORKS, UNKNOWN, expand, is_selected, select_trials
 from .suite.metric_names import metric_label, resolve_metric, why_left_out
 from .suite.parse import Suite, override_suite, read_suite
+from .training.preemption import Deadline, pause_when_asked
 
 if TYPE_CHECKING:
     from .contract.components import Comparison
@@ -37,6 +40,7 @@ class Request:
     workers: int | None = None
     device: str = "auto"
     fresh: bool = False
+    max_minutes: float | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,8 @@ class Prepared:
     store: Store
     unplanned: Sequence[str] = ()  # stored trials of data sets that are not here and not asked for
     left_out: Sequence[str] = ()  # metrics and diagnoses that cannot serve, with the data set and the reason
+    deadline: Deadline | None = None  # when the run pauses
+    fresh: bool = False  # whether checkpoints are not gone on from
 
 
 @dataclass(frozen=True)
@@ -77,10 +83,12 @@ def run(
     workers: int | None = None,
     device: str = "auto",
     fresh: bool = False,
+    max_minutes: float | None = None,
 ) -> Comparison:
     """Train, evaluate and diagnose the trials of a suite, and return their comparison: what `ganbench run` does.
 
-    Results are stored as trials end; the same call again does what is left. The default executor starts worker
+    Results are stored as trials end, and trials in training are saved at intervals; the same call again does what is
+    left. The default executor starts worker
     processes, so a script calls this under `if __name__ == "__main__":`.
 
     Args:
@@ -93,21 +101,26 @@ def run(
         workers: Worker processes; one per core by default.
         device: `"auto"`, `"cpu"`, `"cuda"` or `"cuda:N"`.
         fresh: Rerun the trials that are done, too.
+        max_minutes: After how many minutes to pause, instead of the suite's number; never by default.
 
     Raises:
         RequestError: The request is wrong; nothing has been trained.
+        RunPaused: The run's minutes are over, or its process was sent SIGTERM; the same call goes on.
 
     Example:
         >>> comparison = ganbench.run("smoke", seeds=2)
         >>> comparison.comparison[["method", "metric", "iqm", "verdict"]]
     """
     folder = None if output is None else Path(output)
-    request = Request(str(suite), folder, only, seeds, steps, executor, workers, device, fresh)
+    request = Request(str(suite), folder, only, seeds, steps, executor, workers, device, fresh, max_minutes)
     return execute(prepare(request), command=f"ganbench.run({str(suite)!r})").comparison
 
 
 def prepare(request: Request) -> Prepared:
     """Check a request, cheap checks first. Raises RequestError; nothing has been trained or written then."""
+    if request.max_minutes is not None and not request.max_minutes > 0:
+        raise RequestError(f"--max-minutes {request.max_minutes}: give a number above 0")
+    began = time.monotonic()
     path, files = find_suite(request.suite)
     suite = override_suite(read_suite(path), seeds=request.seeds, steps=request.steps)
     registry = load_registry(files)
@@ -127,11 +140,29 @@ def prepare(request: Request) -> Prepared:
     done = {result.trial.id for result in kept}
     todo = [trial for trial in chosen if trial.id not in done]
     notes = [*unused, *notes]
-    return Prepared(suite, registry, planned, todo, kept, notes, executor, wanted_reports, store, unplanned, left_out)
+    minutes = request.max_minutes or suite.max_minutes
+    return Prepared(
+        suite,
+        registry,
+        planned,
+        todo,
+        kept,
+        notes,
+        executor,
+        wanted_reports,
+        store,
+        unplanned,
+        left_out,
+        deadline=None if minutes is None else Deadline.after(minutes, began),
+        fresh=request.fresh,
+    )
 
 
 def execute(prepared: Prepared, command: str = "") -> RunOutcome:
-    """Run the trials that are to be run, store each as it ends, and write the reports."""
+    """Run the trials that are to be run, store each as it ends, and write the reports.
+
+    Raises RunPaused if the run ends before its trials have.
+    """
     store, todo, emit = prepared.store, prepared.todo, prepared.registry.plugins.emit
     facts = {
         "suite": prepared.suite.name,
@@ -185,18 +216,42 @@ def _environment(prepared: Prepared, command: str) -> dict[str, Any]:
 
 
 def _run_trials(prepared: Prepared, emit: Callable[[Event], None]) -> int:
-    """Store each result as it comes; return how many trials ended in a fault."""
-    faults = 0
-    results = prepared.executor.run(prepared.todo, emit)
-    try:
-        for returned in results:
-            result = _store_result(prepared.store, returned)
-            emit(TrialEnded(replace(result, artifacts=None)))
-            faults += result.status.is_fault
-    finally:
-        if hasattr(results, "close"):  # a generator: closing it ends its workers
-            results.close()
+    """Store each result as it comes; return how many trials ended in a fault. Raises RunPaused."""
+    store = prepared.store
+    drop_checkpoints(store.checkpoints, [result.trial.id for result in prepared.kept])
+    if prepared.fresh:
+        drop_checkpoints(store.checkpoints, [trial.id for trial in prepared.todo])
+    faults, ended, why = 0, 0, ""
+    with pause_when_asked(prepared.executor, prepared.deadline) as preemption:
+        results = prepared.executor.run([_with_checkpoints(prepared, trial) for trial in prepared.todo], emit)
+        try:
+            for returned in results:
+                if returned.status is Status.PAUSED:
+                    why = why or "SIGTERM to a worker"
+                else:
+                    result = _store_result(store, returned)
+                    drop_checkpoints(store.checkpoints, [result.trial.id])
+                    emit(TrialEnded(replace(result, artifacts=None)))
+                    faults, ended = faults + result.status.is_fault, ended + 1
+                if preemption.is_to_be_left:
+                    break
+        finally:
+            if hasattr(results, "close"):  # a generator: closing it ends its workers
+                results.close()
+    if (why := preemption.why or why) and ended < len(prepared.todo):
+        saved = sum((store.checkpoints / trial.id).is_dir() for trial in prepared.todo)
+        raise RunPaused(
+            f"paused by {why}: {ended} of {len(prepared.todo)} trials ended and are kept in {store.folder}, "
+            f"{saved} more are saved where they were"
+        )
     return faults
+
+
+def _with_checkpoints(prepared: Prepared, trial: Trial) -> Trial:
+    """The trial, to be saved in the results folder while it trains."""
+    folder = (prepared.store.checkpoints / trial.id).absolute()  # an executor's workers may be in another folder
+    every = prepared.suite.checkpoints
+    return replace(trial, checkpoints=Checkpoints(str(folder), every.steps, every.minutes))
 
 
 def _store_result(store: Store, result: TrialResult) -> TrialResult:

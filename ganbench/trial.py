@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from .contract.components import Dataset, Diagnosis
-from .contract.events import Event, TrialProgress, TrialStarted
+from .contract.events import Event, TrialNote, TrialProgress, TrialResumed, TrialStarted
 from .contract.failures import WIRING, Status
 from .contract.records import Artifacts, Finding, History, Score, Trial, TrialResult
 from .diagnosis.findings import apply_diagnoses, verdicts
@@ -23,10 +23,13 @@ from .observation.probe_features import choose_embedding
 from .observation.wiring.data import NonFiniteData, describe_nonfinite
 from .observation.wiring.watch import WiringWatch
 from .registry.registry import Registry, load_registry
+from .results.checkpoints import Checkpoint, CheckpointFolder, identify
 from .suite.metric_names import features_label, metric_label, why_left_out
+from .training.checkpoint import Checkpointer
 from .training.data import DeviceDataset
 from .training.game import GAN
-from .training.loop import train
+from .training.loop import LoopState, train
+from .training.pause import TrialPaused
 from .training.schedule import Schedule
 from .training.seeding import deterministic, preserve_rng_state, seed_everything, seed_for
 from .training.view import RunView
@@ -45,22 +48,47 @@ def run_trial(
         threads: CPU threads; torch's present number by default.
 
     Returns:
-        The result. Whatever a component raises is its status and reason; nothing of that is raised here.
+        The result. Whatever a component raises is its status and reason; nothing of that is raised here. A trial with
+        `checkpoints` goes on from its newest one, on as many threads as it began with.
     """
-    began = time.perf_counter()
+    began, before = time.perf_counter(), 0.0
     emit(TrialStarted(trial))
     device = torch.device(trial.device)
     try:
         registry = load_registry(trial.plugin_files)  # first: a plugin may change global state when it is imported
+        saved = _load_checkpoint(trial, registry, device, emit)
+        if saved is not None:
+            before, threads = saved.seconds, saved.threads
         with deterministic(device, threads):
             used = threads or torch.get_num_threads()
-            result = _run_stages(trial, registry, device, emit)
+            result = _run_stages(trial, registry, device, emit, saved, lambda: before + time.perf_counter() - began)
     except (Exception, SystemExit) as error:
         used, result = threads or torch.get_num_threads(), TrialResult(trial, Status.ERROR, _format_exception(error))
-    return replace(result, seconds=time.perf_counter() - began, device=trial.device, threads=used)
+    return replace(result, seconds=before + time.perf_counter() - began, device=trial.device, threads=used)
 
 
-def _run_stages(trial: Trial, registry: Registry, device: torch.device, emit: Callable[[Event], None]) -> TrialResult:
+def _load_checkpoint(
+    trial: Trial, registry: Registry, device: torch.device, emit: Callable[[Event], None]
+) -> Checkpoint | None:
+    """The checkpoint to go on from, if there is one; each that is of no use is named in a note."""
+    if trial.checkpoints is None or not Path(trial.checkpoints.folder).is_dir():
+        return None
+    folder = CheckpointFolder(Path(trial.checkpoints.folder), identify(trial, registry.origins(trial)))
+    saved, notes = folder.load_newest(device)
+    goes_on = "the trial starts again" if saved is None else f"the trial goes on after {saved.steps} steps"
+    for note in notes:
+        emit(TrialNote(trial.id, f"{note}; {goes_on}"))
+    return saved
+
+
+def _run_stages(
+    trial: Trial,
+    registry: Registry,
+    device: torch.device,
+    emit: Callable[[Event], None],
+    saved: Checkpoint | None,
+    seconds: Callable[[], float],
+) -> TrialResult:
     seed_everything(seed_for(trial.seed, "data set"))
     dataset = registry.build("dataset", trial.components.dataset)
     if why := registry.why_skipped(trial):
@@ -70,7 +98,17 @@ def _run_stages(trial: Trial, registry: Registry, device: torch.device, emit: Ca
     except NonFiniteData as error:
         return _refuse_data(trial, registry, error)
     _check_networks(run.view, trial)
-    result = _train(run, trial, emit)
+    if saved is not None:
+        try:
+            run.load_state_dict(saved.state)
+            emit(TrialResumed(trial.id, saved.steps))
+        except (Exception, SystemExit) as error:
+            why = f"checkpoint after {saved.steps} steps is left aside: {_format_exception(error)}"
+            emit(TrialNote(trial.id, f"{why}; the trial starts again"))
+            run = LiveTrial.build(trial, dataset, registry, device)
+    result = _train(run, trial, emit, _checkpointer(run, trial, registry, emit, seconds))
+    if result.status is Status.PAUSED:
+        return result
     result = replace(
         result,
         parameters_g=_count_parameters(run.gan.generator),
@@ -115,7 +153,24 @@ def _why_not_probed(observer: Observer) -> dict[str, str]:
     return {"probes": observer.why_not_probed} if observer.why_not_probed else {}
 
 
-def _train(run: LiveTrial, trial: Trial, emit: Callable[[Event], None]) -> TrialResult:
+def _checkpointer(
+    run: LiveTrial,
+    trial: Trial,
+    registry: Registry,
+    emit: Callable[[Event], None],
+    seconds: Callable[[], float],
+) -> Checkpointer:
+    """What saves the trial while it trains, into the folder that it names."""
+
+    def save() -> None:
+        assert trial.checkpoints is not None
+        folder = CheckpointFolder(Path(trial.checkpoints.folder), identify(trial, registry.origins(trial)))
+        folder.save(Checkpoint(run.gan.steps_done, seconds(), torch.get_num_threads(), run.state_dict()))
+
+    return Checkpointer(run.gan, trial.checkpoints, save, lambda text: emit(TrialNote(trial.id, text)))
+
+
+def _train(run: LiveTrial, trial: Trial, emit: Callable[[Event], None], checkpointer: Checkpointer) -> TrialResult:
     """Train, however that ends. Metrics and diagnoses may draw random numbers without changing training."""
 
     schedule = Schedule.of(trial.training, trial.evaluation)
@@ -141,7 +196,12 @@ def _train(run: LiveTrial, trial: Trial, emit: Callable[[Event], None]) -> Trial
             diagnose=diagnose_so_far,
             progress=progress,
             watch=run.observer.watch,
+            loop=run.loop,
+            before_step=checkpointer.before_step,
         )
+    except TrialPaused:
+        done = run.gan.steps_done
+        return TrialResult(trial, Status.PAUSED, f"paused after {done} steps", steps=done)
     except (Exception, SystemExit) as error:
         done = run.gan.steps_done
         return TrialResult(trial, Status.ERROR, f"{_format_exception(error)}, after {done} steps", steps=done)
@@ -162,6 +222,7 @@ class LiveTrial:
     diagnoses: Mapping[str, Diagnosis]
     labels: torch.Tensor | None
     seed: int
+    loop: LoopState = field(default_factory=LoopState)
 
     @classmethod
     def build(cls, trial: Trial, dataset: Dataset, registry: Registry, device: torch.device) -> LiveTrial:
@@ -229,6 +290,20 @@ class LiveTrial:
             labels=training.labels,
             seed=seed,
         )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything that the trial's further course depends on."""
+        return {
+            "gan": self.gan.state_dict(),
+            "observer": self.observer.state_dict(),
+            "evaluator": self.evaluator.state_dict(),
+            "loop": self.loop.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from another moment of the same trial."""
+        for name in ("observer", "evaluator", "loop", "gan"):  # the game last: it sets the global random generators
+            getattr(self, name).load_state_dict(state[name])
 
     def generate(self, n: int) -> torch.Tensor:
         """Generate `n` samples from the noise that this trial is always evaluated with."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import shlex
 import sys
 import warnings
 
 import click
 
 from .. import __version__
-from ..contract.errors import RequestError
+from ..contract.errors import RequestError, RunPaused
 
 COMMANDS = {
     "run": "Train, diagnose and compare the methods of a suite.",
@@ -24,6 +25,8 @@ COMMANDS = {
     "plugins": "List where components come from, and plugins that failed to load.",
     "new-plugin": "Write a plugin project, ready to install, check and test.",
 }
+
+PAUSED = 75  # EX_TEMPFAIL of sysexits.h: the same command goes on
 
 
 class _LazyGroup(click.Group):
@@ -51,12 +54,18 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run a command. Exit code 0: carried out; 1: some trial failed; 2: the request is wrong; 130: interrupted."""
+    """Run a command.
+
+    Exit code 0: carried out; 1: some trial failed; 2: the request is wrong; 75: paused, by SIGTERM or at the end of its
+    minutes (EX_TEMPFAIL: to be tried again); 130: interrupted.
+    """
     warnings.showwarning = _show_warning
     try:
         code = cli.main(standalone_mode=False)
     except RequestError as error:
         _fail(str(error), 2)
+    except RunPaused as paused:
+        _fail(f"{paused}. Continue with: {shlex.join(['ganbench', *sys.argv[1:]])}", PAUSED)
     except click.exceptions.Abort:
         _fail("interrupted", 130)
     except click.ClickException as error:

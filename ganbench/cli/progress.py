@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from .. import hookimpl
-from ..contract.events import Event, RunStarted, TrialEnded, TrialProgress, TrialStarted
+from ..contract.events import Event, RunStarted, TrialEnded, TrialNote, TrialProgress, TrialResumed, TrialStarted
 from ..contract.records import Trial
 
 PLAIN_INTERVAL_SECONDS = 10.0  # between two plain lines
@@ -28,6 +28,7 @@ class Tally:
         self._budget = sum(trial.training.steps for trial in todo)
         self._steps: dict[str, int] = {}
         self._finished = 0
+        self._resumed = 0  # steps that were done before this run
         self._began = time.monotonic()
         self._recent: list[tuple[float, int]] = []
 
@@ -37,6 +38,10 @@ class Tally:
             self.kept = event.kept
         elif isinstance(event, TrialStarted):
             self.running[event.trial.id] = f"{event.trial.method} on {event.trial.dataset}, seed {event.trial.seed}"
+        elif isinstance(event, TrialResumed):
+            self._steps[event.trial_id] = event.step
+            self._resumed += event.step
+            self._recent = []  # no step of these has just been done
         elif isinstance(event, TrialProgress):
             self._steps[event.trial_id] = event.step
         elif isinstance(event, TrialEnded):
@@ -66,7 +71,8 @@ class Tally:
     @property
     def seconds_left(self) -> float | None:
         elapsed = time.monotonic() - self._began
-        return elapsed * (1 - self.share) / self.share if self.share > 0.005 else None
+        done = self.share - (self._resumed / self._budget if self._budget else 0.0)  # in this run
+        return elapsed * (1 - self.share) / done if done > 0.005 else None
 
     def line(self) -> str:
         """Return the state in one line."""
@@ -86,8 +92,8 @@ class _PlainLines:
     @hookimpl
     def ganbench_event(self, event: Event) -> None:
         self._tally.count(event)
-        if isinstance(event, TrialEnded) and event.result.status.lost:
-            _print(f"{event.result.status}: {event.result.trial.id}: {event.result.reason}")
+        if line := _news(event):
+            _print(line)
         due = time.monotonic() - self._printed > PLAIN_INTERVAL_SECONDS or self._tally.done == self._tally.total
         if due and isinstance(event, TrialEnded | TrialProgress):
             self._printed = time.monotonic()
@@ -107,12 +113,8 @@ class _LiveLine:
     @hookimpl
     def ganbench_event(self, event: Event) -> None:
         self._tally.count(event)
-        if isinstance(event, TrialEnded) and event.result.status.lost:
-            self.live.console.print(
-                f"{event.result.status}: {event.result.trial.id}: {event.result.reason}",
-                markup=False,
-                highlight=False,
-            )
+        if line := _news(event):
+            self.live.console.print(line, markup=False, highlight=False)
         self.live.update(self._render())
 
     def _render(self) -> Any:
@@ -122,6 +124,15 @@ class _LiveLine:
 
         running = [Text(f"  {what}", style="dim") for what in self._tally.running.values()]
         return Group(ProgressBar(100, self._tally.share * 100, width=60), Text(self._tally.line()), *running)
+
+
+def _news(event: Event) -> str:
+    """What is printed of an event as a line of its own; empty for most."""
+    if isinstance(event, TrialEnded) and event.result.status.lost:
+        return f"{event.result.status}: {event.result.trial.id}: {event.result.reason}"
+    if isinstance(event, TrialNote):
+        return f"{event.trial_id}: {event.text}"
+    return f"{event.trial_id} goes on after {event.step} steps" if isinstance(event, TrialResumed) else ""
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from ..registry.plugins import redirect_prints
 @click.option("--executor", metavar="NAME", help="What runs the trials. [processes]")
 @click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Worker processes. [one per core]")
 @click.option("--device", default="auto", metavar="auto|cpu|cuda[:N]", help="Where to train. [auto]")
+@click.option("--max-minutes", type=float, metavar="N", help="Pause after so many minutes. [the suite's, or never]")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option("--fresh", is_flag=True, help="Rerun every trial, also those that are done.")
 def command(
@@ -37,14 +38,17 @@ def command(
     device: str,
     dry_run: bool,
     fresh: bool,
+    max_minutes: float | None,
 ) -> int:
     """Train, diagnose and compare the methods of a suite: `ganbench run basic` is `ganbench run --suite basic`.
 
-    Trials are stored as they end: the same command again finishes what is left.
+    Trials are stored as they end and saved while they train: the same command again goes on with what is left.
     """
     if name and suite and name != suite:
         raise RequestError(f"two suites are given, {name!r} and --suite {suite}; give one")
-    request = Request(name or suite or "basic", output, only, seeds, steps, executor, workers, device, fresh)
+    request = Request(
+        name or suite or "basic", output, only, seeds, steps, executor, workers, device, fresh, max_minutes
+    )
     with redirect_prints():
         prepared = prepare(request)
     for note in prepared.notes:

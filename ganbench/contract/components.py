@@ -346,9 +346,17 @@ class Executor:
 
         Args:
             trials: The trials to run.
-            emit: To be called with each `TrialStarted` and `TrialProgress`, in the calling process.
+            emit: To be called with each event that `ganbench.run_trial` emits, in the calling process.
         """
         raise _missing(self, "run")
+
+    def pause(self, seconds: float) -> None:
+        """Ask the running trials to save a checkpoint and end within so many seconds, and begin no more; optional.
+
+        Called in a signal handler or another thread while `run` is iterated, so it only takes note. `run` then yields the
+        paused trials' results, leaves out those not begun, and ends. Without it the iterator is closed.
+        """
+        raise _missing(self, "pause")
 
 
 BASE_CLASSES: dict[str, type] = {

@@ -25,6 +25,10 @@ class RequestError(Exception):
         super().__init__(printable(message))
 
 
+class RunPaused(Exception):
+    """A run was ended early, by SIGTERM or since its minutes were over (exit code 75); the same command goes on with it."""
+
+
 class CannotScore(Exception):
     """A metric cannot score these samples, and its message says why; it is left out, and the report says so."""
 

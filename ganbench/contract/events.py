@@ -26,6 +26,22 @@ class TrialStarted:
 
 
 @dataclass(frozen=True)
+class TrialResumed:
+    """A trial goes on from a checkpoint, with `step` steps done."""
+
+    trial_id: str
+    step: int
+
+
+@dataclass(frozen=True)
+class TrialNote:
+    """Something that a user should know of a trial while it runs, in a line."""
+
+    trial_id: str
+    text: str
+
+
+@dataclass(frozen=True)
 class TrialProgress:
     """A trial has been observed at `step` of `steps`; `row` is the new row of its history."""
 
@@ -50,4 +66,4 @@ class RunEnded:
     reports: tuple[str, ...]
 
 
-Event = RunStarted | TrialStarted | TrialProgress | TrialEnded | RunEnded
+Event = RunStarted | TrialStarted | TrialResumed | TrialNote | TrialProgress | TrialEnded | RunEnded

@@ -14,6 +14,7 @@ class Status(StrEnum):
     ERROR = "error"  # something raised
     TIMEOUT = "timeout"
     SKIPPED = "skipped"  # a component cannot serve the trial
+    PAUSED = "paused"  # asked to end early, with a checkpoint to go on from: never stored, and no result
 
     @property
     def finished(self) -> bool:

@@ -181,6 +181,21 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
+class Checkpoints:
+    """Where and how often a trial in training is saved, to go on from after a kill; no part of what it is.
+
+    Attributes:
+        folder: Where its checkpoints go.
+        steps: Steps between two; None for no such interval.
+        minutes: Minutes between two; None for no such interval. Without either, about half a minute.
+    """
+
+    folder: str
+    steps: int | None = None
+    minutes: float | None = None
+
+
+@dataclass(frozen=True)
 class Trial:
     """One data set, one method, one seed: everything needed to run it, as data."""
 
@@ -197,6 +212,7 @@ class Trial:
     device: str = "cpu"
     timeout: float | None = None  # seconds
     plugin_files: tuple[str, ...] = ()  # local plugin files that a worker must load
+    checkpoints: Checkpoints | None = None  # where it is saved while it trains
 
 
 @dataclass(frozen=True)

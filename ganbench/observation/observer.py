@@ -18,7 +18,7 @@ from ..contract.errors import RequestError, did_you_mean
 from ..contract.records import History, NonFinite
 from ..contract.state import load_state, state_of
 from ..contract.view import View
-from .probe_features import Embedding, choose_embedding
+from .probe_features import choose_embedding
 from .probes import PROBES, ProbeBatch, why_not_probed
 from .signals import SIGNALS, SignalBatch, textbook_signals
 from .wiring.watch import WiringWatch
@@ -101,7 +101,6 @@ class Observer:
         self._motion = Motion()
         self._probes = _declared_probes(self._diagnoses)
         self.why_not_probed = ""
-        self._embed: Embedding
         self._floors: dict[str, Tensor] = {}
         self._rows: list[dict[str, float]] = []
         self.nonfinite: NonFinite | None = None
@@ -163,11 +162,11 @@ class Observer:
             self.why_not_probed = why_not_probed(view.held_out_size)
         if self.why_not_probed:
             return {}
+        embed = choose_embedding(view.data.shape)
         if not self._floors:
-            self._embed = choose_embedding(view.data.shape)
-            batch = ProbeBatch(view, self._embed, floor=True)
+            batch = ProbeBatch(view, embed, floor=True)
             self._floors = {f"{name}_floor": PROBES[name](batch) for name in self._probes}
-        batch = ProbeBatch(view, self._embed, floor=False)
+        batch = ProbeBatch(view, embed, floor=False)
         return {name: PROBES[name](batch) for name in self._probes} | self._floors
 
 

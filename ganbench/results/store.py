@@ -2,6 +2,7 @@
 
 suite.json         the suite's name and summary, and the trials of the last run
 environment.json   where, with what and by which command the last run was made
+checkpoints/       of trials that have not ended (checkpoints.py)
 trials/<id>/       a trial's files (trial_files.py)
 report/            what the reports wrote
 """
@@ -47,12 +48,14 @@ class Store:
         folder: The results folder.
         trials: Its folder of trials.
         report: Its folder of reports.
+        checkpoints: Its folder of checkpoints.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.trials = folder / "trials"
         self.report = folder / "report"
+        self.checkpoints = folder / "checkpoints"
         self._old_folders: dict[str, str] | None = None  # of an older schema: trial id -> name of its folder
 
     # --- the run -------------------------------------------------------------------------------------
@@ -218,7 +221,7 @@ class Store:
 
     def _remove_leftovers(self) -> None:
         """Remove the hidden files and folders that killed writers have left."""
-        for folder in (self.folder, self.trials, self.report):
+        for folder in (self.folder, self.trials, self.report, *self.checkpoints.glob("*")):
             for leftover in folder.glob(".*"):
                 if leftover.is_dir():
                     shutil.rmtree(leftover, ignore_errors=True)

@@ -119,7 +119,9 @@ def _write_files(folder: Path, result: TrialResult) -> None:
 
 
 def _encode_trial(trial: Trial) -> bytes:
-    return encode_json({"schema": SCHEMA, **msgspec.to_builtins(trial)})
+    content = msgspec.to_builtins(trial)
+    del content["checkpoints"]  # of the run, not of the trial
+    return encode_json({"schema": SCHEMA, **content})
 
 
 def _encode_scores(scores: tuple[Score, ...]) -> str:

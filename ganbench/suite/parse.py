@@ -6,7 +6,7 @@ import fnmatch
 import itertools
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +88,8 @@ class Suite:
     reports: tuple[ComponentRef, ...] | None
     executor: ComponentRef | None
     source: str
+    checkpoints: schema.CheckpointsTable = field(default_factory=schema.CheckpointsTable)
+    max_minutes: float | None = None
 
 
 def read_suite(path: Path) -> Suite:
@@ -135,6 +137,10 @@ def parse_suite(table: Mapping[str, Any], path: Path) -> Suite:
         reports=_names(top.reports, f"{where}: reports"),
         executor=as_ref(top.executor, f"{where}: executor") if top.executor else None,
         source=where,
+        checkpoints=schema.CheckpointsTable(
+            **_check(schema.CheckpointsTable, top.checkpoints, f"{where}: [checkpoints]")
+        ),
+        max_minutes=top.max_minutes,
     )
 
 

@@ -84,6 +84,14 @@ class EvaluationTable:
 
 
 @dataclass(frozen=True)
+class CheckpointsTable:
+    """How often a trial in training is saved, to go on from after a kill; without either, about each half minute."""
+
+    steps: Positive | None = None
+    minutes: Rate | None = None
+
+
+@dataclass(frozen=True)
 class SuiteTable:
     """A whole suite file."""
 
@@ -99,6 +107,8 @@ class SuiteTable:
     executor: Ref | None = None
     training: dict[str, Any] = field(default_factory=dict)
     evaluation: dict[str, Any] = field(default_factory=dict)
+    checkpoints: dict[str, Any] = field(default_factory=dict)
+    max_minutes: Rate | None = None  # after which the run pauses
 
 
 # The optimizers that a suite may name, with the defaults of this field: torch's own names and meanings.

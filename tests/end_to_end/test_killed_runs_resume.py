@@ -1,7 +1,8 @@
-"""A run that is killed with its process tree, several times, ends with the results of an uninterrupted one."""
+"""A run that is killed or paused, several times, ends with the files of an uninterrupted one, but for timings."""
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -34,6 +35,29 @@ generator = "mlp"
 discriminator = "mlp"
 """
 
+# Trials that take longer than a run lives: an average, penalties at every fourth update, batch normalization.
+LONG = """
+metrics = ["modes", "energy-distance"]
+seeds = 1
+[checkpoints]
+steps = 20
+[training]
+ema = 0.9
+batch_size = 32
+[datasets.ring]
+dataset = { name = "ring", sigma = 0.05 }
+steps = 3000
+[datasets.digits]
+steps = 400
+[methods.hinge]
+loss = "hinge"
+regularizers = [{ name = "r1", every = 4 }]
+points = { generator = "mlp", discriminator = "mlp" }
+[methods.hinge.images]
+generator = { name = "conv", width = 8 }
+discriminator = { name = "conv", width = 8, normalization = "batch" }
+"""
+
 TIMING = ["train_seconds", "seconds"]
 
 
@@ -63,7 +87,9 @@ def killed(suite: str, output: Path, after: float) -> bool:
     """Start the run and kill its process tree so many seconds after training began; return whether it was running."""
     with subprocess.Popen(command(suite, output), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         assert process.stderr is not None
-        process.stderr.readline()  # the first progress line: workers are training
+        while b"steps/s" not in process.stderr.readline():  # of the first progress line: workers are training
+            if process.poll() is not None:
+                return False
         try:
             process.wait(after)
         except subprocess.TimeoutExpired:
@@ -83,6 +109,24 @@ def assert_equal_reports(ours: Path, theirs: Path) -> None:
         )
 
 
+def assert_equal_trials(ours: Path, theirs: Path) -> None:
+    """The same files, with the same bytes, but for timings."""
+    names = [sorted(path.relative_to(folder) for path in folder.glob("trials/*/*")) for folder in (ours, theirs)]
+    assert names[0] == names[1] and names[0]
+    for name in names[0]:
+        a, b = ours / name, theirs / name
+        if name.name == "scores.csv":
+            scores = [pd.read_csv(path).drop(columns=TIMING, errors="ignore") for path in (a, b)]
+            pd.testing.assert_frame_equal(*scores, check_exact=True)
+        elif name.name == "result.json":
+            facts = [json.loads(path.read_bytes()) for path in (a, b)]
+            for fact in facts:
+                fact.update(dict.fromkeys(TIMING))
+            assert facts[0] == facts[1]
+        else:
+            assert a.read_bytes() == b.read_bytes(), name
+
+
 def kill_and_resume(suite: str, tmp_path: Path, kills: int) -> None:
     seconds = uninterrupted(suite, tmp_path / "uninterrupted")
     times = random.Random(0)
@@ -90,6 +134,8 @@ def kill_and_resume(suite: str, tmp_path: Path, kills: int) -> None:
     assert hits, "no run was killed while it was training"
     uninterrupted(suite, tmp_path / "killed")
     assert_equal_reports(tmp_path / "killed", tmp_path / "uninterrupted")
+    assert_equal_trials(tmp_path / "killed", tmp_path / "uninterrupted")
+    assert not (tmp_path / "killed" / "checkpoints").exists()
     assert not list((tmp_path / "killed" / "trials").glob(".*"))
 
 
@@ -100,9 +146,70 @@ def test_a_small_run_killed_three_times_ends_the_same(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("kills", [5, 100])
+def test_a_run_killed_within_its_trials_ends_the_same(tmp_path, kills):
+    steps = LONG.replace("steps = 3000", f"steps = {200 * kills}").replace("steps = 400", f"steps = {25 * kills}")
+    (tmp_path / "long.toml").write_text(steps)
+    kill_and_resume(str(tmp_path / "long.toml"), tmp_path, kills)
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_basic_killed_at_ten_random_moments_ends_the_same(tmp_path):
     kill_and_resume("basic", tmp_path, kills=10)
+
+
+def start(line: list[str]) -> subprocess.Popen[str]:
+    """Start a command, and return when its workers train."""
+    process = subprocess.Popen(line, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    assert process.stderr is not None
+    while "steps/s" not in process.stderr.readline():  # what comes before is said before anything is trained
+        assert process.poll() is None
+    return process
+
+
+@pytest.mark.parametrize("to_all", [False, True], ids=["to the command", "to the whole job"])
+def test_sigterm_saves_what_trains_and_says_how_to_go_on(tmp_path, to_all):
+    (tmp_path / "long.toml").write_text(LONG.replace("steps = 20\n", "minutes = 100\n"))
+    line = command(str(tmp_path / "long.toml"), tmp_path / "out")
+    with start(line) as process:
+        workers = psutil.Process(process.pid).children(recursive=True)
+        began = time.monotonic()
+        os.killpg(process.pid, signal.SIGTERM) if to_all else process.terminate()
+        errors = process.stderr.read()
+        assert process.wait(30) == 75
+    assert time.monotonic() - began < 20
+    assert "paused by SIGTERM: 0 of 2 trials ended" in errors and "2 more are saved where they were" in errors
+    assert "Continue with: ganbench run" in errors and "Traceback" not in errors
+    _, alive = psutil.wait_procs(workers, timeout=10)
+    assert not alive
+    assert len(list(tmp_path.glob("out/checkpoints/*/000001/checkpoint.json"))) == 2
+    more = [*line, "--max-minutes", "0.5"]
+    assert subprocess.run(more, capture_output=True, text=True).stderr.count(" goes on after ") == 2
+
+
+def test_a_run_whose_minutes_are_over_ends_in_time_and_says_how_to_go_on(tmp_path):
+    (tmp_path / "long.toml").write_text(LONG.replace("steps = 3000", "steps = 1000000"))
+    line = [*command(str(tmp_path / "long.toml"), tmp_path / "out"), "--max-minutes", "0.6", "--only", "dataset=ring"]
+    began = time.monotonic()
+    done = subprocess.run(line, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 75
+    assert time.monotonic() - began < 60 * 0.6 + 10  # the minutes begin when Python and ganbench are there
+    assert "paused by the end of its minutes: 0 of 1 trials ended" in done.stderr and "1 more are saved" in done.stderr
+    assert "Continue with: ganbench run" in done.stderr
+
+
+def test_a_fresh_run_goes_on_from_no_checkpoint(tmp_path):
+    (tmp_path / "small.toml").write_text("checkpoints = { steps = 5 }\n" + SUITE.replace("seeds = 2", "seeds = 1"))
+    line = [*command(str(tmp_path / "small.toml"), tmp_path / "out"), "--only", "method=hinge"]
+    with start(line) as process:
+        while not list(tmp_path.glob("out/checkpoints/*/0*")):
+            time.sleep(0.05)
+        process.kill()
+    done = subprocess.run([*line, "--fresh"], capture_output=True, text=True, check=True)
+    assert "goes on" not in done.stderr
+    assert not (tmp_path / "out" / "checkpoints").exists()
 
 
 def test_ctrl_c_keeps_results_ends_the_workers_and_prints_how_to_continue(tmp_path):

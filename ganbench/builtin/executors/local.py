@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
@@ -25,12 +26,20 @@ class Inline(ganbench.Executor):
 
     def __init__(self, *, threads: int | None = None) -> None:
         self.threads = threads
+        self._pausing = False
+
+    def pause(self, seconds: float) -> None:
+        """Begin no further trial; the running one has been asked with all trials of this process."""
+        self._pausing = True
 
     def run(
         self, trials: Sequence[ganbench.Trial], emit: Callable[[ganbench.Event], None]
     ) -> Iterator[ganbench.TrialResult]:
         """Yield results in the order of `trials`; timeouts are not enforced."""
+        self._pausing = False
         for trial in trials:
+            if self._pausing:
+                return
             yield ganbench.run_trial(trial, emit, self.threads)
 
 
@@ -54,6 +63,11 @@ class Processes(ganbench.Executor):
         self.workers = workers
         self.threads = threads
         self.memory = memory
+        self._pause_seconds: float | None = None
+
+    def pause(self, seconds: float) -> None:
+        """Ask the workers to save a checkpoint and end, and kill those that have not after so many seconds."""
+        self._pause_seconds = seconds
 
     def run(
         self, trials: Sequence[ganbench.Trial], emit: Callable[[ganbench.Event], None]
@@ -69,8 +83,16 @@ class Processes(ganbench.Executor):
         n_started = min(n_workers, len(waiting))
         limits = Limits(threads, self._memory_limit(n_started) if on_cpu else None)
         workers = [Worker(limits) for _ in range(n_started)]
+        self._pause_seconds, end = None, None
         try:
             while waiting or any(worker.trial for worker in workers):
+                if self._pause_seconds is not None and end is None:
+                    end = time.monotonic() + self._pause_seconds
+                    waiting.clear()
+                    for worker in workers:
+                        worker.pause()
+                if end is not None and time.monotonic() > end:
+                    return
                 for worker in workers:
                     if waiting and not worker.trial:
                         worker.submit(waiting.popleft())
@@ -80,6 +102,8 @@ class Processes(ganbench.Executor):
                             yield message
                         elif not isinstance(message, ganbench.Trial):
                             emit(message)
+                        elif end is not None:
+                            continue  # it was never started, and is not to be
                         elif message.id not in returned:  # its worker died idle, which is not the trial's fault
                             returned.add(message.id)
                             waiting.appendleft(message)

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import ganbench
 
-MAX_EXIT_SECONDS = 5.0  # between asking a worker to end and killing it
+MAX_EXIT_SECONDS = 5.0  # between a worker's last word and its end
 MAX_WAIT_SECONDS = 1.0  # before the workers are looked at again, though none has sent anything
 MAX_READS = 64  # of a worker's output, before the others get their turn
 READ_BYTES = 1 << 16
@@ -120,6 +120,10 @@ class Worker:
             started = self._started or lost.status is ganbench.Status.TIMEOUT
             yield replace(lost, output=self._decode_output()) if started else trial
 
+    def pause(self) -> None:
+        """Ask the process to save a checkpoint of its trial and to end."""
+        self.process.terminate()  # its handler of SIGTERM does that
+
     def close(self) -> None:
         """End the process, whether it runs a trial or not."""
         self._kill()
@@ -164,11 +168,8 @@ class Worker:
         return f"; its last output: {lines[-1][:MAX_LINE_CHARS]}" if lines else ""
 
     def _kill(self) -> None:
-        self.process.terminate()
-        self.process.join(MAX_EXIT_SECONDS)
-        if self.process.is_alive():
-            self.process.kill()
-            self.process.join()
+        self.process.kill()  # SIGTERM would ask its trial to pause
+        self.process.join()
 
 
 def wait_ready(workers: Sequence[Worker]) -> list[Worker]:
@@ -216,6 +217,7 @@ def _describe_exit(exitcode: int | None) -> str:
 def _run_worker(pipe: Connection, output: Connection, limits: Limits) -> None:
     """Receive trials, send events and results, until the pipe closes or the parent exits."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
+    preemption = _Preemption()
     threading.Thread(target=_exit_with_parent, daemon=True).start()
     warnings.filterwarnings("ignore", message="plugin .* is left out")  # the parent has shown these
     warnings.filterwarnings("ignore", message="two plugins offer")
@@ -223,7 +225,9 @@ def _run_worker(pipe: Connection, output: Connection, limits: Limits) -> None:
     folder, environment = Path.cwd(), dict(os.environ)
     with contextlib.suppress(EOFError, OSError):
         while True:
+            preemption.begin_waiting()
             trial: ganbench.Trial = pipe.recv()
+            preemption.begin_trial()
             _print_into(output)
             os.chdir(folder)  # which the trial before may have changed, as well as the environment
             if os.environ != environment:
@@ -233,6 +237,35 @@ def _run_worker(pipe: Connection, output: Connection, limits: Limits) -> None:
             result = ganbench.run_trial(trial, pipe.send, limits.threads)
             _flush_output()
             _send_result(pipe, trial, FinalResult(result) if set(threading.enumerate()) - threads else result)
+            if preemption.asked:
+                return
+
+
+class _Preemption:
+    """Takes SIGTERM as a wish that the process end, after its trial has saved a checkpoint.
+
+    Attributes:
+        asked: Whether it came while a trial was running.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._pause = ganbench.pause_trials  # imported now, not in the handler
+
+    def begin_waiting(self) -> None:
+        """End the process at once from now on."""
+        self._running = False
+        signal.signal(signal.SIGTERM, self._handle)
+
+    def begin_trial(self) -> None:
+        """Pause the trial from now on."""
+        self._running = True
+
+    def _handle(self, *_: object) -> None:
+        if not self._running:
+            raise SystemExit(128 + signal.SIGTERM)
+        self.asked = True
+        self._pause()
 
 
 def _limit_memory(limit: int | None) -> None:

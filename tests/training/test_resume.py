@@ -1,0 +1,245 @@
+"""A trial that was left at any step, and gone on with, ends bit for bit as one that was not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import ganbench
+from ganbench.contract.records import Checkpoints, Trial, TrialResult
+from ganbench.training.game import GAN
+from ganbench.training.pause import allow_trials
+
+LAZY = {"regularizers": [{"name": "r1", "every": 4}, "dragan"]}
+CONV = {
+    "generator": {"name": "conv", "width": 8},
+    "discriminator": {"name": "conv", "width": 8, "normalization": "batch"},
+}
+
+
+@pytest.fixture
+def leave(monkeypatch, tmp_path) -> Callable[[Trial, int], tuple[TrialResult, list[ganbench.Event]]]:
+    """Run a trial, leave it at that update of D, go on with it, and return its result and the events of going on."""
+
+    def run(trial: Trial, at: int) -> tuple[TrialResult, list[ganbench.Event]]:
+        trial = replace(trial, checkpoints=Checkpoints(str(tmp_path / f"checkpoints-{at}")))
+        update, updates = GAN.train_discriminator, []
+
+        def counted(gan):
+            updates.append(1)
+            if len(updates) == at:
+                ganbench.pause_trials()
+            return update(gan)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(GAN, "train_discriminator", counted)
+            left = ganbench.run_trial(trial, threads=1)
+        allow_trials()
+        assert left.status == "paused"
+        events: list[ganbench.Event] = []
+        result = ganbench.run_trial(trial, events.append, threads=2)  # as many threads as it began with are taken
+        return result, events
+
+    yield run
+    allow_trials()
+
+
+def assert_identical(ours: TrialResult, theirs: TrialResult) -> None:
+    timings = {"seconds": 0.0, "train_seconds": 0.0, "artifacts": None, "scores": ()}
+    assert replace(ours, **timings, trial=theirs.trial) == replace(theirs, **timings)
+    assert [repr(replace(score, seconds=0.0)) for score in ours.scores] == [
+        repr(replace(score, seconds=0.0)) for score in theirs.scores
+    ]
+    a, b = ours.artifacts, theirs.artifacts
+    assert list(a.history.columns) == list(b.history.columns)
+    for name, column in a.history.columns.items():
+        np.testing.assert_array_equal(column, b.history.columns[name], err_msg=name, strict=True)
+    assert a.history.nonfinite == b.history.nonfinite
+    assert a.weights.keys() == b.weights.keys()
+    for name, weight in a.weights.items():
+        np.testing.assert_array_equal(weight, b.weights[name], err_msg=name, strict=True)
+    np.testing.assert_array_equal(a.samples, b.samples)
+
+
+def check(trial: Trial, run_here, leave, moments: Sequence[int]) -> TrialResult:
+    whole = run_here(trial)
+    for at in moments:
+        result, events = leave(trial, at)
+        assert [type(event).__name__ for event in events[:2]] == ["TrialStarted", "TrialResumed"], events[:2]
+        assert_identical(result, whole)
+    return whole
+
+
+def test_on_a_ring_with_lazy_penalties_an_average_a_warm_up_and_decay(make_trial, run_here, leave):
+    settings = {"ema": 0.9, "lr_decay": "cosine", "d_warmup": 10, "d_steps": 2, "at": (0.3, 0.6, 1.0)}
+    trial = make_trial(LAZY, metrics=["modes", "energy-distance"], **settings)
+    # In the warm-up, in the first steps, right before and after an observation and an evaluation, near the end.
+    whole = check(trial, run_here, leave, [4, 13, 48, 50, 71, 127])
+    assert whole.status == "done" and whole.train_seconds > 0
+
+
+def test_on_digits_with_batch_normalization(make_trial, run_here, leave):
+    trial = make_trial(CONV, datasets=["digits"], metrics=["energy-distance"], ema=0.9, steps=30, at=(0.5, 1.0))
+    check(trial, run_here, leave, [9, 22])
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", {"name": "sgd", "lr": 0.01, "momentum": 0.9}, "rmsprop"])
+def test_with_every_optimizer(make_trial, run_here, leave, optimizer):
+    check(make_trial(optimizer=optimizer, diagnoses=[]), run_here, leave, [31])
+
+
+REMEMBERING = '''
+class Remembering(ganbench.Loss):
+    """Logits are centred on their running mean, with noise of its own; hinges that turn to NaN at a step if asked."""
+    def __init__(self, *, breaks_at: int = 0):
+        self.mean, self.calls = 0.0, 0
+        self.random = torch.Generator().manual_seed(0)
+        self.breaks_at = breaks_at
+    def discriminator(self, d, real, fake):
+        self.calls += 1
+        scores = d(real)
+        self.mean = 0.9 * self.mean + 0.1 * scores.mean().item()
+        noise = torch.rand(len(scores), generator=self.random)
+        loss = (1 - scores + self.mean + noise).relu().mean() + (1 + d(fake) - self.mean).relu().mean()
+        return loss * float("nan") if self.calls == self.breaks_at else loss
+    def generator(self, d, real, fake):
+        return -d(fake).mean() + self.mean
+
+class Jumping(nn.Module):
+    """D with dropout, a counter of its passes, and a buffer that its state_dict leaves out."""
+    def __init__(self, data, *, width: int = 16):
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(2, width), nn.LeakyReLU(0.2), nn.Dropout(0.3), nn.Linear(width, 1))
+        self.register_buffer("drift", torch.zeros(()), persistent=False)
+        self.passes = 0
+    def forward(self, x, labels=None):
+        if self.training:
+            self.passes += 1
+            self.drift += 0.001 * (self.passes % 3)
+        return self.net(x).squeeze(1) + self.drift
+
+class Watching(ganbench.Diagnosis):
+    """Measures what it counts itself."""
+    def __init__(self):
+        self.count = 0
+    def observe(self, view):
+        self.count += 1
+        return {"count": float(self.count)}
+    def diagnose(self, history):
+        return []
+
+class Drawing(ganbench.Metric):
+    """Draws from the global stream, and so does its floor."""
+    better = "lower"
+    def score(self, samples):
+        return {"": torch.rand(()).item()}
+
+@ganbench.hookimpl
+def ganbench_losses():
+    yield ganbench.Component("remembering", Remembering)
+@ganbench.hookimpl
+def ganbench_discriminators():
+    yield ganbench.Component("jumping", Jumping)
+@ganbench.hookimpl
+def ganbench_diagnoses():
+    yield ganbench.Component("watching", Watching)
+@ganbench.hookimpl
+def ganbench_metrics():
+    yield ganbench.Component("drawing", Drawing)
+'''
+
+
+def test_with_components_that_remember_something(make_trial, run_here, leave, plugin_file):
+    method = {"loss": "remembering", "discriminator": "jumping"}
+    trial = make_trial(
+        method, metrics=["drawing"], diagnoses=["watching"], files=plugin_file(REMEMBERING), at=(0.3, 0.6, 1.0)
+    )
+    whole = check(trial, run_here, leave, [17, 30, 44])
+    assert whole.artifacts.history.columns["watching.count"].tolist() == list(range(1, 7))
+
+
+def test_a_run_that_diverges_is_replayed_to_the_same_place(make_trial, run_here, leave, plugin_file):
+    method = {"loss": {"name": "remembering", "breaks_at": 37}}
+    whole = check(make_trial(method, files=plugin_file(REMEMBERING)), run_here, leave, [8, 33, 36])
+    assert whole.status == "diverged" and whole.artifacts.history.nonfinite.step == 37
+
+
+def test_a_trial_that_is_stopped_is_stopped_at_the_same_step(make_trial, run_here, leave):
+    target = {"metric": "modes.covered", "at_least": 0}
+    whole = check(make_trial(stop_when=target, at=(0.5, 1.0)), run_here, leave, [20])
+    assert whole.status == "stopped" and whole.steps == 30
+
+
+def test_the_id_of_a_trial_does_not_depend_on_where_it_is_saved(make_trial):
+    from ganbench.suite.trial_id import trial_id
+
+    trial = make_trial()
+    assert trial_id(replace(trial, checkpoints=Checkpoints("here", steps=5, minutes=1.0))) == trial.id
+
+
+def test_a_damaged_checkpoint_costs_a_line_and_the_trial_starts_again(make_trial, run_here, tmp_path):
+    trial = replace(make_trial(), checkpoints=Checkpoints(str(tmp_path / "checkpoints"), steps=10))
+    whole = ganbench.run_trial(trial, threads=1)
+    for file in tmp_path.rglob("state.safetensors"):
+        file.write_bytes(file.read_bytes()[:100])
+    events: list[ganbench.Event] = []
+    assert_identical(ganbench.run_trial(trial, events.append, threads=1), whole)
+    notes = [event.text for event in events if isinstance(event, ganbench.TrialNote)]
+    assert len(notes) == 2 and all(
+        "is left aside: it is not as it was written; the trial starts again" in n for n in notes
+    )
+
+
+def test_a_checkpoint_that_the_components_do_not_take_costs_a_line(make_trial, tmp_path, plugin_file, run_here):
+    """Its plugin was edited, and has not said so by a version."""
+    code = """
+class Changing(ganbench.Loss):
+    def __init__(self):
+        self.part = Part()
+    def discriminator(self, d, real, fake):
+        return d(fake).mean() - d(real).mean()
+    def generator(self, d, real, fake):
+        return -d(fake).mean()
+
+class Part:
+    def state_dict(self):
+        return {}
+    def load_state_dict(self, state):
+        raise KeyError("other")
+
+@ganbench.hookimpl
+def ganbench_losses():
+    yield ganbench.Component("changing", Changing)
+"""
+    trial = make_trial({"loss": "changing"}, files=plugin_file(code))
+    trial = replace(trial, checkpoints=Checkpoints(str(tmp_path / "checkpoints"), steps=25))
+    whole = ganbench.run_trial(trial, threads=1)
+    events: list[ganbench.Event] = []
+    assert_identical(ganbench.run_trial(trial, events.append, threads=1), whole)
+    (note,) = [event.text for event in events if isinstance(event, ganbench.TrialNote)]
+    assert note.startswith("checkpoint after 50 steps is left aside: KeyError") and "starts again" in note
+
+
+def test_a_component_whose_state_cannot_be_saved_costs_a_line_and_no_result(make_trial, tmp_path, plugin_file):
+    code = """
+class Opaque(ganbench.Regularizer):
+    def after_step(self, module):
+        pass
+    def state_dict(self):
+        return {"thing": object()}
+    def load_state_dict(self, state):
+        pass
+
+@ganbench.hookimpl
+def ganbench_regularizers():
+    yield ganbench.Component("opaque", Opaque)
+"""
+    trial = make_trial({"regularizers": ["opaque"]}, files=plugin_file(code))
+    trial = replace(trial, checkpoints=Checkpoints(str(tmp_path / "checkpoints"), steps=25))
+    events: list[ganbench.Event] = []
+    assert ganbench.run_trial(trial, events.append, threads=1).status == "done"
+    (note,) = [event.text for event in events if isinstance(event, ganbench.TrialNote)]
+    assert "no checkpoint is saved" in note and "regularizer opaque" in note and "which cannot be saved" in note
