@@ -142,6 +142,7 @@ class Observer:
             "floors": dict(self._floors),
             "why_not_probed": self.why_not_probed,
             "diagnoses": {name: state_of(diagnosis) for name, diagnosis in self._diagnoses.items()},
+            "watch": None if self.watch is None else self.watch.state_dict(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -153,6 +154,8 @@ class Observer:
         self._floors, self.why_not_probed = dict(state["floors"]), state["why_not_probed"]
         for name, diagnosis in self._diagnoses.items():
             load_state(diagnosis, state["diagnoses"][name])
+        if self.watch is not None:
+            self.watch.load_state_dict(state["watch"])
 
     def _probe(self, view: View) -> dict[str, Tensor]:
         """The probes, and their floors, which are measured once, since real data does not change."""

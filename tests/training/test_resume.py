@@ -243,3 +243,24 @@ def ganbench_regularizers():
     assert ganbench.run_trial(trial, events.append, threads=1).status == "done"
     (note,) = [event.text for event in events if isinstance(event, ganbench.TrialNote)]
     assert "no checkpoint is saved" in note and "regularizer opaque" in note and "which cannot be saved" in note
+
+
+DEAF = '''
+class Deaf(ganbench.Loss):
+    """D's loss does not depend on generated samples."""
+    def discriminator(self, d, real, fake):
+        return torch.nn.functional.softplus(-d(real)).mean()
+
+    def generator(self, d, real, fake):
+        return torch.nn.functional.softplus(-d(fake)).mean()
+
+
+@ganbench.hookimpl
+def ganbench_losses():
+    yield ganbench.Component("deaf", Deaf)
+'''
+
+
+def test_what_is_wired_wrongly_is_still_known(make_trial, run_here, leave, plugin_file):
+    whole = check(make_trial({"loss": "deaf"}, files=plugin_file(DEAF)), run_here, leave, [40])
+    assert "wiring" in whole.verdicts

@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+import msgspec
 import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
@@ -140,6 +141,16 @@ class WiringWatch:
         self.pause()
         self.done = True
         self.record = Record(self.record.steps)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what was found, and whether there is more to watch."""
+        return {"done": self.done, "faults": msgspec.to_builtins(self.faults)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on with what was found before; a watch that was left in the middle begins anew."""
+        if state["done"]:
+            self.faults = msgspec.convert(state["faults"], tuple[WiringFault, ...])
+            self.stop()
 
     def learning_rates(self) -> dict[Player, float]:
         """Return the present learning rate of each player whose optimizer is known, the largest of its groups."""
