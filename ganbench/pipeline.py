@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from .contract.records import Checkpoints, ComponentRef, DataSpec, Trial, TrialR
 from .registry.plugins import local_files
 from .registry.registry import Registry, load_registry
 from .results.checkpoints import drop_checkpoints
+from .results.cost import Forecast, forecast
 from .results.reports import check_reports, write_reports
 from .results.reuse import list_trials_on, reusable_results
 from .results.store import Store, describe_environment
@@ -60,6 +62,7 @@ class Prepared:
     left_out: Sequence[str] = ()  # metrics and diagnoses that cannot serve, with the data set and the reason
     deadline: Deadline | None = None  # when the run pauses
     fresh: bool = False  # whether checkpoints are not gone on from
+    ended: Sequence[TrialResult] = ()  # stored results, kept or not, which say how long such trials take
 
 
 @dataclass(frozen=True)
@@ -88,8 +91,7 @@ def run(
     """Train, evaluate and diagnose the trials of a suite, and return their comparison: what `ganbench run` does.
 
     Results are stored as trials end, and trials in training are saved at intervals; the same call again does what is
-    left. The default executor starts worker
-    processes, so a script calls this under `if __name__ == "__main__":`.
+    left. The default executor starts worker processes, so a script calls this under `if __name__ == "__main__":`.
 
     Args:
         suite: The name of a suite, or the path of a TOML file.
@@ -138,7 +140,9 @@ def prepare(request: Request) -> Prepared:
     left_out, unused = _note_left_out(chosen, registry)
     kept, notes = ([], []) if request.fresh else reusable_results(chosen, store, registry)
     done = {result.trial.id for result in kept}
-    todo = [trial for trial in chosen if trial.id not in done]
+    # A seed of every method on every data set first: from then on it is known how long the run takes.
+    todo = sorted((trial for trial in chosen if trial.id not in done), key=lambda trial: suite.seeds.index(trial.seed))
+    ended = store.results()[0] if store.has_run else []
     notes = [*unused, *notes]
     minutes = request.max_minutes or suite.max_minutes
     return Prepared(
@@ -155,6 +159,7 @@ def prepare(request: Request) -> Prepared:
         left_out,
         deadline=None if minutes is None else Deadline.after(minutes, began),
         fresh=request.fresh,
+        ended=ended,
     )
 
 
@@ -179,6 +184,20 @@ def execute(prepared: Prepared, command: str = "") -> RunOutcome:
         files, failed = write_reports(comparison, prepared.reports, prepared.registry, store.report)
         emit(RunEnded(prepared.suite.name, tuple(str(file) for file in files)))
     return RunOutcome(comparison, files, failed, faults)
+
+
+def forecast_run(prepared: Prepared) -> Forecast:
+    """Return what a run is going to take, from stored results of such trials, or else from stated costs."""
+    workers = getattr(prepared.executor, "workers", 1)
+    if workers is None:  # as many as the executor finds good: a core each, or a few on an accelerator
+        on_cpu = not prepared.todo or prepared.todo[0].device == "cpu"
+        workers = available_cores() if on_cpu else 2
+    return forecast(prepared.todo, prepared.ended, workers)
+
+
+def available_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def find_suite(name: str) -> tuple[Path, tuple[str, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
@@ -10,8 +11,11 @@ MAX_WIDTH = 160  # columns of a table that goes to a file or a pipe
 
 
 def console_width() -> int | None:
-    """Return the columns to print in; None for as many as the terminal has."""
-    return None if sys.stdout.isatty() else max(MAX_WIDTH, shutil.get_terminal_size().columns)
+    """Return the columns to print in; None for as many as the terminal has. `COLUMNS` in the environment overrides."""
+    if sys.stdout.isatty():
+        return None
+    columns = shutil.get_terminal_size((0, 0)).columns  # of COLUMNS, if that is set
+    return columns if "COLUMNS" in os.environ and columns > 0 else MAX_WIDTH
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
+import textwrap
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from .. import hookimpl
+from ..contract.errors import printable
 from ..contract.events import Event, RunStarted, TrialEnded, TrialNote, TrialProgress, TrialResumed, TrialStarted
-from ..contract.records import Trial
+from ..contract.records import Trial, TrialResult
+from ..results.cost import Durations, schedule_seconds
+from .console import MAX_WIDTH
 
-PLAIN_INTERVAL_SECONDS = 10.0  # between two plain lines
+PLAIN_INTERVAL_SECONDS = 10.0  # between two plain lines of the state
 RATE_WINDOW_SECONDS = 15.0  # that the step rate is averaged over
+MAX_NAME = 24  # characters of a method's or data set's name; a longer one is cut
 
 
 class Tally:
-    """Counts trials done, steps done and failures, and derives the rate and the time left."""
+    """Counts trials done, steps done and failures, and derives the rate and the time left.
 
-    def __init__(self, todo: Sequence[Trial]) -> None:
+    Args:
+        todo: The trials of the run.
+        ended: Results of an earlier run, which say how long such trials take.
+        clock: Returns the time in seconds.
+    """
+
+    def __init__(
+        self, todo: Sequence[Trial], ended: Sequence[TrialResult] = (), clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.total = len(todo)
         self.kept = 0
         self.done = 0
@@ -28,30 +43,41 @@ class Tally:
         self._budget = sum(trial.training.steps for trial in todo)
         self._steps: dict[str, int] = {}
         self._finished = 0
-        self._resumed = 0  # steps that were done before this run
-        self._began = time.monotonic()
+        self._resumed: dict[str, int] = {}  # steps that were done before this run
+        self._clock = clock
         self._recent: list[tuple[float, int]] = []
+        self._left = {trial.id: trial for trial in todo}
+        self._durations = Durations(ended)
+        self._began: dict[str, float] = {}
+        self._side_by_side = 1
 
     def count(self, event: Event) -> None:
         """Count an event."""
         if isinstance(event, RunStarted):
             self.kept = event.kept
         elif isinstance(event, TrialStarted):
-            self.running[event.trial.id] = f"{event.trial.method} on {event.trial.dataset}, seed {event.trial.seed}"
+            self.running[event.trial.id] = describe_trial(event.trial)
+            self._began[event.trial.id] = self._clock()
+            self._side_by_side = max(self._side_by_side, len(self.running))
         elif isinstance(event, TrialResumed):
-            self._steps[event.trial_id] = event.step
-            self._resumed += event.step
+            self._steps[event.trial_id] = self._resumed[event.trial_id] = event.step
             self._recent = []  # no step of these has just been done
         elif isinstance(event, TrialProgress):
             self._steps[event.trial_id] = event.step
+            if event.trial_id in self._began and event.trial_id in self._left:
+                trial, seconds = self._left[event.trial_id], self._clock() - self._began[event.trial_id]
+                done = event.step - self._resumed.get(event.trial_id, 0)
+                self._durations.watch(trial, seconds, done / trial.training.steps)
         elif isinstance(event, TrialEnded):
             result = event.result
             self.done += 1
             self.running.pop(result.trial.id, None)
+            self._left.pop(result.trial.id, None)
             self._steps[result.trial.id] = result.steps
             self._finished += result.trial.training.steps
+            self._durations.add(result)
             self.failures += result.failed
-        now = time.monotonic()
+        now = self._clock()
         self._recent = [(t, s) for t, s in self._recent if now - t < RATE_WINDOW_SECONDS] + [
             (now, sum(self._steps.values()))
         ]
@@ -70,9 +96,15 @@ class Tally:
 
     @property
     def seconds_left(self) -> float | None:
-        elapsed = time.monotonic() - self._began
-        done = self.share - (self._resumed / self._budget if self._budget else 0.0)  # in this run
-        return elapsed * (1 - self.share) / done if done > 0.005 else None
+        """The time until the last trial ends, from what trials of each data set and method took; None if none ended."""
+        if not self._durations.measured:
+            return None
+        left = {
+            trial_id: self._durations.predict(trial) * (1 - self._steps.get(trial_id, 0) / trial.training.steps)
+            for trial_id, trial in self._left.items()
+        }
+        running = [left.pop(trial_id) for trial_id in self.running if trial_id in left]
+        return schedule_seconds(running, list(left.values()), self._side_by_side)
 
     def line(self) -> str:
         """Return the state in one line."""
@@ -81,9 +113,40 @@ class Tally:
         rate = f"{self.rate:.0f} steps/s"
         return f"{self.done}/{self.total} trials{kept}, {self.share:.0%}, {rate}, {left}, {self.failures} failed"
 
+    def ended(self, result: TrialResult, width: int) -> str:
+        """Return what is said of a trial as it ends, in lines of at most `width` columns: the verdict first."""
+        count = f"{self.done:>{len(str(self.total))}}/{self.total}"
+        verdict = ", ".join(result.verdicts) or str(result.status)
+        if result.status.lost:
+            verdict = f"{result.status} after {result.steps} steps"
+        what = describe_trial(result.trial)
+        if result.scores and not result.status.lost:
+            what += f": {_main_score(result)}"
+        one = printable(f"{count}  {verdict}  {what}")
+        lines = [one] if len(one) <= width else [printable(f"{count}  {verdict}"), printable(f"    {what}")[:width]]
+        if result.status.lost and result.reason:
+            reason = printable(" ".join(result.reason.split()))
+            lines += textwrap.wrap(reason, max(20, width), initial_indent="    ", subsequent_indent="    ")
+        return "\n".join(lines)
+
+
+def describe_trial(trial: Trial) -> str:
+    """Return a trial's method, data set and seed, with long names cut."""
+    method, dataset = (
+        name if len(name) <= MAX_NAME else name[: MAX_NAME - 1] + "…" for name in (trial.method, trial.dataset)
+    )
+    return printable(f"{method} on {dataset}, seed {trial.seed}")
+
+
+def _main_score(result: TrialResult) -> str:
+    """The first metric of the suite, as it was at the end."""
+    last = max(score.step for score in result.scores)
+    score = next(score for score in result.scores if score.step == last)
+    return f"{score.metric} {score.value:.3g}"
+
 
 class _PlainLines:
-    """Prints a line at intervals."""
+    """Prints a line as each trial ends, and the state at intervals."""
 
     def __init__(self, tally: Tally) -> None:
         self._tally = tally
@@ -92,7 +155,9 @@ class _PlainLines:
     @hookimpl
     def ganbench_event(self, event: Event) -> None:
         self._tally.count(event)
-        if line := _news(event):
+        if isinstance(event, TrialEnded):
+            _print(self._tally.ended(event.result, _plain_width()))
+        elif line := _news(event):
             _print(line)
         due = time.monotonic() - self._printed > PLAIN_INTERVAL_SECONDS or self._tally.done == self._tally.total
         if due and isinstance(event, TrialEnded | TrialProgress):
@@ -101,7 +166,7 @@ class _PlainLines:
 
 
 class _LiveLine:
-    """Shows a bar, the state, and the running trials."""
+    """Prints a line as each trial ends, above a bar, the state, and the running trials."""
 
     def __init__(self, tally: Tally) -> None:
         from rich.console import Console
@@ -113,8 +178,12 @@ class _LiveLine:
     @hookimpl
     def ganbench_event(self, event: Event) -> None:
         self._tally.count(event)
-        if line := _news(event):
-            self.live.console.print(line, markup=False, highlight=False)
+        if isinstance(event, TrialEnded):
+            console = self.live.console
+            style = "red" if event.result.failed else None
+            console.print(self._tally.ended(event.result, console.width), style=style, markup=False, highlight=False)
+        elif line := _news(event):
+            self.live.console.print(printable(line), markup=False, highlight=False)
         self.live.update(self._render())
 
     def _render(self) -> Any:
@@ -127,18 +196,16 @@ class _LiveLine:
 
 
 def _news(event: Event) -> str:
-    """What is printed of an event as a line of its own; empty for most."""
-    if isinstance(event, TrialEnded) and event.result.status.lost:
-        return f"{event.result.status}: {event.result.trial.id}: {event.result.reason}"
+    """What is printed of an event that is no end of a trial as a line of its own; empty for most."""
     if isinstance(event, TrialNote):
         return f"{event.trial_id}: {event.text}"
     return f"{event.trial_id} goes on after {event.step} steps" if isinstance(event, TrialResumed) else ""
 
 
 @contextmanager
-def show_progress(manager: Any, todo: Sequence[Trial]) -> Iterator[None]:
-    """Listen to the events of a run and show its progress."""
-    tally = Tally(todo)
+def show_progress(manager: Any, todo: Sequence[Trial], ended: Sequence[TrialResult] = ()) -> Iterator[None]:
+    """Listen to the events of a run and show its progress; `ended` are results of an earlier run."""
+    tally = Tally(todo, ended)
     if not sys.stderr.isatty():
         listener: Any = _PlainLines(tally)
         with _registered(manager, listener):
@@ -159,8 +226,12 @@ def _registered(manager: Any, listener: object) -> Iterator[None]:
             manager.unregister(listener)
 
 
-def _print(line: str) -> None:
-    sys.stderr.write(line + "\n")
+def _plain_width() -> int:
+    return shutil.get_terminal_size().columns if "COLUMNS" in os.environ else MAX_WIDTH
+
+
+def _print(text: str) -> None:
+    sys.stderr.write(text + "\n")
     sys.stderr.flush()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from ..contract.errors import RequestError
-from ..pipeline import Prepared, Request, RunOutcome, execute, prepare
+from ..pipeline import Prepared, Request, RunOutcome, execute, forecast_run, prepare
 from ..registry.plugins import redirect_prints
 
 
@@ -56,12 +56,14 @@ def command(
     if dry_run:
         _show_plan(prepared)
         return 0
+    if prepared.todo:
+        click.echo(_describe_forecast(prepared), err=True)
     from .progress import show_progress
     from .summary import show_comparison
 
     words = shlex.join(["ganbench", *sys.argv[1:]])
     try:
-        with show_progress(prepared.registry.plugins.manager, prepared.todo), redirect_prints():
+        with show_progress(prepared.registry.plugins.manager, prepared.todo, prepared.ended), redirect_prints():
             outcome = execute(prepared, words)
     except KeyboardInterrupt:
         click.echo(
@@ -82,7 +84,21 @@ def _show_plan(prepared: Prepared) -> None:
             click.echo(f"{'to do' if trial.id in todo else 'kept '}  {trial.id}  {steps}")
     for line in prepared.left_out:
         click.echo(f"left out  {line}")
+    click.echo(_describe_forecast(prepared))
     click.echo(f"{len(todo)} trials to do, {len(kept)} kept, into {prepared.store.folder}")
+
+
+def _describe_forecast(prepared: Prepared) -> str:
+    """Say in a line what the run is going to take."""
+    found = forecast_run(prepared)
+    minutes = found.seconds / 60
+    time = (
+        f"{found.seconds:.0f} s" if minutes < 2 else f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.1f} h"
+    )
+    size = f"{max(1, found.bytes / 1e6):.0f} MB"
+    trials = f"{found.workers} trials at a time" if found.workers > 1 else "one trial at a time"
+    origin = f"by {found.measured} trials that have ended" if found.measured else "by the costs of usual networks"
+    return f"about {time} and {size}, {trials} ({origin})"
 
 
 def _close(outcome: RunOutcome) -> int:

@@ -1,0 +1,134 @@
+"""What trials take, in seconds and bytes: from trials that have ended, and from stated costs where none has."""
+
+from __future__ import annotations
+
+import heapq
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import fmean, median
+
+from ..contract.records import Trial, TrialResult
+
+# Stated costs, measured on one core of a machine of 2024 with the networks of the suite `basic`: an update of a player on
+# a batch of 128 points, or for each value of a batch of images; a penalty costs a part of an update more.
+POINTS_UPDATE_SECONDS = 1.4e-3
+IMAGE_VALUE_SECONDS = 1.7e-6
+PENALTY_SHARE = 0.4
+ACCELERATOR_UPDATE_SECONDS = 1.5e-3
+TRIAL_SECONDS = 1.0  # to build and to store
+METRIC_SECONDS = 0.1  # of each metric at each evaluation
+WORKER_SECONDS = 6.0  # until a worker process is ready
+MIN_SHARE = 0.05  # of its steps, from which on a running trial says how long it takes
+POINTS_BYTES, IMAGES_BYTES = (
+    300_000,
+    600_000,
+)  # of a stored trial; images of 8 x 8, larger ones in proportion to the side
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a run is going to take.
+
+    Attributes:
+        seconds: From its start to its end.
+        bytes: What its results take on the disk.
+        workers: Trials that run side by side.
+        measured: Trials that have ended and that this is derived from; 0 where costs are only stated.
+    """
+
+    seconds: float
+    bytes: float
+    workers: int
+    measured: int
+
+
+class Durations:
+    """Predicts how long a trial takes, from those that have ended: the same method on the same data, or else similar."""
+
+    def __init__(self, ended: Iterable[TrialResult] = ()) -> None:
+        # Seconds over those stated, by data set and method: of trials that have ended, and of one that runs.
+        self._ended: dict[tuple[str, str], list[float]] = defaultdict(list)
+        self._running: dict[tuple[str, str], float] = {}
+        self.measured = 0
+        for result in ended:
+            self.add(result)
+
+    def add(self, result: TrialResult) -> None:
+        """Take a trial that has ended into account; one that was lost says nothing."""
+        if result.status.finished and result.seconds > 0:
+            trial = result.trial
+            self._ended[trial.dataset, trial.method].append(result.seconds / stated_seconds(trial))
+            self.measured += 1
+
+    def watch(self, trial: Trial, seconds: float, share: float) -> None:
+        """Take a trial into account that has run for some seconds, in which a share of its steps was done."""
+        if share >= MIN_SHARE:
+            self._running[trial.dataset, trial.method] = seconds / share / stated_seconds(trial)
+
+    def predict(self, trial: Trial) -> float:
+        """Return the seconds that a trial takes from its start to its end."""
+        known = self._running | {key: fmean(of) for key, of in self._ended.items()}
+        if (trial.dataset, trial.method) in known:
+            return known[trial.dataset, trial.method] * stated_seconds(trial)
+        of_data = [factor for (dataset, _), factor in known.items() if dataset == trial.dataset]
+        of_method = [factor for (_, method), factor in known.items() if method == trial.method]
+        return median(of_data or of_method or list(known.values()) or [1.0]) * stated_seconds(trial)
+
+
+def stated_seconds(trial: Trial) -> float:
+    """Return how long a trial takes by the stated costs."""
+    training, evaluation = trial.training, trial.evaluation
+    penalties = PENALTY_SHARE * len(trial.components.regularizers)
+    updates = training.d_steps * (1 + penalties) + training.g_steps
+    if trial.device.startswith("cuda"):
+        update = ACCELERATOR_UPDATE_SECONDS
+    elif trial.data.kind == "images":
+        update = IMAGE_VALUE_SECONDS * training.batch_size * _size(trial)
+    else:
+        update = POINTS_UPDATE_SECONDS * (0.5 + 0.5 * training.batch_size / 128)
+    evaluations = len(evaluation.at) * len(evaluation.metrics)
+    return training.steps * updates * update + TRIAL_SECONDS + METRIC_SECONDS * evaluations
+
+
+def schedule_seconds(running: Sequence[float], waiting: Sequence[float], workers: int) -> float:
+    """Return when the last trial ends, if each that waits starts, in this order, as soon as a worker is free.
+
+    Args:
+        running: The seconds that each running trial still takes.
+        waiting: The seconds that each other trial takes.
+        workers: Trials that run side by side.
+    """
+    free = [*running, *[0.0] * (max(1, workers) - len(running))]
+    heapq.heapify(free)
+    for seconds in waiting:
+        heapq.heapreplace(free, free[0] + seconds)
+    return max(free)
+
+
+def forecast(todo: Sequence[Trial], ended: Sequence[TrialResult], workers: int) -> Forecast:
+    """Return what trials are going to take.
+
+    Args:
+        todo: The trials to run.
+        ended: Results of trials that have ended, of the same or of other settings.
+        workers: Trials that run side by side.
+    """
+    durations = Durations(ended)
+    seconds = [durations.predict(trial) for trial in todo]
+    side_by_side = max(1, min(workers, len(todo)))
+    total = schedule_seconds([], seconds, side_by_side) + (WORKER_SECONDS if todo else 0.0)
+    return Forecast(total, sum(map(_stated_bytes, todo)), side_by_side, durations.measured)
+
+
+def _size(trial: Trial) -> int:
+    size = 1
+    for length in trial.data.shape:
+        size *= length
+    return size
+
+
+def _stated_bytes(trial: Trial) -> float:
+    if trial.data.kind != "images":
+        return POINTS_BYTES
+    return IMAGES_BYTES * max(1.0, trial.data.shape[-1] / 8)
