@@ -90,6 +90,34 @@ def ganbench_datasets():
     assert "data set 'ring': put faces.zip into /nowhere" in said.first_line
 
 
+@pytest.mark.parametrize(
+    ("metric", "line"),
+    [
+        ("fid", r"metric 'fid': inception-v3: its weights are not at "),
+        ("kid", r"metric 'kid': inception-v3: its weights are not at "),
+        ("cmmd", r"metric 'cmmd': clip-vit-l-14-336px: its weights are not at "),
+        ("frechet-dinov2-vit-l-14", r"metric 'frechet-dinov2-vit-l-14': dinov2-vit-l-14: there is no "),
+    ],
+)
+@pytest.mark.parametrize("more", [(), ("--dry-run",)])
+def test_features_whose_weights_are_not_there_say_so_before_anything_is_trained(
+    ganbench, write_suite, tmp_path, monkeypatch, metric, line, more
+):
+    monkeypatch.setattr("torch.hub.get_dir", lambda: str(tmp_path / "hub"))
+    write_suite(
+        **{
+            "modes": metric,
+            'name = "ring", sigma = 0.05, size = 5000, held_out = 1000': 'name = "digits"',
+            "samples = 200": "samples = 1000",
+        }
+    )
+    before = files_in(tmp_path)
+    said = ganbench("run", "--suite", "mine.toml", *more)
+    assert said.code == 2 and len(said.err.splitlines()) == 1 and not said.out
+    assert f"mine.toml: {line}" in said.first_line and "download = true" in said.first_line
+    assert files_in(tmp_path) == before
+
+
 def test_two_plugins_with_one_name_for_a_component_are_refused_with_both_names(ganbench, write_suite, tmp_path):
     (tmp_path / "ganbench_plugins.py").write_text("""
 import ganbench

@@ -45,6 +45,11 @@ def require_weights(what: str, path: Path, sha256: str, url: str, download: bool
             f"{what}: its weights are not at {path}; fetch {url} to there, "
             "or give features the options weights = FILE or download = true"
         )
+    return require_published(what, path, sha256)
+
+
+def require_published(what: str, path: Path, sha256: str) -> str:
+    """Return the SHA-256 of a file that is there. Raises ValueError unless it begins with `sha256`."""
     found = sha256_of(path)
     if not found.startswith(sha256):
         raise ValueError(
