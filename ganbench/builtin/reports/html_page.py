@@ -99,11 +99,11 @@ class IntervalAxis:
 
     def place(self, value: float) -> float:
         """Return a value's place in percent of the axis, 3 to 97, so that a dot at an end is not cut."""
+        value = min(self.end, max(self.start, value))
         start, end, at = (
             (math.log(self.start), math.log(self.end), math.log(value)) if self.log else (self.start, self.end, value)
         )
-        share = (at - start) / (end - start) if end > start else 0.5
-        return round(3 + 94 * min(1.0, max(0.0, share)), 1)
+        return round(3 + 94 * (at - start) / (end - start), 1) if end > start else 50.0
 
 
 @dataclass(frozen=True)
@@ -117,17 +117,23 @@ class IntervalMark:
 
 
 def axis_for(table: MetricTable) -> IntervalAxis | None:
-    """Return an axis that holds a metric's values, intervals and floors; None if nothing was measured."""
+    """Return an axis that holds a metric's values and floors; None if nothing was measured.
+
+    Intervals of few seeds may be far longer than what lies between the methods: the axis goes on for them, but not so far
+    that methods can no longer be told apart, and they end where it ends.
+    """
     values = [
-        value
-        for row in table.rows
-        for value in (row.iqm, row.low, row.high, row.floor)
-        if value is not None and math.isfinite(value)
+        value for row in table.rows for value in (row.iqm, row.floor) if value is not None and math.isfinite(value)
     ]
     if not values or all(row.iqm is None for row in table.rows):
         return None
+    ends = [value for row in table.rows for value in (row.low, row.high) if value is not None and math.isfinite(value)]
     start, end = min(values), max(values)
-    return IntervalAxis(start, end, start > 0 and end / start > MAX_LINEAR_RATIO)
+    if start > 0 and end / start > MAX_LINEAR_RATIO:
+        low, high = start / 3, end * 3
+        return IntervalAxis(max(low, min([start, *ends])), min(high, max([end, *ends])), log=True)
+    reach = (end - start) or math.inf
+    return IntervalAxis(max(start - reach, min([start, *ends])), min(end + reach, max([end, *ends])), log=False)
 
 
 def place_interval(axis: IntervalAxis | None, row: MetricRow) -> IntervalMark | None:

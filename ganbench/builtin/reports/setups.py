@@ -19,6 +19,7 @@ NOT_SETTINGS = {
     *("suite", "trial", "dataset", "method", "seed", "status", "reason", "verdicts", "failed", "train_seconds"),
     *("seconds", "device", "threads", "left_out", "versions", "commit"),
 }
+ALWAYS_TOLD = (".lr", ".betas", ".weight")  # options that readers ask for, whether they differ or not
 MAX_CELL_CHARS = 200
 
 
@@ -56,7 +57,8 @@ def describe_setup(comparison: ganbench.Comparison, methods: Sequence[str]) -> S
     for trial in to_records(comparison.trials):
         if str(trial["method"]) in trials:
             trials[str(trial["method"])].append(trial)
-    described = {method: _describe_method(comparison, of_method) for method, of_method in trials.items()}
+    tell = _differing_options(comparison)
+    described = {method: _describe_method(comparison, of_method, tell) for method, of_method in trials.items()}
     names = sorted(
         dict.fromkeys(name for texts in described.values() for name in texts),
         key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER),
@@ -73,12 +75,27 @@ def describe_setup(comparison: ganbench.Comparison, methods: Sequence[str]) -> S
     return Setup(tuple(columns), tuple(rows), tuple(shared))
 
 
-def _describe_method(comparison: ganbench.Comparison, trials: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+def _differing_options(comparison: ganbench.Comparison) -> set[str]:
+    """Return the options of components to tell: those that differ between trials, and those that are always told."""
+    read = getattr(comparison, "settings", None)
+    pairs = {(trial["dataset"], trial["method"]): trial["trial"] for trial in to_records(comparison.trials)}
+    settings = [dict(read(trial)) for trial in pairs.values()] if read is not None else []
+    names = {name for of_trial in settings for name in of_trial} | set(map(str, comparison.trials.columns))
+    return {
+        name
+        for name in names
+        if name.endswith(ALWAYS_TOLD) or len({str(of_trial.get(name)) for of_trial in settings}) != 1
+    }
+
+
+def _describe_method(
+    comparison: ganbench.Comparison, trials: Iterable[Mapping[str, Any]], tell: set[str]
+) -> dict[str, str]:
     """Return a method's settings as texts; those that differ between data sets say where: `mlp (ring), conv (digits)`."""
     by_dataset: dict[str, list[Mapping[str, Any]]] = {}
     for trial in trials:
         by_dataset.setdefault(str(trial["dataset"]), []).append(trial)
-    of_datasets = {dataset: _describe_trials(comparison, on_it) for dataset, on_it in by_dataset.items()}
+    of_datasets = {dataset: _describe_trials(comparison, on_it, tell) for dataset, on_it in by_dataset.items()}
     return {
         name: _join({dataset: texts.get(name, MISSING) for dataset, texts in of_datasets.items()})
         for name in dict.fromkeys(name for texts in of_datasets.values() for name in texts)
@@ -94,7 +111,9 @@ def _join(texts: Mapping[str, str]) -> str:
     return _shorten(", ".join(f"{text} ({', '.join(names)})" for text, names in datasets.items()))
 
 
-def _describe_trials(comparison: ganbench.Comparison, trials: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+def _describe_trials(
+    comparison: ganbench.Comparison, trials: Sequence[Mapping[str, Any]], tell: set[str]
+) -> dict[str, str]:
     """Return the settings of a method on one data set as texts by name."""
     columns = {str(name): [trial[name] for trial in trials] for name in trials[0] if name not in NOT_SETTINGS}
     read = getattr(comparison, "settings", None)
@@ -104,13 +123,14 @@ def _describe_trials(comparison: ganbench.Comparison, trials: Sequence[Mapping[s
             settings[name] = _value_of(values)
     if "budget" in settings:  # steps are those that were done
         settings.pop("steps", None)
+        settings.pop("images", None)  # follows from budget, batch and steps of D
     texts = {
-        "loss": _component("loss", settings),
-        "generator": _component("generator", settings),
-        "discriminator": _component("discriminator", settings),
-        "regularizers": _regularizers(settings),
+        "loss": _component("loss", settings, tell),
+        "generator": _component("generator", settings, tell),
+        "discriminator": _component("discriminator", settings, tell),
+        "regularizers": _regularizers(settings, tell),
     }
-    of_g, of_d = (_component(name, settings) for name in ("optimizer_g", "optimizer_d"))
+    of_g, of_d = (_component(name, settings, tell) for name in ("optimizer_g", "optimizer_d"))
     if of_g == of_d:
         texts["optimizer"] = of_g
     else:
@@ -119,23 +139,30 @@ def _describe_trials(comparison: ganbench.Comparison, trials: Sequence[Mapping[s
     return {NAMES.get(name, name.replace("_", " ")): text for name, text in texts.items() if text != MISSING}
 
 
-def _component(prefix: str, settings: dict[str, Any]) -> str:
+def _component(prefix: str, settings: dict[str, Any], tell: set[str]) -> str:
     """Take a component and its options out of the settings: `adam (lr 0.001, betas [0.5,0.99])`."""
     name = settings.pop(prefix, None)
-    keys = [key for key in settings if key.startswith(f"{prefix}.")]
-    options = [f"{key.partition('.')[2]} {_format(value)}" for key in keys if (value := settings.pop(key)) is not None]
+    keys = sorted(
+        (key for key in settings if key.startswith(f"{prefix}.")), key=lambda key: (not key.endswith(".lr"), key)
+    )
+    values = {key: settings.pop(key) for key in keys}
+    options = [
+        f"{key.partition('.')[2].replace('_', ' ')} {_format(value)}"
+        for key, value in values.items()
+        if key in tell and value is not None
+    ]
     if name is None or name == "":
         return MISSING
     return f"{name} ({', '.join(options)})" if options else str(name)
 
 
-def _regularizers(settings: dict[str, Any]) -> str:
+def _regularizers(settings: dict[str, Any], tell: set[str]) -> str:
     """Take the regularizers and their options out of the settings: `r1 (weight 0.1), r2 (weight 0.1)`."""
     names = [name for name in str(settings.pop("regularizers", None) or "").split(";") if name]
     texts = []
     for name in names:
         settings[name] = name
-        texts.append(_component(name, settings))
+        texts.append(_component(name, settings, tell))
     return ", ".join(texts) or MISSING
 
 
@@ -154,7 +181,7 @@ def _format(value: Any) -> str:
         return MISSING
     if isinstance(value, int | float) and not isinstance(value, bool):
         return f"{value:,.10g}"
-    return str(value)
+    return ", ".join(part.strip() for part in str(value).split(",")) if str(value).startswith("[") else str(value)
 
 
 def _shorten(text: str) -> str:

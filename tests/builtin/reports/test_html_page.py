@@ -184,7 +184,8 @@ def test_settings_that_a_comparison_can_tell_are_put_together(comparison, tmp_pa
     comparison.settings = lambda trial: {
         "budget": 500, "batch_size": 64, "optimizer_g": "adam", "optimizer_g.lr": 0.001, "optimizer_d": "adam",
         "optimizer_d.lr": 0.001 if "plain" in trial else 0.002, "generator": "mlp", "generator.width": 32 if trial.startswith("ring") else 64,
-        "r1.weight": 0.1,
+        "r1.weight": 0.1, "discriminator": "mlp", "optimizer_g.eps": 1e-8, "optimizer_d.eps": 1e-8,
+        **({"discriminator.normalization": "spectral"} if "plain" in trial else {}),
     }  # fmt: skip
     text = Page(written(comparison, tmp_path)).text
     for cell in (
