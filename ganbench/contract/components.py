@@ -329,6 +329,10 @@ class Comparison:
         """Return the picture of a trial's samples, where it has one."""
         raise _missing(self, "picture")
 
+    def settings(self, trial: str) -> Mapping[str, Any]:
+        """Return the settings of a trial by flat names, as `optimizer_g.lr` and `generator.width`; none by default."""
+        return {}
+
 
 class Report:
     """Writes a comparison in a form of its own."""

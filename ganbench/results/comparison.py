@@ -16,8 +16,8 @@ from .comparison_tables import aggregate_table, compare_all, comparison_table, p
 from .merge import read_runs
 from .ranking import MARGIN
 from .store import Store
-from .tables import findings_table, scores_table, trials_table
-from .trial_files import UnreadableTrial, read_history
+from .tables import findings_table, scores_table, settings_of, trials_table
+from .trial_files import UnreadableTrial, read_history, read_trial
 
 
 def load(folder: str | Path) -> StoredComparison:
@@ -119,6 +119,13 @@ class StoredComparison(Comparison):
         """Return the picture of a trial's samples, or None if it has none."""
         path = self._folder_of(trial) / "samples.png"
         return path if path.is_file() else None
+
+    def settings(self, trial: str) -> Mapping[str, Any]:
+        """Return the settings of a trial by flat names, as `optimizer_g.lr`; empty if it cannot be read."""
+        try:
+            return settings_of(read_trial(self._folder_of(trial)))
+        except UnreadableTrial:
+            return {}
 
     def _folder_of(self, trial: str) -> Path:
         return self.folders.get(trial, self.folder / "trials" / trial)

@@ -9,6 +9,7 @@ from small_suites import suite_table, trials_of
 from stored_runs import results_of
 
 from ganbench.contract.records import Evidence, Finding, Score, TrialResult
+from ganbench.results.comparison import load
 from ganbench.results.comparison_tables import (
     COMPARISON,
     aggregate_table,
@@ -16,6 +17,7 @@ from ganbench.results.comparison_tables import (
     comparison_table,
     pairwise_table,
 )
+from ganbench.results.store import Store
 from ganbench.results.tables import scores_table, times_floor, trials_table
 
 
@@ -114,6 +116,16 @@ def test_trials_have_the_settings_that_differ_between_methods(results):
     table = trials_table(faster)
     assert set(table[table.method == "b"].batch_size) == {7}
     assert "batch_size" not in trials_table(results) and "lr_decay" not in table
+
+
+def test_a_comparison_tells_each_setting_of_a_trial(results, tmp_path):
+    store = Store(tmp_path / "run")
+    with store.begin_run({"suite": "s", "trials": [results[0].trial.id]}, {}):
+        store.write(results[0])
+    comparison = load(tmp_path / "run")
+    settings = comparison.settings(results[0].trial.id)
+    assert settings["batch_size"] == results[0].trial.training.batch_size and settings["optimizer_g"] == "adam"
+    assert comparison.settings("no-such-trial") == {}
 
 
 def test_a_trial_says_how_many_times_its_floor_the_final_distance_is():

@@ -214,6 +214,7 @@ class TrialRow:
     seconds: float
     device: str
     reason: str
+    versions: str
     command: str
     card: str | None
 
@@ -439,6 +440,7 @@ class _PageMaker:
                 seconds=parse_float(trial["seconds"]) or 0.0,
                 device=str(trial["device"] or ""),
                 reason=str(trial["reason"] or ""),
+                versions=prose.versions_of(trial),
                 command=prose.command_of(trial),
                 card=self.anchors.get((str(trial["dataset"]), str(trial["method"]))),
             )

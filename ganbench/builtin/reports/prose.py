@@ -21,9 +21,9 @@ LOST = ", ".join(status for status in ganbench.Status if status.lost)
 
 HOW_TO_READ = (
     "Each number is the interquartile mean (IQM) of a method's final scores over its training seeds, with a 95 % "
-    "bootstrap interval. The floor is what real samples score against other real samples at the same counts: "
+    "interval. The floor is what real samples score against other real samples at the same counts: "
     "a score can be better than its floor only by chance. Failures are counted beside the scores; a trial that was "
-    "lost has no score, so means are over the surviving seeds only, while ranks count the lost ones as worst."
+    "lost has no score, so means are over the surviving seeds only, while ranks and tests count the lost ones as worst."
 )
 
 DEFINITIONS = (
@@ -35,18 +35,30 @@ DEFINITIONS = (
     ),
     (
         "IQM and interval",
-        "The interquartile mean is the mean of the middle half of the seeds. Its interval is a 95 % bootstrap over "
-        "seeds: it says how much another set of seeds could change the number. One seed has no interval.",
+        "The interquartile mean is the mean of the middle half of the seeds; of three seeds, of all. Its 95 % interval "
+        "says how much another set of seeds could change the number. Where all seeds have one value, or there is one "
+        "seed, no spread was seen and there is no interval.",
     ),
     (
-        "Best over training",
-        "The mean, over seeds, of the best score that a trial reached at any of its evaluations. If it is far better "
-        "than the final score, the method was good at some point and then degraded.",
+        "Best over training and trend",
+        "Best: the mean, over seeds, of the best score that a trial reached at any of its evaluations. If it is far "
+        "better than the final score, the method was good at some point and then degraded. Trend: the mean change from "
+        "the evaluation before the last to the last; if it is large, training had not ended.",
     ),
     (
         "Failures",
         f"Trials that were lost ({LOST}) or that a diagnosis calls failed in the state they ended in, with a 95 % "
         "Wilson interval of the rate.",
+    ),
+    (
+        "Rank",
+        "By the IQM with lost seeds counted as the worst value there is. So a method may rank below another whose "
+        "number is worse: it lost seeds, as the count of failures beside it says.",
+    ),
+    (
+        "Difference",
+        "What a method's score is more than that of the top-ranked one (or of the baseline), over the seeds that both "
+        "have, with a 95 % interval.",
     ),
     (
         "P(top beats)",
@@ -55,10 +67,22 @@ DEFINITIONS = (
     ),
     (
         "Verdict",
-        "best: every other method is worse; worse: behind the top by a two-sided test over seeds at 5 %; "
-        "tied: there are enough seeds to show a difference, and they do not; inconclusive: with so few seeds no test "
-        "could show one. With 3 against 3 seeds no two-sided Mann–Whitney p can be below 0.10, with 5 against 5 it "
-        "can reach 0.008: if a verdict is inconclusive, run more seeds.",
+        "worse: behind the top by a permutation test at 5 %, corrected for the number of pairs and for the choice of "
+        "the top; best: every other method is worse; equivalent: the interval of the difference lies within a margin, "
+        "a share of the methods' distance from the floor, and no seed was lost; inconclusive: neither can be said with "
+        "these seeds, and beside it how many would decide if differences stay as they are.",
+    ),
+    (
+        "Overall score",
+        "A final score counts as 1 at its floor or beyond, as 0 at the worst (a score of 0 where higher is better, else "
+        "the method that is the worst by this metric), and linearly between; averaged over metrics and data sets, with "
+        "a 95 % interval over seeds. Lost trials are counted beside it, not in it.",
+    ),
+    (
+        "Curves",
+        "A line is the median over the seeds that have a value at that step; a band reaches from the lowest to the "
+        "highest seed. Where there are more steps than can be drawn, several become one point whose band keeps their "
+        "extremes.",
     ),
     (
         "Findings",
@@ -108,6 +132,13 @@ def summarize_environment(environment: Mapping[str, Any]) -> str:
     parts = [f"{text} {environment[name]}" for name, text in names.items() if environment.get(name)]
     parts += [str(environment[name]) for name in ("device", "platform") if environment.get(name)]
     return " · ".join(parts)
+
+
+def versions_of(trial: Mapping[str, Any]) -> str:
+    """Return what made a trial, as far as it is known: `ganbench 0.1.0, commit 0123456789`."""
+    parts = [str(trial["versions"])] if trial.get("versions") else []
+    parts += [f"commit {str(trial['commit'])[:10]}"] if trial.get("commit") else []
+    return ", ".join(parts)
 
 
 def command_of(trial: Mapping[str, Any]) -> str:

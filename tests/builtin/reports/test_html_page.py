@@ -73,7 +73,7 @@ def test_every_link_and_reference_has_a_target(comparison, tmp_path):
 
 def test_it_shows_everything_of_the_comparison(comparison, tmp_path):
     page = Page(written(comparison, tmp_path))
-    wanted = [comparison.summary, "<i>1</i>", "ganbench run", "a, b", "−log 4", "Mann–Whitney"]
+    wanted = [comparison.summary, "<i>1</i>", "ganbench run", "a, b", "−log 4", "permutation test"]
     for table, column in (
         ("trials", "dataset"), ("trials", "method"), ("trials", "status"), ("comparison", "metric"),
         ("comparison", "verdict"), ("findings", "diagnosis"), ("findings", "summary"), ("findings", "remedy"),
