@@ -18,14 +18,19 @@ ORIGIN = ("suite", "trial", "dataset", "method", "seed")
 @click.argument("path", metavar="PATH", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="A list of findings, keys as in findings.csv.")
 @click.option(
-    "--pattern", "patterns", multiple=True, metavar="REGEX", help="For a plain text: named groups are its columns."
+    "--pattern",
+    "patterns",
+    multiple=True,
+    metavar="REGEX",
+    help="For text of an unknown program: named groups are columns.",
 )
 def command(path: Path, as_json: bool, patterns: tuple[str, ...]) -> int:
     """Diagnose a stored run again, or what another program logged.
 
     PATH is a folder of `ganbench run`; a CSV of losses or other signals; TensorBoard event files; a file of one JSON
-    object a line, such as StyleGAN's training_stats.jsonl; a history.parquet; or a folder of these. A plain text is
-    read with a pattern for each kind of line:
+    object a line, such as StyleGAN's stats.jsonl; a history.parquet; what a training program printed; or a folder of
+    these. The consoles of well-known programs, and 'name: value' in any other, are read as they are; other text with
+    a pattern for each kind of line:
 
         ganbench diagnose train.log --pattern '(?P<step>\\d+): D (?P<loss_d>\\S+) G (?P<loss_g>\\S+)'
 

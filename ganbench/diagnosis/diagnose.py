@@ -52,8 +52,8 @@ def diagnose(path: str | Path, patterns: Sequence[str] = ()) -> Findings:
 
     Args:
         path: A folder of `ganbench run`; a CSV of losses or other signals; TensorBoard event files; a file of one JSON
-            object a line; a `history.parquet`; a text; or a folder of these.
-        patterns: Regular expressions for the lines of a text; named groups are its columns.
+            object a line; a `history.parquet`; what a training program printed; or a folder of these.
+        patterns: Regular expressions for the lines of a text of an unknown program; named groups are its columns.
 
     Raises:
         RequestError: There is nothing to diagnose.

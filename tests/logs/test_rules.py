@@ -9,6 +9,7 @@ import tomllib
 import numpy as np
 import pytest
 
+from ganbench.contract.records import Remedy
 from ganbench.logs.history import to_history
 from ganbench.logs.log import Log, Series
 from ganbench.logs.rules import apply_rules
@@ -202,7 +203,9 @@ def test_remedies_are_settings_that_a_suite_accepts():
     ]
     assert len(remedies) == len({str(remedy) for remedy in remedies}) == 4
     for remedy in remedies:
-        assert tomllib.loads(f"method = {{ {remedy} }}")["method"] == remedy.settings
+        settings = Remedy(remedy.settings)
+        assert tomllib.loads(f"method = {{ {settings} }}")["method"] == remedy.settings
+        assert remedy.advice  # for those who have no suite
         assert set(remedy.settings) <= {"regularizers", "d_steps"}
         for regularizer in remedy.settings.get("regularizers", []):
             load_registry().check("regularizer", as_ref(regularizer, "remedy"), "remedy")
@@ -224,7 +227,8 @@ def test_text_output_lists_columns_read_and_findings(diagnose, write_csv):
         == "ganbench: log: 200 rows up to step 1990; read errD as loss_d, errG as loss_g; not recognised: lr\n"
     )
     assert result.out.startswith("log: warning: overpowering-discriminator since step ")
-    assert result.out.endswith('  remedy: regularizers = ["r1"], d_steps = 1\n1 findings in 1 trials\n')
+    assert result.out.endswith("or a lower learning rate for D\n1 findings in 1 trials\n")
+    assert '  remedy: regularizers = ["r1"], d_steps = 1: a gradient penalty' in result.out
 
 
 def test_a_diagnosis_that_raises_does_not_affect_others(diagnose, write_csv, monkeypatch, tmp_path):

@@ -28,6 +28,10 @@ ZERO_LOSS = 1e-3  # 0 to the digits that most programs log
 NEAR_ZERO_LOSS = 0.1  # D's logistic, hinge and least-squares losses are near their minimum below
 MIN_GROWN_LOSS = 2.0
 GROWN_FACTOR = 1.5  # times G's loss in the first tenth of the log
+WEAKEN_D = Remedy(
+    {"regularizers": ["r1"], "d_steps": 1},
+    "a gradient penalty on real samples (R1) in D's loss, one step of D for each of G, or a lower learning rate for D",
+)
 CHANCE_LOSSES = (math.log(2), 2 * math.log(2))  # D's logistic loss at chance: the mean of both terms, or their sum
 CHANCE_LOSS_TOLERANCE = 0.02  # relative
 
@@ -121,7 +125,7 @@ def _overpowering_finding(log: Log, saturation: Saturation, stuck: Quality | Non
         onset_step=int(saturation.onset),
         summary=f"{what} since {log.format_step(saturation.onset)}{beside}.{caveat}",
         evidence={**saturation.evidence, **_quality_evidence(stuck)},
-        remedy=Remedy({"regularizers": ["r1"], "d_steps": 1}),
+        remedy=WEAKEN_D,
     )
 
 
@@ -158,7 +162,7 @@ def _weak_finding(evidence: Mapping[str, Evidence], stuck: Quality) -> Finding:
             "its gradients teach G nothing."
         ),
         evidence={**evidence, **_quality_evidence(stuck)},
-        remedy=Remedy({"d_steps": 2}),
+        remedy=Remedy({"d_steps": 2}, "two steps of D for each of G, or a higher learning rate for D"),
     )
 
 

@@ -28,7 +28,10 @@ from ..onset import (
 MIN_VALUES = 20  # for growth
 EXPLOSION_FACTOR = 1000.0  # times the median magnitude of the first quarter of the log
 MIN_BASELINE = 0.1  # magnitude from which growth is counted at least
-REMEDY = Remedy({"regularizers": ["r1"]})
+REMEDY = Remedy(
+    {"regularizers": ["r1"]},
+    "a gradient penalty on real samples (R1) or lower learning rates, from a snapshot before that step on",
+)
 
 
 def findings(log: Log) -> Iterator[Finding]:

@@ -57,7 +57,10 @@ def findings(log: Log) -> Iterator[Finding]:
         onset_step=int(onset),
         summary="; ".join(texts) + ": the players may be oscillating around an equilibrium.",
         evidence=evidence,
-        remedy=Remedy({"regularizers": ["r1", "r2"]}),
+        remedy=Remedy(
+            {"regularizers": ["r1", "r2"]},
+            "gradient penalties on real and on generated samples (R1, R2), or lower learning rates",
+        ),
     )
 
 

@@ -26,6 +26,7 @@ PLATEAU_SHARE = 0.95  # of the best of the first half: the second half gets no l
 MIN_SIGNS = 10
 OVERFITTING_SIGN = 0.6  # E[sign D(x)] on training reals (Karras et al. 2020, "Training GANs with limited data")
 MIN_SIGN_RISE = 0.1
+AGAINST_MEMORIZATION = Remedy(advice="augment what D sees (ADA, DiffAugment), or train on more data")
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ def _worse_finding(log: Log, quality: Quality) -> Finding:
         onset_step=int(series.steps[-1 if worse_from is None else worse_from]),
         summary=summary,
         evidence=evidence,
-        remedy=Remedy(),
+        remedy=AGAINST_MEMORIZATION if overfitting and worse_from is not None else Remedy(),
     )
 
 
@@ -137,7 +138,7 @@ def _sign_findings(log: Log) -> Iterator[Finding]:
                 "A quality score would show whether samples suffer."
             ),
             evidence=overfitting,
-            remedy=Remedy(),
+            remedy=AGAINST_MEMORIZATION,
         )
 
 

@@ -16,7 +16,7 @@ from ...contract.failures import WIRING, Failure
 from ...contract.records import Finding, Remedy
 from ..log import Log, Series
 from ..onset import LOSSES, SCORES, nonfinite_again, nonfinite_tails
-from .balance import CHANCE_LOSSES, MIN_SUSTAINED_SHARE, ZERO_LOSS
+from .balance import CHANCE_LOSSES, MIN_SUSTAINED_SHARE, WEAKEN_D, ZERO_LOSS
 from .quality import quality_of
 
 MIN_VALUES = 8
@@ -122,7 +122,7 @@ def _nothing_moves(log: Log, constant: Mapping[str, Constant]) -> Finding:
         onset_step=int(onset),
         summary=summary,
         evidence={name: still.series.last_as_evidence(None) for name, still in constant.items()},
-        remedy=Remedy({"regularizers": ["r1"], "d_steps": 1}) if has_won and not moving else Remedy(advice=ADVICE),
+        remedy=WEAKEN_D if has_won and not moving else Remedy(advice=ADVICE),
     )
 
 
