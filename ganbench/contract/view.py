@@ -74,6 +74,10 @@ class View:
         """Return the discriminator's logits, higher for more real; differentiable with respect to `batch.x` alone."""
         raise _abstract(self, "logits")
 
+    def head_logits(self, batch: Batch) -> Tensor | None:
+        """Return the logits of each of D's heads, of shape (heads, N), where there are several; else None."""
+        return None
+
     def probabilities(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
         """Return D(x) and D(G(z)) from logits, as the loss in use reads them."""
         raise _abstract(self, "probabilities")

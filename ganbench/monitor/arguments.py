@@ -19,6 +19,12 @@ from .networks import unwrap
 def validate_networks(generator: object, discriminator: object, average: object) -> None:
     """Raise ValueError unless the networks are modules, and each is another one."""
     arguments = {"generator": generator, "discriminator": discriminator, "average": average}
+    several = (list, tuple, dict, nn.ModuleList, nn.ModuleDict)  # none of which is called itself
+    if isinstance(discriminator, several):
+        raise ValueError(
+            f"Monitor: discriminator is a {type(discriminator).__name__} of {len(discriminator)}, and a monitor watches one; "
+            "make a monitor for each, and call step() of all"
+        )
     for name, module in arguments.items():
         if not isinstance(module, nn.Module) and not (name == "average" and module is None):
             raise ValueError(f"Monitor: {name} is a {type(module).__name__}; pass the torch.nn.Module")

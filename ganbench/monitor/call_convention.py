@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -28,6 +29,8 @@ class CallConvention:
         discriminator_call: A call of D.
         argument: Index of the samples among the leaves of D's call.
         shape: Shape of one sample as D is given it.
+        partners: Indices of those of D's arguments that are samples as well, and that what D says of the first does not
+            depend on: D(y, ŷ) compares two batches at once.
     """
 
     generator_call: Call
@@ -35,11 +38,20 @@ class CallConvention:
     discriminator_call: Call
     argument: int
     shape: tuple[int, ...]
+    partners: tuple[int, ...] = ()
 
     @property
     def conditions(self) -> tuple[int, ...]:
-        """Indices of D's arguments that have a row for each sample and are not the sample."""
-        return tuple(i for i in self.discriminator_call.batched if i != self.argument)
+        """Indices of D's arguments that have a row for each sample and are not samples."""
+        samples = (self.argument, *self.partners)
+        return tuple(i for i in self.discriminator_call.batched if i not in samples)
+
+    @property
+    def possible_partners(self) -> tuple[int, ...]:
+        """Indices of D's arguments that look like samples, beside the one that is."""
+        leaves = self.discriminator_call.leaves
+        given = leaves[self.argument]
+        return tuple(i for i in self.conditions if leaves[i].shape == given.shape and leaves[i].is_floating_point())
 
 
 @dataclass(frozen=True)
@@ -77,11 +89,21 @@ class MatchedCalls:
     trains_g: bool
 
 
-def infer(captured: Captured) -> Inferred:
-    """Infer how the networks are called. Both have been. Raise SampleMismatch if their samples do not fit together."""
+def infer(captured: Captured, find_partners: Callable[[CallConvention], tuple[int, ...]] | None = None) -> Inferred:
+    """Infer how the networks are called. Both have been.
+
+    Args:
+        captured: Their calls.
+        find_partners: Returns which of D's arguments are partners of the sample; asked where some look like samples.
+
+    Raises:
+        SampleMismatch: Their samples do not fit together.
+    """
     matches, unmatched = match_calls(captured)
     matches = matches or match_derived(captured)
     convention = _infer_convention(captured, matches)
+    if find_partners is not None and convention.possible_partners:
+        convention = replace(convention, partners=find_partners(convention))
     once = {match.generated: match for match in reversed(matches)}.values()  # D is given the same samples repeatedly
     generator_rows = [
         [match.generated.call.leaves[i] for i in match.generated.call.batched]
@@ -95,6 +117,8 @@ def infer(captured: Captured) -> Inferred:
         generator_rows = [[g.call.leaves[i] for i in g.call.batched] for g in captured.generator_calls]
     distinguishable = any(not match.trains_g for match in matches)
     real_rows = _collect_real(convention, unmatched) if distinguishable else []
+    if convention.partners:
+        real_rows = [_partner_rows(convention, match.call) for match in matches if not match.trains_g]
     return Inferred(convention, [_truncate(columns) for columns in generator_rows], real_rows)
 
 
@@ -230,6 +254,12 @@ def _collect_real(convention: CallConvention, unmatched: list[tuple[Call, bool]]
         _truncate([call.leaves[convention.argument].float(), *(call.leaves[i] for i in convention.conditions)])
         for call in plain
     ]
+
+
+def _partner_rows(convention: CallConvention, call: Call) -> list[Tensor]:
+    """Return the real samples that D was given beside G's, and their conditions."""
+    real = call.leaves[convention.partners[0]].float()
+    return _truncate([real, *(call.leaves[i] for i in convention.conditions)])
 
 
 def _truncate(columns: list[Tensor]) -> list[Tensor]:

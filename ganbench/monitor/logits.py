@@ -43,18 +43,31 @@ class LogitReader:
 
     Attributes:
         probabilities: Whether the output holds probabilities; set by `detect_sigmoid`.
+        about_sample: Which of the tensors in the output are about the sample, where others are about its partner; None
+            for all of them.
     """
 
     def __init__(self, extract: Callable[[Any], Tensor] | None = None) -> None:
         self._extract = extract
         self.probabilities = False
+        self.about_sample: tuple[int, ...] | None = None
 
     def __call__(self, output: Any, n: int) -> Tensor:
         """Return the logits of `n` samples, (n,) in float32. Raise LogitsNotFound if there are none."""
-        tensors = [tensor.float() for tensor in self._find(output, n)]
+        return self._read(self._find(output, n), n).mean(0)
+
+    def heads(self, output: Any, n: int) -> Tensor:
+        """Return the logits of each head, (heads, n) in float32: of each map, or of each tensor with a logit a sample."""
+        if self._extract is not None:
+            return self._read(self._find(output, n), n)
+        single, maps = self._candidates(output, n)
+        return self._read(single if len(single) > 1 else single[:1] or maps, n)
+
+    def _read(self, tensors: list[Tensor], n: int) -> Tensor:
+        values = [tensor.float() for tensor in tensors]
         if self.probabilities:
-            tensors = [torch.logit(tensor, PROBABILITY_EPS) for tensor in tensors]
-        return torch.stack([tensor.reshape(n, -1).mean(1) for tensor in tensors]).mean(0)
+            values = [torch.logit(tensor, PROBABILITY_EPS) for tensor in values]
+        return torch.stack([tensor.reshape(n, -1).mean(1) for tensor in values])
 
     def detect_sigmoid(self, output: Any, n: int) -> None:
         """Detect whether `output`, which has an autograd graph, ends in a sigmoid."""
@@ -67,9 +80,7 @@ class LogitReader:
             if not isinstance(logits, Tensor) or logits.numel() % n or not logits.numel():
                 raise LogitsNotFound(f"`logits` returns {_describe(logits)} for {n} samples, not a logit for each")
             return [logits]
-        tensors = [t for t in collect_tensors(output) if t.is_floating_point() and count_rows(t) == n]
-        single = [tensor for tensor in tensors if tensor.numel() == n]
-        maps = [tensor for tensor in tensors if tensor.ndim > 2 and tensor.shape[1] == 1]
+        single, maps = self._candidates(output, n)
         if not single and not maps:
             found = ", ".join(_describe(tensor) for tensor in collect_tensors(output)) or type(output).__name__
             raise LogitsNotFound(
@@ -77,6 +88,16 @@ class LogitReader:
                 "(N, 1, height, width); say where they are with Monitor(..., logits=lambda output: ...)"
             )
         return single[:1] or maps
+
+    def _candidates(self, output: Any, n: int) -> tuple[list[Tensor], list[Tensor]]:
+        """Return the tensors with one value for each sample, and the maps of one channel."""
+        tensors = collect_tensors(output)
+        if self.about_sample is not None:
+            tensors = [tensor for i, tensor in enumerate(tensors) if i in self.about_sample]
+        tensors = [t for t in tensors if t.is_floating_point() and count_rows(t) == n]
+        single = [tensor for tensor in tensors if tensor.numel() == n]
+        maps = [tensor for tensor in tensors if tensor.ndim > 2 and tensor.shape[1] == 1]
+        return single, maps
 
 
 def _ends_in_sigmoid(node: Any) -> bool:

@@ -134,6 +134,7 @@ class Monitor:
         )
         self._terms = LossTerms()
         self._watching = WIRING in self._diagnoses
+        self._n_faults = 0  # that have been told
         self._observer = Observer(self._view, self._diagnoses, self._watch)
         self._schedule: MonitorSchedule | None = None  # until a batch has been seen
         self._cost_known = False  # of a probe
@@ -243,6 +244,7 @@ class Monitor:
 
     def _diagnose_wiring(self) -> None:
         """Say what is wrong with the program, between probes too."""
+        self._n_faults = len(self._watch.faults)
         found = apply_diagnoses({WIRING: self._diagnoses[WIRING]}, self.history())
         self._set_findings([*found, *(finding for finding in self._findings if finding.diagnosis != WIRING)])
         self._report_new_findings()
@@ -333,14 +335,24 @@ class Monitor:
             return
         faults = find_late_faults(self._watch, self._steps, self.budget) if self._watch.done else []
         faults += [WiringFault("nonfinite-data", "", self._steps, {"where": w}) for w in self._real_samples.nonfinite]
-        if self._watch.add_faults(faults):
+        self._watch.add_faults(faults)
+        if len(self._watch.faults) > self._n_faults:
             self._diagnose_wiring()
 
     def _update_view(self) -> None:
         """Infer from what was captured how the networks are called, and forget it."""
         captured = self._capture.captured
-        self._view.update(infer(captured) if captured.both_called else None, captured.gradients)
+        inferred = infer(captured, self._view.find_partners) if captured.both_called else None
+        self._view.update(inferred, captured.gradients)
+        if inferred is not None and all(bool(x.isfinite().all()) for g in captured.generator_calls for x in g.outputs):
+            self._check_data(inferred.real_rows)
         self._capture.clear()
+
+    def _check_data(self, real_rows: Sequence[Sequence[Tensor]]) -> None:
+        """Name the data if D is given samples that are not finite, while G's are."""
+        if not all(bool(columns[0].isfinite().all()) for columns in real_rows):
+            where = f"what the discriminator is given in step {self._steps}"
+            self._watch.add_faults([WiringFault("nonfinite-data", "", self._steps, {"where": where})])
 
     def _draw_samples(self) -> tuple[Tensor, Tensor] | None:
         """Draw generated and real samples to be shown; None where that cannot be done now."""

@@ -16,7 +16,7 @@ from ..observation.signals import auc
 from ..training.schedule import MAX_SIGNAL_SAMPLES
 from ..training.view import MIN_PROBE_SAMPLES, affordable_samples, flops_per_sample
 from .call_convention import CallConvention, Inferred
-from .calls import Call
+from .calls import Call, collect_tensors
 from .capture import Gradient
 from .generator_inputs import GeneratorInputs
 from .gradients import MIN_COSINE, cosine_with_logits, mean_input_gradient, select_gradients
@@ -72,6 +72,7 @@ class LoopView(View):
         self._gradients: list[Gradient] = []
         self._cosines: list[float] = []  # of the gradients with those of the logits
         self._sign = 1.0  # of D's logits
+        self._partners: tuple[Any, tuple[int, ...]] | None = None  # of the newest kind of call
         self._isolated = False
 
     def update(self, inferred: Inferred | None, gradients: Sequence[Gradient]) -> None:
@@ -85,6 +86,39 @@ class LoopView(View):
         self.device = convention.discriminator_call.leaves[convention.argument].device
         self._rng = torch.Generator(self.device)
         self.data = DataSpec(DATA_KINDS.get(len(convention.shape), "unknown"), convention.shape)
+
+    def find_partners(self, convention: CallConvention) -> tuple[int, ...]:
+        """Return which of D's arguments are samples whose logits do not depend on those of the first, and reverse.
+
+        Where there are any, logits are read from those outputs that depend on the first.
+        """
+        call = convention.discriminator_call
+        known = (call.spec, convention.argument)
+        if self._partners is None or self._partners[0] != known:
+            self._partners = known, self._find_partners(convention)
+        return self._partners[1]
+
+    def _find_partners(self, convention: CallConvention) -> tuple[int, ...]:
+        call, argument, possible = convention.discriminator_call, convention.argument, convention.possible_partners
+        few = call.slice_rows(slice(SIGMOID_SAMPLES))
+        inputs = {i: few.leaves[i].detach().clone().requires_grad_() for i in (argument, *possible)}
+        n = len(inputs[argument])
+        with self._networks.snapshot():
+            output, _ = next(self._networks.discriminator_outputs(few, inputs, n))
+        reached: dict[int, set[int]] = {i: set() for i in inputs}
+        for k, tensor in enumerate(collect_tensors(output)):
+            if not tensor.requires_grad:
+                continue
+            gradients = torch.autograd.grad(
+                tensor.float().sum(), list(inputs.values()), retain_graph=True, allow_unused=True
+            )
+            for i, gradient in zip(inputs, gradients, strict=True):
+                if gradient is not None and bool(gradient.any()):
+                    reached[i].add(k)
+        partners = tuple(i for i in possible if reached[i] and reached[argument] and not reached[i] & reached[argument])
+        if partners:
+            self._read_logits.about_sample = tuple(sorted(reached[argument]))
+        return partners
 
     def clear(self) -> None:
         """Forget the gradients of an observation that is over."""
@@ -165,12 +199,25 @@ class LoopView(View):
 
     def logits(self, batch: Batch) -> Tensor:
         """Return the discriminator's logits, higher for more real; differentiable with respect to `batch.x` alone."""
+        arguments = self._arguments(batch)
+        return self._sign * self._unsigned_logits(self._convention.discriminator_call, arguments, len(batch.x))
+
+    def _arguments(self, batch: Batch) -> dict[int, Tensor]:
+        """Return what D is given for a batch, by the index of the argument."""
         call, argument = self._convention.discriminator_call, self._convention.argument
         arguments = {argument: batch.x.to(call.leaves[argument].dtype)}
+        arguments |= {i: arguments[argument].detach() for i in self._convention.partners}
         if conditions := self._convention.conditions:
             assert batch.labels is not None
             arguments |= {i: column[batch.labels] for i, column in zip(conditions, self._conditions, strict=True)}
-        return self._sign * self._unsigned_logits(call, arguments, len(batch.x))
+        return arguments
+
+    def head_logits(self, batch: Batch) -> Tensor | None:
+        """Return the logits of each of D's heads, (heads, N); None where there is one."""
+        call, arguments = self._convention.discriminator_call, self._arguments(batch)
+        outputs = self._networks.discriminator_outputs(call, arguments, len(batch.x))
+        heads = torch.cat([self._read_logits.heads(output, size) for output, size in outputs], 1)
+        return self._sign * heads.to(self.device) if len(heads) > 1 else None
 
     def generator_loss(self, d: DiscriminatorFn, real: Batch, fake: Batch) -> Tensor:
         """Return NaN, since the loop's loss is not known; its gradient is NaN as well."""

@@ -20,7 +20,7 @@ from ..contract.state import load_state, state_of
 from ..contract.view import View
 from .probe_features import choose_embedding
 from .probes import PROBES, ProbeBatch, why_not_probed
-from .signals import SIGNALS, SignalBatch, textbook_signals
+from .signals import SIGNALS, SignalBatch, auc_by_head, textbook_signals
 from .wiring.watch import WiringWatch
 
 FIXED_NOISE_SAMPLES = 64  # fixed latents
@@ -112,6 +112,7 @@ class Observer:
             values: dict[str, Tensor | float] = {"loss_d": loss_d, "loss_g": loss_g, **textbook_signals(signals)}
             if self._diagnoses:
                 values |= {name: signal(signals) for name, signal in SIGNALS.items()}
+                values |= auc_by_head(signals)
                 values |= view.norms()
                 values |= self._motion.measure(view)
                 values |= _columns_of(self._diagnoses, lambda diagnosis: diagnosis.observe(view))

@@ -74,6 +74,16 @@ def auc_d_train(batch: SignalBatch) -> Tensor:
     return auc(batch.real_logits, batch.fake_logits)
 
 
+def auc_by_head(batch: SignalBatch) -> dict[str, Tensor]:
+    """Return the AUC of each of D's heads on held-out reals, where there are several: one may see nothing."""
+    with torch.no_grad():
+        real = batch.view.head_logits(batch.view.held_out(batch.n))
+        fake = None if real is None else batch.view.head_logits(batch.fake)
+    if real is None or fake is None:
+        return {}
+    return {f"auc_d_head_{i}": auc(*pair) for i, pair in enumerate(zip(real, fake, strict=True), start=1)}
+
+
 def accuracy_d(batch: SignalBatch) -> Tensor:
     """Return the share of samples that D classifies correctly, training reals and generated ones: the usual heuristic."""
     d_real, d_fake = batch.view.probabilities(batch.real_logits, batch.fake_logits)

@@ -25,6 +25,8 @@ REMEDY = ganbench.Remedy(
     }
 )
 
+DATA_REMEDY = ganbench.Remedy(advice="remove or fill in the rows of the data that are not finite, and train again")
+
 
 class Divergence(ganbench.Diagnosis):
     """Losses, logits, gradients or weights that are no longer finite, or logits beyond any reason.
@@ -61,6 +63,8 @@ class Divergence(ganbench.Diagnosis):
     def _nonfinite(self, where: ganbench.NonFinite, history: ganbench.History) -> ganbench.Finding:
         steps, logits = _measured(history, "logit_max")
         last = {"logit_max": ganbench.Evidence(float(logits[-1]), self.logit, int(steps[-1]))} if len(steps) else {}
+        # Values of the data that are not finite make every layer so, whatever the networks and the loss are.
+        from_data = any(fault.fault == "nonfinite-data" for fault in history.wiring)
         layer = f" of layer {where.layer!r}" if where.layer else ""
         return ganbench.Finding(
             diagnosis=ganbench.Failure.DIVERGENCE,
@@ -70,8 +74,9 @@ class Divergence(ganbench.Diagnosis):
             onset_step=where.step,
             summary=f"The {where.what}{layer} of the {where.player} is not finite since step {where.step}.",
             evidence=last,
-            remedy=REMEDY,
-            track_record=track_record(ganbench.Failure.DIVERGENCE),
+            remedy=DATA_REMEDY if from_data else REMEDY,
+            cause="wiring" if from_data else "",
+            track_record="" if from_data else track_record(ganbench.Failure.DIVERGENCE),
         )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import ganbench
 
 NAME = "wiring"
-SURE, LIKELY, ASKED = 0.99, 0.95, 0.5  # confidence in a fault that is certain, that has to be, and that may be meant
+CERTAIN, LIKELY, ASKED = 0.99, 0.95, 0.5  # confidence in a fault that is certain, that has to be, and that may be meant
 PLAYERS = {"discriminator": "D", "generator": "G"}
 
 
@@ -33,7 +33,7 @@ FAULTS = {
     "nonfinite-data": Text(
         "The data holds values that are not finite ({where}): one batch of them makes every weight NaN.",
         "remove or fill in the rows that hold NaN or infinity before training; the networks and the loss are not at fault",
-        SURE,
+        CERTAIN,
     ),
     "never-updated": Text(
         "{player} does not change while {other} learns: its weights are the same, bit for bit, and no optimizer that holds "
@@ -50,7 +50,7 @@ FAULTS = {
         "{player} does not learn: with a learning rate of {lr}, its updates are below the resolution of its weights.",
         "look at {player}'s learning rate and its scheduler: one that is stepped per batch instead of per epoch, or a wrong "
         "exponent",
-        SURE,
+        CERTAIN,
     ),
     "ignores-fake": Text(
         "D's loss does not depend on generated samples: no gradient comes back to D(G(z)), and one does to D(x).",
@@ -79,7 +79,7 @@ FAULTS = {
     "term-without-gradient": Text(
         "A term of {player}'s loss has no gradient to {player}: {terms}.",
         "compute it without no_grad(), detach() and item()",
-        SURE,
+        CERTAIN,
     ),
     "in-other-optimizer": Text(
         "Weights of {player} are in the optimizer of {other} ({weights}): they are changed by {other}'s loss as well.",
@@ -102,7 +102,7 @@ FAULTS = {
     "not-unscaled": Text(
         "{player}'s optimizer steps on gradients that are still multiplied by the scaler's scale ({scale}).",
         "call scaler.step(optimizer) in place of optimizer.step()",
-        SURE,
+        CERTAIN,
     ),
     "clipped-while-scaled": Text(
         "{player}'s gradients are clipped (to a norm of {norm}) while they are multiplied by the scaler's scale ({scale}): what "
@@ -181,6 +181,7 @@ FAULTS = {
         ASKED,
     ),
 }
+ANSWERED_BY = {"average-unchanged": "average-never-updated"}  # questions that time has answered
 
 
 class Wiring(ganbench.Diagnosis):
@@ -194,9 +195,10 @@ class Wiring(ganbench.Diagnosis):
 
     def diagnose(self, history: ganbench.History) -> Iterator[ganbench.Finding]:
         """Yield a failure for each fault that has to be one, and a warning for each that may be on purpose."""
+        names = {fault.fault for fault in history.wiring}
         for fault in history.wiring:
             text = FAULTS.get(fault.fault)
-            if text is None:  # of a newer version
+            if text is None or ANSWERED_BY.get(fault.fault) in names:  # of a newer version, or settled since
                 continue
             facts = {"player": PLAYERS.get(fault.player, ""), "other": _other(fault.player), **fault.facts}
             summary = text.summary.format_map(_Facts(facts))

@@ -34,7 +34,7 @@ class Argument:
 
 
 @dataclass(frozen=True, eq=False)
-class GeneratorCall:
+class GeneratorEvent:
     """A call of G.
 
     Attributes:
@@ -80,11 +80,11 @@ class LogitGradient:
 
 
 @dataclass(eq=False)
-class DiscriminatorCall:
+class DiscriminatorEvent:
     """A call of D.
 
     Attributes:
-        order, step: As of `GeneratorCall`.
+        order, step: As of `GeneratorEvent`.
         arguments: Its floating-point arguments with a row for each sample.
         n: Samples.
         trains_g: Whether a gradient would reach G.
@@ -128,7 +128,7 @@ class Update:
     """A step of an optimizer.
 
     Attributes:
-        order, step: As of `GeneratorCall`.
+        order, step: As of `GeneratorEvent`.
         optimizer: Its identity.
         players: Whose weights it holds.
         lr: The largest learning rate of its groups.
@@ -157,7 +157,7 @@ class Record:
     """
 
     steps: int = 0
-    generator_calls: list[GeneratorCall] = field(default_factory=list)
-    discriminator_calls: list[DiscriminatorCall] = field(default_factory=list)
+    generator_calls: list[GeneratorEvent] = field(default_factory=list)
+    discriminator_calls: list[DiscriminatorEvent] = field(default_factory=list)
     gradients_at_g: list[GradientAtG] = field(default_factory=list)
     updates: list[Update] = field(default_factory=list)

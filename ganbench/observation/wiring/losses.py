@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .events import DiscriminatorCall, Record
+from .events import DiscriminatorEvent, Record
 from .origins import Calls
 
 SIGN_SHARE = 0.95  # of the samples of a batch whose gradients have to have one sign
@@ -90,9 +90,9 @@ class LossFacts:
 
     d_updates: list[DUpdate] = field(default_factory=list)
     g_updates: list[Taught] = field(default_factory=list)
-    fake_calls: list[tuple[DiscriminatorCall, bool]] = field(default_factory=list)
-    real_calls: list[tuple[DiscriminatorCall, bool]] = field(default_factory=list)
-    g_calls: list[tuple[DiscriminatorCall, bool]] = field(default_factory=list)
+    fake_calls: list[tuple[DiscriminatorEvent, bool]] = field(default_factory=list)
+    real_calls: list[tuple[DiscriminatorEvent, bool]] = field(default_factory=list)
+    g_calls: list[tuple[DiscriminatorEvent, bool]] = field(default_factory=list)
     blind_calls: int = 0
     n_d_updates: int = 0
     n_g_updates: int = 0
@@ -239,7 +239,7 @@ def _ignored(facts: LossFacts) -> Iterator[Found]:
         yield "ignores-real", "discriminator", {"shown": "yes" if reals else ""}
 
 
-def _unsaturated(calls: list[tuple[DiscriminatorCall, bool]]) -> bool:
+def _unsaturated(calls: list[tuple[DiscriminatorEvent, bool]]) -> bool:
     """Whether logits are where a loss that depends on them would have a gradient; also if there are no calls."""
     graded = [call for call, _ in calls if call.gradients]
     for call in graded:

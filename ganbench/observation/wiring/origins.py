@@ -8,7 +8,7 @@ from typing import Literal
 
 import torch
 
-from .events import Argument, DiscriminatorCall, GeneratorCall, Record, Rows
+from .events import Argument, DiscriminatorEvent, GeneratorEvent, Record, Rows
 
 # "pair": two batches at once, each of which could be samples; "other-fake": one batch, whose second half is G's;
 # "mixed": some rows of both.
@@ -28,17 +28,17 @@ class Calls:
         real_varies: Whether the other samples differ from step to step.
     """
 
-    of_g: list[GeneratorCall]
-    of_d: list[tuple[DiscriminatorCall, Kind]]
-    given_to_d: list[GeneratorCall]
+    of_g: list[GeneratorEvent]
+    of_d: list[tuple[DiscriminatorEvent, Kind]]
+    given_to_d: list[GeneratorEvent]
     given_as_made: bool
     real_varies: bool
 
 
 def trace_calls(record: Record) -> Calls:
     """Trace the samples of every call of D back to G, by their values and by the autograd graph."""
-    of_d: list[tuple[DiscriminatorCall, Kind]] = []
-    given: list[GeneratorCall] = []
+    of_d: list[tuple[DiscriminatorEvent, Kind]] = []
+    given: list[GeneratorEvent] = []
     derived = 0
     for call in record.discriminator_calls:
         recent = [g for g in record.generator_calls if g.order < call.order][-RECENT_CALLS:]
@@ -53,7 +53,7 @@ def trace_calls(record: Record) -> Calls:
     return Calls(record.generator_calls, of_d, given, derived == 0, real_varies)
 
 
-def _origin(call: DiscriminatorCall, recent: list[GeneratorCall]) -> tuple[Kind, GeneratorCall | None]:
+def _origin(call: DiscriminatorEvent, recent: list[GeneratorEvent]) -> tuple[Kind, GeneratorEvent | None]:
     candidates = [
         argument
         for argument in call.arguments

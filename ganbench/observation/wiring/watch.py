@@ -16,7 +16,7 @@ from torch.utils._pytree import tree_flatten
 
 from ...contract.records import Player, WiringFault
 from ..hooks import Hook
-from .events import Argument, DiscriminatorCall, GeneratorCall, GradientAtG, LogitGradient, Record, Rows, Update
+from .events import Argument, DiscriminatorEvent, GeneratorEvent, GradientAtG, LogitGradient, Record, Rows, Update
 from .rules import find_faults
 from .weights import WeightSample
 
@@ -200,7 +200,7 @@ class WiringWatch:
         if not batched:
             return
         calls.append(
-            GeneratorCall(
+            GeneratorEvent(
                 order=next(self._order),
                 step=self.record.steps + 1,
                 latents=tuple(_arguments((args, kwargs), n)),
@@ -224,7 +224,7 @@ class WiringWatch:
         outputs = [tensor for tensor in _tensors(output) if tensor.is_floating_point()][:MAX_OUTPUTS]
         records_graph = torch.is_grad_enabled()
         with torch.no_grad():
-            call = DiscriminatorCall(
+            call = DiscriminatorEvent(
                 order=next(self._order),
                 step=self.record.steps + 1,
                 arguments=tuple(_arguments((args, kwargs), n)),
@@ -241,7 +241,7 @@ class WiringWatch:
             if tensor.requires_grad:
                 tensor.register_hook(self._hook(self._gradient_recorder(call, i)))
 
-    def _gradient_recorder(self, call: DiscriminatorCall, output: int) -> Callable[[Tensor], None]:
+    def _gradient_recorder(self, call: DiscriminatorEvent, output: int) -> Callable[[Tensor], None]:
         def record(gradient: Tensor) -> None:
             # A gradient that is differentiated again is one of a penalty, not of a loss.
             if torch.is_grad_enabled() or not self._handles or len(call.gradients) >= MAX_EVENTS:

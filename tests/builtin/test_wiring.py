@@ -1,0 +1,169 @@
+"""A component that is wired wrongly is named in a run, before or within its first steps; those that ship are not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+import ganbench
+from ganbench.results.trial_files import read_history, write_trial
+from tests.small_suites import MLP, suite_table, trials_of
+
+PLUGIN = """
+import torch, ganbench
+from torch import nn
+from torch.nn.functional import softplus, binary_cross_entropy_with_logits as cross_entropy
+
+class Base(ganbench.Loss):
+    def discriminator(self, d, real, fake):
+        return softplus(-d(real)).mean() + softplus(d(fake)).mean()
+    def generator(self, d, real, fake):
+        return softplus(-d(fake)).mean()
+
+class Swapped(Base):
+    def discriminator(self, d, real, fake):
+        r, f = d(real), d(fake)
+        return cross_entropy(torch.ones_like(r), r) + cross_entropy(torch.zeros_like(f), f)
+
+class Ones(Base):
+    def discriminator(self, d, real, fake):
+        r, f = d(real), d(fake)
+        return cross_entropy(r, torch.ones_like(r)) + cross_entropy(f, torch.ones_like(f))
+
+class NoReal(Base):
+    def discriminator(self, d, real, fake):
+        return softplus(d(fake)).mean()
+
+class Blind(Base):
+    def generator(self, d, real, fake):
+        with torch.no_grad():
+            adversarial = softplus(-d(fake)).mean()
+        return fake.x.square().mean() + adversarial
+
+class Reversed(Base):
+    def generator(self, d, real, fake):
+        return -softplus(-d(fake)).mean()
+
+class Net(nn.Module):
+    latent_dim = 8
+    def __init__(self, sizes, *last):
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(sizes[0], 32), nn.ReLU(), *last, nn.Linear(32, sizes[1]))
+
+class FixedLatents(Net):
+    def __init__(self, data):
+        super().__init__((8, data.shape[0]))
+        self.z = torch.randn(32, 8)
+    def forward(self, z, labels=None):
+        return self.net(self.z[:len(z)]) if len(z) <= 32 else self.net(self.z.repeat(len(z) // 32 + 1, 1)[:len(z)])
+
+class Evaluating(Net):
+    def __init__(self, data):
+        super().__init__((data.shape[0], 1), nn.Dropout(0.3))
+        self.eval()
+    def forward(self, x, labels=None):
+        return self.net(x).squeeze(1)
+
+class Bounded(Net):
+    def __init__(self, data):
+        super().__init__((8, data.shape[0]))
+    def forward(self, z, labels=None):
+        return torch.sigmoid(self.net(z))
+
+@ganbench.hookimpl
+def ganbench_losses():
+    for name, build in {"swapped": Swapped, "ones": Ones, "no-real": NoReal, "blind": Blind, "reversed": Reversed}.items():
+        yield ganbench.Component(name, build)
+
+@ganbench.hookimpl
+def ganbench_generators():
+    yield ganbench.Component("fixed-latents", FixedLatents)
+    yield ganbench.Component("bounded", Bounded)
+
+@ganbench.hookimpl
+def ganbench_discriminators():
+    yield ganbench.Component("evaluating", Evaluating)
+
+class Hole:
+    spec = ganbench.DataSpec("points", (4,))
+    def training(self):
+        x = torch.randn(5000, 4, generator=torch.Generator().manual_seed(1))
+        x[3333, 1] = float("nan")
+        return ganbench.Batch(x)
+    def held_out(self):
+        return ganbench.Batch(torch.randn(500, 4, generator=torch.Generator().manual_seed(2)))
+
+@ganbench.hookimpl
+def ganbench_datasets():
+    yield ganbench.Component("hole", Hole)
+"""
+
+CAUSES = {
+    "swapped": ({"loss": "swapped"}, "D's loss does not depend on generated samples"),
+    "ones": ({"loss": "ones"}, "D is rewarded for calling real and generated samples real alike"),
+    "no-real": ({"loss": "no-real"}, "D's loss does not depend on real samples"),
+    "blind": ({"loss": "blind"}, "A term of G's loss has no gradient to G"),
+    "reversed": ({"loss": "reversed"}, "G is rewarded for samples that D calls generated"),
+    "fixed-latents": ({"generator": "fixed-latents"}, "the same samples of different z"),
+    "bounded": ({"generator": "bounded"}, "different ranges"),
+    "evaluating": ({"discriminator": "evaluating"}, "D is trained in evaluation mode"),
+    "no rate": ({"optimizer_d": {"name": "adam", "lr": 1e-110}}, "learning rate of 1e-110"),
+}
+
+
+@pytest.fixture
+def plugin(tmp_path):
+    path = tmp_path / "ganbench_plugins.py"
+    path.write_text(PLUGIN, encoding="utf-8")
+    return (str(path),)
+
+
+def run(plugin=(), **changes):
+    method = {"loss": "non-saturating", **MLP} | changes
+    (trial,) = trials_of(suite_table(methods={"m": method}), plugin)
+    return ganbench.run_trial(replace(trial, training=replace(trial.training, steps=30)))
+
+
+def wiring(result):
+    return [finding for finding in result.findings if finding.diagnosis == "wiring"]
+
+
+@pytest.mark.parametrize("name", CAUSES)
+def test_a_faulty_component_is_named_in_a_run(name, plugin):
+    changes, cause = CAUSES[name]
+    result = run(plugin, **changes)
+    (finding,) = wiring(result)
+    assert cause in finding.summary and finding.severity == "failure" and finding.onset_step <= 20
+    assert "wiring" in result.verdicts and result.failed
+
+
+@pytest.mark.parametrize("loss", ["minimax", "non-saturating", "least-squares", "hinge", "wasserstein", "relativistic"])
+def test_components_that_ship_are_not_accused(loss):
+    result = run(loss=loss, regularizers=["r1"], optimizer={"name": "adam", "lr": 1e-3, "betas": [0.0, 0.9]})
+    assert result.status == "done" and wiring(result) == []
+
+
+def test_faults_are_stored_with_the_history(plugin, tmp_path):
+    result = run(plugin, loss="swapped")
+    write_trial(tmp_path / "trial", result)
+    history = read_history(tmp_path / "trial")
+    assert history.wiring == result.artifacts.history.wiring and len(history.wiring) == 1
+
+
+def test_data_that_is_not_finite_is_named_before_training(plugin):
+    data = {"hole": {"dataset": "hole"}}
+    (trial,) = trials_of(suite_table(datasets=data, metrics=["energy-distance"]), plugin)
+    result = ganbench.run_trial(trial)
+    assert result.status == "error" and result.steps == 0
+    assert "data set 'hole': training part: 1 of 5000 samples is not finite, the first at index 3333" in result.reason
+    (finding,) = result.findings
+    assert finding.diagnosis == "wiring" and "data" in finding.summary and result.verdicts == ("wiring",)
+
+
+def test_watching_changes_no_weight():
+    (watched,) = trials_of(suite_table())
+    plain = replace(watched, diagnoses=())
+    weights = [ganbench.run_trial(trial).artifacts.weights for trial in (watched, plain)]
+    assert all((weights[0][name] == weight).all() for name, weight in weights[1].items())
+    assert watched.id == plain.id
