@@ -118,7 +118,8 @@ def train(
         watch: Watches the first steps.
         loop: What the loop remembers; a new one by default. A run that goes on has its own, and `gan` as it was then.
         before_step: Is called where the run can be left and gone on with: before each step and each update of the
-            warm-up, when everything that the steps before it are followed by has been done.
+            warm-up, when everything that the steps before it are followed by has been done. While steps are watched it is
+            not called but before the first.
     """
     loop = loop or LoopState()
     loop.begin()
@@ -136,7 +137,8 @@ def train(
         if stop <= gan.steps_done:
             continue  # it was reached before the run was left
         while gan.steps_done < stop:
-            before_step()
+            if watch is None or watch.done or not gan.steps_done:  # the steps that are watched are gone through in one
+                before_step()
             if watch is not None and not watch.done:
                 watch.begin()
             losses.append(gan.step())  # not read here: that would wait for the device at each step

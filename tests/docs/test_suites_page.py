@@ -23,6 +23,7 @@ TABLES: dict[str, tuple[type, tuple[type, ...]]] = {  # a section, its table, an
     "`[methods.NAME]`": (schema.MethodTable, (schema.TrainingTable,)),
     "`[grid]`": (schema.GridTable, ()),
     "`[evaluation]`": (schema.EvaluationTable, ()),
+    "`[checkpoints]`": (schema.CheckpointsTable, ()),
     "`stop_when`": (StopWhen, ()),
 }
 COMPONENT = [{"type": "string"}, {"type": "object"}]
