@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -98,9 +99,9 @@ def rank_methods(
 ) -> Ranking:
     """Rank methods by their IQM over seeds, a lost seed being the worst value there is, and compare them.
 
-    Against the top-ranked method, another one is `worse` if a permutation test, corrected for the number of pairs, says so
-    at 5 %; else `equivalent` if the 95 % interval of their difference lies within the margin and neither lost a seed; else
-    `inconclusive`. The top is `best` if all others are worse, `equivalent` if all others are one or the other. Against a
+    Against the top-ranked method, another one is `equivalent` if the 95 % interval of their difference lies within the
+    margin and neither lost a seed; else `worse` if a permutation test, corrected for the number of pairs, says so at 5 %;
+    else `inconclusive`. The top is `best` if all others are worse, `equivalent` if all others are one or the other. Against a
     baseline a method may also be `better`.
 
     Args:
@@ -165,10 +166,10 @@ def _compare_pairs(values: Mapping[str, Array], order: list[str], margin: float)
             difference = paired_difference(values[other], values[method])
             ours, theirs = tried[method], tried[other]
             verdict: Verdict = "inconclusive"
-            if p[i, j] <= SIGNIFICANCE_LEVEL and np.isfinite(ours).any():
+            if is_equivalent(ours, theirs, difference, margin):
+                verdict = "equivalent"  # whether significant or not: it does not matter
+            elif p[i, j] <= SIGNIFICANCE_LEVEL and np.isfinite(ours).any():
                 verdict = "better"
-            elif is_equivalent(ours, theirs, difference, margin):
-                verdict = "equivalent"
             needed = None
             if verdict == "inconclusive":
                 needed = _seeds_needed(difference, margin, max(len(ours), len(theirs)), len(order))
@@ -194,16 +195,25 @@ def _seeds_needed(difference: Difference, margin: float, n: int, n_methods: int)
     gap, spread = abs(difference.value), difference.spread
     if not math.isfinite(spread):
         return None
-    more = np.arange(max(n + 1, 2), MAX_SEEDS + 1)
-    error = spread / np.sqrt(more)
-    corrected = SIGNIFICANCE_LEVEL / (n_methods * (n_methods - 1))  # two-sided, of each pair
-    detected = gap > stats.t.ppf(1 - corrected, 2 * more - 2) * error
-    detected &= more >= fewest_seeds(n_methods)
-    same = gap + stats.t.ppf(0.975, more - 1) * error <= margin
+    seeds, to_detect, to_bound = _errors_per_spread(n_methods)
+    detected = (gap > to_detect * spread) & (seeds >= fewest_seeds(n_methods))
+    same = gap + to_bound * spread <= margin
     if spread == 0:
-        same &= more >= MIN_SEEDS_WITHOUT_SPREAD
-    decided = more[detected | same]
+        same &= seeds >= MIN_SEEDS_WITHOUT_SPREAD
+    decided = seeds[(detected | same) & (seeds > n)]
     return int(decided[0]) if len(decided) else None
+
+
+@lru_cache
+def _errors_per_spread(n_methods: int) -> tuple[Array, Array, Array]:
+    """Numbers of seeds; how far apart methods must be for a significant difference, and the half of a 95 % interval.
+
+    Both are in units of the standard deviation of differences by seed.
+    """
+    seeds = np.arange(2, MAX_SEEDS + 1)
+    corrected = SIGNIFICANCE_LEVEL / (n_methods * (n_methods - 1))  # two-sided, of each pair
+    to_detect = stats.t.ppf(1 - corrected, 2 * seeds - 2) / np.sqrt(seeds)
+    return seeds, to_detect, stats.t.ppf(0.975, seeds - 1) / np.sqrt(seeds)
 
 
 def _against(pair: PairComparison, name: str, rank: int) -> MethodRank:

@@ -53,9 +53,9 @@ class VersionComparison:
 def compare_versions(old: Version, new: Version, margin: float = MARGIN) -> VersionComparison:
     """Compare two versions on each data set by each metric that both have.
 
-    The new one is `better` or `worse` by the permutation test of the ranks, at 5 % for all methods on a data set by a
-    metric together (Holm 1979); else `equivalent` if the 95 % interval of the difference lies within the margin, or every
-    seed ended with the same score; else `inconclusive`.
+    The new one is `equivalent` if the 95 % interval of the difference lies within the margin, or every seed ended with the
+    same score; else `better` or `worse` by the permutation test of the ranks, at 5 % for all methods on a data set by a
+    metric together (Holm 1979); else `inconclusive`.
 
     Args:
         old: What it is compared with.
@@ -180,6 +180,6 @@ def _verdict(pair: _Pair, p: float) -> Verdict:
     old, new = (side[~np.isnan(side)] for side in pair.values)
     if len(old) and np.array_equal(*pair.values, equal_nan=True):
         return "equivalent"  # the same run twice
-    if pair.ranked.verdict in ("better", "worse") and p <= SIGNIFICANCE_LEVEL:
-        return pair.ranked.verdict
-    return "equivalent" if is_equivalent(new, old, pair.ranked.difference, pair.margin) else "inconclusive"
+    if is_equivalent(new, old, pair.ranked.difference, pair.margin):
+        return "equivalent"
+    return pair.ranked.verdict if p <= SIGNIFICANCE_LEVEL else "inconclusive"
