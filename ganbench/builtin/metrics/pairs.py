@@ -16,6 +16,7 @@ from torch import Tensor
 import ganbench
 
 BLOCK_ROWS = 1024
+MANY_PAIRS = 2**14  # in a block, from which on it is worth looking for equal vectors
 EXACT_NUMBERS = 2**21  # float64 numbers held at once where distances are computed from differences: 16 MB
 SPARE = 4  # neighbours beyond those wanted, whose distances are computed in float64 too
 ROUNDING = 1e-5  # of |x|^2 + |y|^2: more than float32 loses in a squared distance
@@ -253,12 +254,24 @@ class Block:
         doubtful = (excess.abs() <= ROUNDING * most).nonzero()
         i, j = doubtful.unbind(dim=1)
         doubtful = doubtful[excess[i, j].abs() <= ROUNDING * (self.norms[i] + other.norms[j])]
-        bounds = limits.expand_as(distances)
-        for pairs in doubtful.split(max(1, EXACT_NUMBERS // points.shape[1])):
-            i, j = pairs.unbind(dim=1)
-            exact = (points[self.rows][i].double() - others[other.rows][j].double()).square().sum(dim=1)
-            excess[i, j] = (exact - bounds[i, j]).sign().float()
+        if len(doubtful):
+            i, j = doubtful.unbind(dim=1)
+            exact = _distances_of_pairs(points[self.rows], others[other.rows], i, j)
+            excess[i, j] = (exact - limits.expand_as(distances)[i, j]).sign().float()
         return excess
+
+
+def _distances_of_pairs(x: Tensor, y: Tensor, i: Tensor, j: Tensor) -> Tensor:
+    """Squared distances of rows i of x to rows j of y, (P,), from differences in float64; of equal rows once."""
+    if len(i) > MANY_PAIRS:  # as of collapsed samples, which are repeated
+        same_x, same_y = (torch.unique(part, dim=0, return_inverse=True) for part in (x, y))
+        pairs, back = torch.unique(same_x[1][i] * len(same_y[0]) + same_y[1][j], return_inverse=True)
+        if len(pairs) < len(i):
+            first, second = pairs // len(same_y[0]), pairs % len(same_y[0])
+            return _distances_of_pairs(same_x[0], same_y[0], first, second)[back]
+    at_once = max(1, EXACT_NUMBERS // x.shape[1])
+    parts = zip(i.split(at_once), j.split(at_once), strict=True)
+    return torch.cat([(x[a].double() - y[b].double()).square().sum(dim=1) for a, b in parts])
 
 
 def _sum_members(rows: Tensor, table: Tensor, columns: Tensor) -> Tensor:

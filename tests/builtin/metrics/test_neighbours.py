@@ -8,7 +8,7 @@ from torch_fidelity.metric_prc import prc_features_to_metric
 
 from ganbench import CannotScore
 from ganbench.builtin.metrics.neighbours import ClippedDensityCoverage, Prdc, expected_share, linear_coverage
-from ganbench.builtin.metrics.pairs import compare_within
+from ganbench.builtin.metrics.pairs import _distances_of_pairs, compare_between, compare_within
 
 
 def normal(seed, *shape):
@@ -105,6 +105,19 @@ def test_a_collapsed_generator_costs_no_more_than_another():
     collapsed = two_clusters(0, 3000)
     nearest = compare_within(collapsed, 5).nearest
     assert nearest.shape == (3000, 5) and float(nearest.max()) < 1e-9
+
+
+def test_pairs_of_repeated_samples_are_compared_once(monkeypatch):
+    """A network whose features are all constant has no pair of which float32 is certain."""
+    compared = []
+    monkeypatch.setattr(
+        "ganbench.builtin.metrics.pairs._distances_of_pairs",
+        lambda x, y, i, j: compared.append(len(i)) or _distances_of_pairs(x, y, i, j),
+    )
+    constant, radii = torch.ones(900, 40), torch.zeros(900, dtype=torch.float64)
+    found = compare_between(constant, constant, radii, radii)
+    assert max(compared[::2]) == 900**2 and compared[1::2] == [1, 1]  # the second call is of the different ones
+    assert found.fake_near_real.all() and found.real_near_fake.all() and not found.fakes_in_real.any()
 
 
 # --- clipped ---------------------------------------------------------------------------------------------
