@@ -21,8 +21,9 @@ MIN_CELL = 10  # samples of each kind that a cell needs to be compared
 class Authenticity(ganbench.Metric):
     """Share of generated samples that are farther from their nearest training sample than that one is from its own.
 
-    Alaa et al. (2022), https://arxiv.org/abs/2102.08921. About one half for new samples; 0 for copies. The floor is that of
-    held-out samples. It does not see memorization that changes samples a little more than training data differ.
+    Alaa et al. (2022), https://arxiv.org/abs/2102.08921. 0 for copies; for new samples about one half in few dimensions, and
+    more in many, where a few training samples are nearest to most others. The floor, of held-out samples, says how much. It
+    does not see memorization that changes samples a little more than training data differ.
 
     Args:
         features: What samples are compared in.
