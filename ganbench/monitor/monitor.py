@@ -204,7 +204,7 @@ class Monitor:
         Raises:
             RequestError: The folder cannot be written, or holds something else.
         """
-        return write_report(self, Path(folder), self._draw_samples())
+        return write_report(self, Path(folder), list(self._diagnoses), self._draw_samples())
 
     def __str__(self) -> str:
         return describe(self, self._steps)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from ..contract.errors import RequestError
@@ -29,7 +27,7 @@ from ..diagnosis.findings import verdicts
 from ..registry.registry import load_registry
 from ..results.comparison import compare
 from ..results.reports import write_reports
-from ..results.store import Store
+from ..results.store import Store, describe_environment
 
 SUITE, TRIAL = "monitored", "loop"
 YOURS = ComponentRef("yours")
@@ -65,12 +63,15 @@ def describe(monitor: Monitored, steps: int) -> str:
     return "\n".join(lines)
 
 
-def write_report(monitor: Monitored, folder: Path, samples: tuple[Tensor, Tensor] | None) -> Path:
+def write_report(
+    monitor: Monitored, folder: Path, diagnoses: Sequence[str], samples: tuple[Tensor, Tensor] | None
+) -> Path:
     """Write a monitor's history and findings as a run of one trial, and its page; return the page.
 
     Args:
         monitor: The monitor.
         folder: Where; what an earlier report wrote there is replaced.
+        diagnoses: Those that were made.
         samples: Generated and real ones to be shown.
 
     Raises:
@@ -78,26 +79,27 @@ def write_report(monitor: Monitored, folder: Path, samples: tuple[Tensor, Tensor
     """
     store = Store(folder)
     store.check(SUITE)
-    result = _result(monitor, samples)
-    environment = {"python": platform.python_version(), "torch": torch.__version__}
+    result = _result(monitor, diagnoses, samples)
+    registry = load_registry()
+    environment = describe_environment("ganbench.Monitor.report()", "", registry.plugins.origins.values())
     facts = {"suite": SUITE, "summary": "A training loop of your own, as a monitor has seen it.", "trials": [TRIAL]}
     with store.begin_run(facts, environment):
         store.write(result)
-        files, failed = write_reports(compare(store), [ComponentRef("html")], load_registry(), store.report)
+        files, failed = write_reports(compare(store), [ComponentRef("html")], registry, store.report)
     if not files:
         raise RequestError(f"the page cannot be written to {store.report}: {'; '.join(failed.values())}")
     return files[0]
 
 
-def _result(monitor: Monitored, samples: tuple[Tensor, Tensor] | None) -> TrialResult:
+def _result(monitor: Monitored, diagnoses: Sequence[str], samples: tuple[Tensor, Tensor] | None) -> TrialResult:
     history = monitor.history()
     steps = history.columns["step"]
     done = int(steps[-1]) if len(steps) else 0
     data = _spec(samples)
     training = Training(monitor.budget, 1, YOURS, YOURS)
-    trial = Trial(
-        TRIAL, SUITE, "yours", "yours", 0, data, Components(YOURS, YOURS, YOURS, YOURS), training, Evaluation(()), ()
-    )
+    parts = Components(YOURS, YOURS, YOURS, YOURS)
+    made = tuple(ComponentRef(name) for name in diagnoses)
+    trial = Trial(TRIAL, SUITE, "yours", "yours", 0, data, parts, training, Evaluation(()), made)
     shown = None
     if samples is not None and data.kind != "unknown":
         shown = tuple(part.float().numpy() for part in samples)
@@ -107,14 +109,13 @@ def _result(monitor: Monitored, samples: tuple[Tensor, Tensor] | None) -> TrialR
         reason=monitor.muted or "",
         steps=done,
         findings=monitor.findings,
-        verdicts=verdicts(monitor.findings, history, is_probed=bool(_probed(history))),
+        verdicts=verdicts(monitor.findings, history, is_probed=_is_probed(history)),
         artifacts=Artifacts(history, *(shown or (None, None))),
     )
 
 
-def _probed(history: History) -> Sequence[Any]:
-    column = history.columns.get("coverage", np.empty(0))
-    return column[np.isfinite(column)]
+def _is_probed(history: History) -> bool:
+    return bool(np.isfinite(history.columns.get("coverage", np.empty(0))).any())
 
 
 def _spec(samples: tuple[Tensor, Tensor] | None) -> DataSpec:
