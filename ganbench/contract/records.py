@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Direction = Literal["higher", "lower"]
 Horizon = Literal["now", "end"]
 Player = Literal["generator", "discriminator"]
+PrecisionName = Literal["float32", "tf32", "bf16", "float16"]
 ReferencePart = Literal["held-out", "training"]
 Severity = Literal["warning", "failure"]
 
@@ -147,6 +148,10 @@ class Training:
         stop_when: A target that ends the trial early.
         stop_on: Diagnoses that end the trial early when they are sure of a failure.
         observations: How often the run is observed, spread evenly over the steps.
+        precision: What the networks compute in while they train; probes and metrics are in float32.
+        accumulate: Parts of a batch that go through the networks one after the other, their gradients added.
+        clip: The largest norm of a player's gradient; larger ones are scaled down to it. 0 for no limit.
+        channels_last: Whether pictures and weights of convolutions lie in memory channels last.
     """
 
     steps: int
@@ -161,6 +166,10 @@ class Training:
     stop_when: StopWhen | None = None
     stop_on: tuple[str, ...] = ()
     observations: int = 60
+    precision: PrecisionName = "float32"
+    accumulate: int = 1
+    clip: float = 0.0
+    channels_last: bool = False
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -136,14 +136,16 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, str | int | float) else msgspec.json.encode(value, order="sorted").decode()
 
 
-def _differing_settings(results: Iterable[TrialResult], settings: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """The names of the settings that differ between methods on some data set, in the order of their appearance."""
+def _differing_settings(results: Sequence[TrialResult], settings: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The settings that differ between methods on some data set, in the order of their appearance; a low precision too."""
     names = dict.fromkeys(name for of_trial in settings.values() for name in of_trial)
     seen: dict[tuple[str, str], set[str]] = {}
     for r in results:
         for name in names:
             seen.setdefault((r.trial.dataset, name), set()).add(repr(settings[r.trial.id].get(name)))
-    return [name for name in names if any(len(values) > 1 for (_, of), values in seen.items() if of == name)]
+    differing = {name for (_, name), values in seen.items() if len(values) > 1}
+    lowered = {"precision"} if any(r.trial.training.precision != "float32" for r in results) else set()
+    return [name for name in names if name in differing | lowered]
 
 
 def scores_table(results: Sequence[TrialResult]) -> pd.DataFrame:

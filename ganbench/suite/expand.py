@@ -55,6 +55,7 @@ def expand(
             components = _components(settings, dataset.ref, registry, where)
             training = Training(**settings)
             _check_stops(training, metrics, diagnoses, registry, where)
+            _check_batches(training, device, where)
             for seed in suite.seeds:
                 trials.append(
                     _with_id(
@@ -91,6 +92,7 @@ def with_overrides(trial: Trial, method: str, entry: MethodEntry, registry: Regi
     components = _components(settings, parts.dataset, registry, where)
     training = Training(**settings)
     _check_stops(training, trial.evaluation.metrics, trial.diagnoses, registry, where)
+    _check_batches(training, trial.device, where)
     return _with_id(replace(trial, method=method, components=components, training=training, timeout=timeout))
 
 
@@ -206,6 +208,18 @@ def _check_stops(
     if training.stop_when and (name := training.stop_when.metric.partition(".")[0]) not in scored:
         raise RequestError(
             f"{where}: stop_when: {name!r} is not among the suite's metrics; {did_you_mean(name, scored)}"
+        )
+
+
+def _check_batches(training: Training, device: str, where: str) -> None:
+    """Raise RequestError for a precision that the device does not have, and for parts of a batch that are not equal."""
+    if training.precision == "float16" and not device.startswith("cuda"):
+        raise RequestError(
+            f"{where}: precision = 'float16' needs a CUDA device, and the device is {device}; give 'bf16'"
+        )
+    if training.batch_size % training.accumulate:
+        raise RequestError(
+            f"{where}: accumulate = {training.accumulate} does not divide batch_size = {training.batch_size}"
         )
 
 

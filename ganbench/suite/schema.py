@@ -36,6 +36,10 @@ class TrainingTable:
     stop_on: list[str] | None = None
     observations: Positive | None = None
     timeout: Rate | None = None  # seconds
+    precision: Literal["float32", "tf32", "bf16", "float16"] | None = None
+    accumulate: Positive | None = None
+    clip: Annotated[float, Meta(ge=0)] | None = None
+    channels_last: bool | None = None
 
 
 @dataclass(frozen=True)

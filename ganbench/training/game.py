@@ -19,6 +19,7 @@ from ..contract.view import Game
 from .data import DeviceDataset
 from .noise import sample_noise
 from .optimizers import build_optimizer, decay_factor
+from .precision import Precision
 from .seeding import preserve_rng_state, restore_rng_state, rng_state, seed_for
 from .view import RunView
 
@@ -54,6 +55,9 @@ class GAN(Game):
         settings: Training,
         seed: int,
     ) -> None:
+        if settings.channels_last:
+            for network in (generator, discriminator):
+                network.to(memory_format=torch.channels_last)
         self.generator, self.discriminator, self.loss = generator, discriminator, adapt("loss", loss)
         self.regularizers = {name: adapt("regularizer", regularizer) for name, regularizer in regularizers.items()}
         self.settings = settings
@@ -62,6 +66,8 @@ class GAN(Game):
         self.steps_done = 0
         self.d_updates = 0
         self._data = training
+        self._precision = Precision(settings.precision, self.device)
+        self._part_size = settings.batch_size // settings.accumulate
         self._order = torch.Generator(self.device).manual_seed(seed_for(seed, "data order"))
         self._noise = torch.Generator(self.device).manual_seed(seed_for(seed, "latents"))
         self._loss_d, self._loss_g = loss.discriminator, loss.generator
@@ -88,6 +94,12 @@ class GAN(Game):
 
     def step(self) -> tuple[Tensor, Tensor]:
         """Update D `d_steps` times, then G `g_steps` times; return their last losses, scalars on the device."""
+        if self._precision.lowers_products:
+            with self._precision.products():
+                return self._step()
+        return self._step()
+
+    def _step(self) -> tuple[Tensor, Tensor]:
         if self.settings.lr_decay != "constant":
             self._set_learning_rates()
         for _ in range(self.settings.d_steps):
@@ -99,34 +111,42 @@ class GAN(Game):
 
     def train_discriminator(self) -> Tensor:
         """Update D on real and on generated data, steps 3 and 4 of the textbook; G is frozen. Return the loss."""
-        real = self._real = self.real_batch()
-        with torch.no_grad():  # G is frozen: no graph is built
-            fake = self.fake_batch(real.labels)
+        self._real = self.real_batch()
+        noise = self._sample_noise()
         self.optimizer_d.zero_grad()
-        loss: Tensor = self._loss_d(self.logits, real, fake)
-        total = loss
-        for penalty, every in self._penalties_d:
-            if self.d_updates % every == 0:
-                total = total + penalty(self.logits, real, fake) * every  # lazy regularization: as strong on average
-        total.backward()
-        self.optimizer_d.step()
+        losses = []
+        for real, z in self._parts(self._real, noise):
+            with torch.no_grad():  # G is frozen: no graph is built
+                fake = self._generate(z, real.labels)
+            loss: Tensor = self._loss_d(self.logits, real, fake)
+            total = loss
+            for penalty, every in self._penalties_d:
+                if self.d_updates % every == 0:
+                    total = (
+                        total + penalty(self.logits, real, fake) * every
+                    )  # lazy regularization: as strong on average
+            losses.append(self._add_gradients("d", loss, total))
+        self._precision.update("d", self.optimizer_d, self._d_weights, self.settings.clip)
         for after_step in self._after_step_d:
             after_step(self.discriminator)
         self.d_updates += 1
-        return loss.detach()
+        return _sum(losses)
 
     def train_generator(self) -> Tensor:
         """Update G on D's judgement, step 5 of the textbook; D is frozen. Return the loss."""
+        losses = []
         with frozen(self._d_weights):
-            fake = self.fake_batch(self._real.labels)
+            noise = self._sample_noise()
             self.optimizer_g.zero_grad()
-            loss: Tensor = self._loss_g(self.logits, self._real, fake)
-            total = loss
-            for penalty, every in self._penalties_g:
-                if self.steps_done % every == 0:
-                    total = total + penalty(self.logits, self._real, fake) * every
-            total.backward()
-        self.optimizer_g.step()
+            for real, z in self._parts(self._real, noise):
+                fake = self._generate(z, real.labels)
+                loss: Tensor = self._loss_g(self.logits, real, fake)
+                total = loss
+                for penalty, every in self._penalties_g:
+                    if self.steps_done % every == 0:
+                        total = total + penalty(self.logits, real, fake) * every
+                losses.append(self._add_gradients("g", loss, total))
+        self._precision.update("g", self.optimizer_g, self._g_weights, self.settings.clip)
         for after_step in self._after_step_g:
             after_step(self.generator)
         if self.average is not None:
@@ -134,22 +154,47 @@ class GAN(Game):
             decay = min(self.settings.ema, (self.steps_done + 1) / (self.steps_done + 10))
             with torch.no_grad():
                 torch._foreach_lerp_(self._average_weights, self._averaged_weights, 1 - decay)
-        return loss.detach()
+        return _sum(losses)
+
+    def _parts(self, real: Batch, noise: Tensor) -> Iterator[tuple[Batch, Tensor]]:
+        """The parts of a batch that go through the networks at once, with the noise of as many samples."""
+        if self.settings.accumulate == 1:
+            yield real, noise
+            return
+        n = self._part_size
+        for i in range(0, len(noise), n):
+            yield Batch(real.x[i : i + n], None if real.labels is None else real.labels[i : i + n]), noise[i : i + n]
+
+    def _add_gradients(self, player: str, loss: Tensor, total: Tensor) -> Tensor:
+        """Add a part's share of the gradients of `total`, and return its share of `loss`."""
+        parts = self.settings.accumulate
+        if parts == 1:
+            self._precision.backward(player, total)
+            return loss.detach()
+        self._precision.backward(player, total / parts)
+        return loss.detach() / parts
 
     def logits(self, batch: Batch) -> Tensor:
         """Return D's logits for a batch: D as losses see it."""
-        logits: Tensor = self.discriminator(batch.x, batch.labels)
-        return logits
+        return self._precision.call(self.discriminator, batch.x, batch.labels)
 
     def real_batch(self) -> Batch:
         """Draw a batch of training data, with replacement."""
         size = (self.settings.batch_size,)
-        return self._data.take(torch.randint(len(self._data), size, generator=self._order, device=self.device))
+        batch = self._data.take(torch.randint(len(self._data), size, generator=self._order, device=self.device))
+        if self.settings.channels_last and batch.x.ndim == 4:
+            return Batch(batch.x.to(memory_format=torch.channels_last), batch.labels)
+        return batch
 
     def fake_batch(self, labels: Tensor | None) -> Batch:
         """Generate a batch from fresh noise, with the labels of the real batch."""
-        z = sample_noise(self.generator, self.settings.batch_size, self._noise)
-        return Batch(self.generator(z, labels), labels)
+        return self._generate(self._sample_noise(), labels)
+
+    def _sample_noise(self) -> Tensor:
+        return sample_noise(self.generator, self.settings.batch_size, self._noise)
+
+    def _generate(self, noise: Tensor, labels: Tensor | None) -> Batch:
+        return Batch(self._precision.call(self.generator, noise, labels), labels)
 
     def evaluated_generator(self) -> nn.Module:
         """Return G as it is evaluated: a copy in evaluation mode, of the running average if there is one."""
@@ -182,6 +227,7 @@ class GAN(Game):
             "networks": networks,
             "optimizers": optimizers,
             "components": components,
+            "scalers": {player: scaler.state_dict() for player, scaler in self._precision.scalers.items()},
             "generators": generators,
             "counters": counters,
             "real": (self._real.x, self._real.labels),
@@ -202,6 +248,9 @@ class GAN(Game):
         for name, component in self._components.items():
             if name in state["components"]:
                 load_state(component, state["components"][name])
+        for player, scaler in self._precision.scalers.items():
+            if player in state["scalers"]:
+                scaler.load_state_dict(state["scalers"][player])
         for name, generator_state in state["generators"].items():
             getattr(self, name).set_state(generator_state)
         for name, counter in state["counters"].items():
@@ -271,6 +320,10 @@ def frozen(weights: list[nn.Parameter]) -> Iterator[None]:
     finally:
         for weight in weights:
             weight.requires_grad_(True)
+
+
+def _sum(losses: list[Tensor]) -> Tensor:
+    return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
 
 
 def _trainable(network: nn.Module) -> list[nn.Parameter]:

@@ -33,6 +33,7 @@ SETTINGS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any], Any]] = {
     "torch's gradient mode": (torch.is_grad_enabled, torch._C._set_grad_enabled, True),
     "torch's anomaly mode": (torch.is_anomaly_enabled, torch.set_anomaly_enabled, False),
     "torch's matmul precision": (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision, "highest"),
+    "cuDNN's use of TF32": (lambda: torch.backends.cudnn.allow_tf32, lambda allow: _allow_tf32(allow), False),
     "torch's deterministic mode": (torch.get_deterministic_debug_mode, torch.set_deterministic_debug_mode, 0),
 }
 _WARN = 1  # deterministic algorithms, with a warning where there is none
@@ -61,6 +62,10 @@ def _set(values: Sequence[Any]) -> None:
     for (read, put, _), value in zip(SETTINGS.values(), values, strict=True):
         if read() != value:  # setting some costs seconds or slows later calls, even to the value they have
             put(value)
+
+
+def _allow_tf32(allow: bool) -> None:
+    torch.backends.cudnn.allow_tf32 = allow
 
 
 def _set_device(device: torch.device) -> None:

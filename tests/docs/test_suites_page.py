@@ -27,7 +27,7 @@ TABLES: dict[str, tuple[type, tuple[type, ...]]] = {  # a section, its table, an
     "`stop_when`": (StopWhen, ()),
 }
 COMPONENT = [{"type": "string"}, {"type": "object"}]
-NOUNS = {"string": "text", "integer": "integer", "number": "number", "object": "table"}
+NOUNS = {"string": "text", "boolean": "true or false", "integer": "integer", "number": "number", "object": "table"}
 
 
 def describe(of: dict[str, Any]) -> str:

@@ -91,6 +91,11 @@ def test_with_every_optimizer(make_trial, run_here, leave, optimizer):
     check(make_trial(optimizer=optimizer, diagnoses=[]), run_here, leave, [31])
 
 
+def test_with_low_precision_parts_of_batches_clipping_and_another_layout(make_trial, run_here, leave):
+    settings = {"precision": "bf16", "accumulate": 2, "clip": 0.5, "channels_last": True, "steps": 30}
+    check(make_trial(CONV, datasets=["digits"], metrics=["energy-distance"], **settings), run_here, leave, [25])
+
+
 REMEMBERING = '''
 class Remembering(ganbench.Loss):
     """Logits are centred on their running mean, with noise of its own; hinges that turn to NaN at a step if asked."""
