@@ -151,7 +151,9 @@ def scatter(features: Tensor, mean: Tensor, unit: float = 1.0) -> Tensor:
         for start in range(0, dim, width):
             panel = centred[:, start : start + width]
             found[start : start + width, start:] += panel.T @ centred[:, start:]
-    return found if width == dim else found.triu() + found.triu(1).T
+    for start in range(width, dim, width):
+        found[start : start + width, :start] = found[:start, start : start + width].T
+    return found
 
 
 def covariance_root(covariance: Tensor) -> Tensor:

@@ -14,6 +14,8 @@ from ganbench.builtin.metrics.frechet import (
     covariance_root,
     deviations,
     distance_of_gaussians,
+    mean_of,
+    scatter,
 )
 
 
@@ -95,6 +97,13 @@ def test_fewer_samples_than_dimensions_are_compared_in_principal_directions_of_t
     directions = torch.from_numpy(np.linalg.eigh(np.cov(real.double().numpy(), rowvar=False))[1][:, -3:].copy())
     projected = reference(fake.double() @ directions, real.double() @ directions)
     assert float(found) == pytest.approx(projected, rel=1e-6)
+
+
+@pytest.mark.parametrize("dim", [40, 512, 515, 1030])
+def test_a_scatter_matrix_is_summed_whole_from_blocks_of_its_upper_half(dim):
+    rows = normal(0, 2100, dim)
+    centred = rows.double() - rows.double().mean(dim=0)
+    torch.testing.assert_close(scatter(rows, mean_of(rows), 2.0), centred.T @ centred / 4, rtol=1e-10, atol=1e-8)
 
 
 def test_the_root_of_a_singular_covariance_gives_it_back():
