@@ -29,12 +29,18 @@ class Tally:
     Args:
         todo: The trials of the run.
         ended: Results of an earlier run, which say how long such trials take.
+        takes: What is said as the run begins of what it takes.
         clock: Returns the time in seconds.
     """
 
     def __init__(
-        self, todo: Sequence[Trial], ended: Sequence[TrialResult] = (), clock: Callable[[], float] = time.monotonic
+        self,
+        todo: Sequence[Trial],
+        ended: Sequence[TrialResult] = (),
+        takes: str = "",
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._takes = takes
         self.total = len(todo)
         self.kept = 0
         self.done = 0
@@ -43,7 +49,7 @@ class Tally:
         self._budget = sum(trial.training.steps for trial in todo)
         self._steps: dict[str, int] = {}
         self._finished = 0
-        self._resumed: dict[str, int] = {}  # steps that were done before this run
+        self._resumed: dict[str, int] = {}  # steps of trials that were done before this run
         self._clock = clock
         self._recent: list[tuple[float, int]] = []
         self._left = {trial.id: trial for trial in todo}
@@ -75,7 +81,8 @@ class Tally:
             self._left.pop(result.trial.id, None)
             self._steps[result.trial.id] = result.steps
             self._finished += result.trial.training.steps
-            self._durations.add(result)
+            if result.trial.id not in self._resumed:
+                self._durations.add(result)
             self.failures += result.failed
         now = self._clock()
         self._recent = [(t, s) for t, s in self._recent if now - t < RATE_WINDOW_SECONDS] + [
@@ -112,6 +119,16 @@ class Tally:
         kept = f" (+{self.kept} kept)" if self.kept else ""
         rate = f"{self.rate:.0f} steps/s"
         return f"{self.done}/{self.total} trials{kept}, {self.share:.0%}, {rate}, {left}, {self.failures} failed"
+
+    def news(self, event: Event, width: int) -> str:
+        """Return what is printed of an event as lines of their own; empty for most."""
+        if isinstance(event, RunStarted):
+            return self._takes
+        if isinstance(event, TrialEnded):
+            return self.ended(event.result, width)
+        if isinstance(event, TrialNote):
+            return printable(f"{event.trial_id}: {event.text}")
+        return f"{event.trial_id} goes on after {event.step} steps" if isinstance(event, TrialResumed) else ""
 
     def ended(self, result: TrialResult, width: int) -> str:
         """Return what is said of a trial as it ends, in lines of at most `width` columns: the verdict first."""
@@ -155,10 +172,8 @@ class _PlainLines:
     @hookimpl
     def ganbench_event(self, event: Event) -> None:
         self._tally.count(event)
-        if isinstance(event, TrialEnded):
-            _print(self._tally.ended(event.result, _plain_width()))
-        elif line := _news(event):
-            _print(line)
+        if text := self._tally.news(event, _plain_width()):
+            _print(text)
         due = time.monotonic() - self._printed > PLAIN_INTERVAL_SECONDS or self._tally.done == self._tally.total
         if due and isinstance(event, TrialEnded | TrialProgress):
             self._printed = time.monotonic()
@@ -178,12 +193,9 @@ class _LiveLine:
     @hookimpl
     def ganbench_event(self, event: Event) -> None:
         self._tally.count(event)
-        if isinstance(event, TrialEnded):
-            console = self.live.console
-            style = "red" if event.result.failed else None
-            console.print(self._tally.ended(event.result, console.width), style=style, markup=False, highlight=False)
-        elif line := _news(event):
-            self.live.console.print(printable(line), markup=False, highlight=False)
+        if text := self._tally.news(event, self.live.console.width):
+            style = "red" if isinstance(event, TrialEnded) and event.result.failed else None
+            self.live.console.print(text, style=style, markup=False, highlight=False)
         self.live.update(self._render())
 
     def _render(self) -> Any:
@@ -195,17 +207,12 @@ class _LiveLine:
         return Group(ProgressBar(100, self._tally.share * 100, width=60), Text(self._tally.line()), *running)
 
 
-def _news(event: Event) -> str:
-    """What is printed of an event that is no end of a trial as a line of its own; empty for most."""
-    if isinstance(event, TrialNote):
-        return f"{event.trial_id}: {event.text}"
-    return f"{event.trial_id} goes on after {event.step} steps" if isinstance(event, TrialResumed) else ""
-
-
 @contextmanager
-def show_progress(manager: Any, todo: Sequence[Trial], ended: Sequence[TrialResult] = ()) -> Iterator[None]:
-    """Listen to the events of a run and show its progress; `ended` are results of an earlier run."""
-    tally = Tally(todo, ended)
+def show_progress(
+    manager: Any, todo: Sequence[Trial], ended: Sequence[TrialResult] = (), takes: str = ""
+) -> Iterator[None]:
+    """Listen to the events of a run and show its progress: see `Tally` for the arguments."""
+    tally = Tally(todo, ended, takes)
     if not sys.stderr.isatty():
         listener: Any = _PlainLines(tally)
         with _registered(manager, listener):

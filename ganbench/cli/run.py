@@ -56,14 +56,13 @@ def command(
     if dry_run:
         _show_plan(prepared)
         return 0
-    if prepared.todo:
-        click.echo(_describe_forecast(prepared), err=True)
     from .progress import show_progress
     from .summary import show_comparison
 
+    takes = _describe_forecast(prepared) if prepared.todo else ""
     words = shlex.join(["ganbench", *sys.argv[1:]])
     try:
-        with show_progress(prepared.registry.plugins.manager, prepared.todo, prepared.ended), redirect_prints():
+        with show_progress(prepared.registry.plugins.manager, prepared.todo, prepared.ended, takes), redirect_prints():
             outcome = execute(prepared, words)
     except KeyboardInterrupt:
         click.echo(

@@ -83,11 +83,12 @@ def _doubled_ranks(values: Array) -> Array:
 
 
 def _pair_statistics(ranks: Array, sizes: tuple[int, ...]) -> Array:
-    """The absolute Welch's t of each pair of groups: of shape (arrangements, pairs)."""
-    ends = np.cumsum(sizes)
-    parts = [ranks[:, end - size : end] for size, end in zip(sizes, ends, strict=True)]
-    means = np.stack([part.mean(axis=1) for part in parts], axis=1)
-    errors = np.stack([part.var(axis=1, ddof=1) / part.shape[1] for part in parts], axis=1)
+    """The absolute Welch's t of each pair of groups: of shape (arrangements, pairs). Sums of ranks are exact."""
+    starts, n = np.cumsum([0, *sizes[:-1]]), np.array(sizes)
+    sums = np.add.reduceat(ranks, starts, axis=1)
+    squares = np.add.reduceat(ranks * ranks, starts, axis=1)
+    means = sums / n
+    errors = (squares - sums * sums / n) / ((n - 1) * n)
     i, j = np.triu_indices(len(sizes), 1)
     gap, error = np.abs(means[:, i] - means[:, j]), np.sqrt(errors[:, i] + errors[:, j])
     with np.errstate(divide="ignore", invalid="ignore"):

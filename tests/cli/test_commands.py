@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -333,3 +334,13 @@ def test_a_trial_whose_history_is_gone_is_named_and_not_counted(ganbench, write_
     said = ganbench("diagnose", "out")
     assert histories[0].parent.name in said.err
     assert f"in {len(histories) - 1} trial" in said.out + said.err
+
+
+def test_a_run_says_beforehand_what_it_takes_by_stored_trials_if_there_are_any(ganbench, write_suite):
+    write_suite()
+    inline = ["run", "--suite", "mine.toml", "--output", "out", "--executor", "inline"]
+    first = ganbench(*inline)
+    assert re.match(r"about \d+ s and 1 MB, one trial at a time \(by the costs of usual networks\)$", first.first_line)
+    asked = ganbench(*inline, "--seeds", "4", "--dry-run").out.splitlines()
+    assert re.match(r"about \d+ s and 1 MB, one trial at a time \(by 2 trials that have ended\)$", asked[-2])
+    assert asked[-1] == "2 trials to do, 2 kept, into out"
