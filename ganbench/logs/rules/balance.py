@@ -115,7 +115,8 @@ def _overpowering_finding(log: Log, saturation: Saturation, stuck: Quality | Non
     beside = f" and {_stuck_at(stuck)}" if stuck else ""
     caveat = "" if stuck else " A strong D alone is no failure: a quality score would show whether this is one."
     if from_losses and "loss_g" not in saturation.evidence:
-        caveat += " If D is meant to start later, this only says that it has not started."
+        caveat = "" if stuck else " Whether samples still improve would show in a quality score."
+        caveat += " If D is meant to start later, it has not started."
     certain = stuck is not None and not from_losses
     return Finding(
         diagnosis=Failure.OVERPOWERING_DISCRIMINATOR,
