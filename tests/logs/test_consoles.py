@@ -253,3 +253,19 @@ def test_texts_that_are_no_log_are_refused_in_one_line(write, text):
     with pytest.raises(RequestError, match="of no program whose console ganbench knows") as error:
         read_logs(write(text))
     assert "\n" not in str(error.value)
+
+
+def test_validation_losses_and_running_bests_in_pairs_are_not_read_as_the_losses(write):
+    lines = [
+        f"epoch {i}: D loss: {d:.4f}, G loss: {g:.4f}\n  val D loss: 9.5, best FID: 3.0, test G loss: 7.7"
+        for i, (d, g) in enumerate(LOSSES)
+    ]
+    log = read_one(write(*lines))
+    assert set(log.recognised) == {"loss_d", "loss_g"} and max(log.series["loss_d"].values) < 2
+
+
+def test_thousands_in_counters_and_colour_codes_do_not_matter(write):
+    lines = [basicsr(500 * i, d, g) for i, (d, g) in enumerate(LOSSES)]
+    assert list(read_one(write(*lines)).series["loss_d"].steps) == list(range(1, 30_001, 500))
+    coloured = [f"\033[32m[rank0]: {own_loop(i, d, g)}\033[0m" for i, (d, g) in enumerate(LOSSES)]
+    assert len(read_one(write(*coloured)).series["loss_g"]) == 60

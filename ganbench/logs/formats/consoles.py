@@ -24,6 +24,7 @@ MAX_SCANNED_CHARS = 16_000_000
 ENOUGH_LINES = 100  # of one program: no need to look on
 MAX_SEARCHED_CHARS = 2048  # of a line
 MIN_PAIR_LINES = 3  # of an unknown program's text, before it is taken for a log
+OTHER_SAMPLES = frozenset({"val", "valid", "validation", "test", "eval", "best", "lowest", "min", "max"})
 SCORES = frozenset({"fid", "inception_score", "kid"})
 
 NUMBER = r"[-+]?(?:\d[\d.]*(?:e[-+]?\d+)?|nan|inf(?:inity)?)"
@@ -86,8 +87,13 @@ class PairsConsole(Console):
 
 @lru_cache(maxsize=4096)
 def _without_prefix(key: str) -> str:
-    """Return the end of a name that is a known signal, the name itself if none is: "INFO D loss" is "D loss"."""
+    """Return the end of a name that is a known signal, the name itself if none is: "INFO D loss" is "D loss".
+
+    What is said of other samples than those that are trained on, or of the best so far, is left as it is.
+    """
     words = key.split()
+    if OTHER_SAMPLES & set(key.lower().split()):
+        return key
     ends = [" ".join(words[first:]) for first in range(len(words))]
     return next((end for end in ends if is_signal(end)), key)
 
