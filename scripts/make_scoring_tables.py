@@ -98,7 +98,8 @@ def _stopping(table: pd.DataFrame) -> str:
     lines = ["**Stopping at the first certain finding**", ""]
     lines += ["| diagnoser | part | compute of failed runs saved | healthy runs stopped |", "|---|---|---|---|"]
     for row in table[
-        table["diagnoser"].isin(["ganbench", "always fail"]) | table["diagnoser"].str.startswith("heuristic")
+        table["diagnoser"].isin(["ganbench", "always fail"])
+        | table["diagnoser"].str.startswith(("heuristic", "literature"))
     ].itertuples():
         if row.part in parts:
             lines.append(

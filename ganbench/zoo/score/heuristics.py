@@ -1,4 +1,8 @@
-"""Rules of thumb as diagnosers: the score of each is its signal, its threshold the one that is commonly advised."""
+"""Rules of thumb and of the literature as diagnosers: the score of each is its signal, its threshold the one advised.
+
+Of the literature only what a history holds can be computed: the signs and mean outputs of D that adaptive augmentation
+reads (Karras et al. 2020, https://arxiv.org/abs/2006.06676) and the sensitivity of G to z are not observed.
+"""
 
 from __future__ import annotations
 
@@ -41,6 +45,20 @@ def d_accuracy_high(history: History) -> float:
     return _recent(history, "accuracy_d")
 
 
+def generator_score_off(history: History) -> float:
+    """Return the distance of the mean of D(G(z)) from its ideal, 1/2.
+
+    The generator score of MATLAB's toolbox, see
+    https://www.mathworks.com/help/deeplearning/ug/monitor-gan-training-progress-and-identify-common-failure-modes.html.
+    """
+    return abs(_recent(history, "d_fake") - 0.5)
+
+
+def discriminator_score_off(history: History) -> float:
+    """Return the distance of the mean of D(x) and 1 - D(G(z)) from its ideal, 1/2: the discriminator score of the same."""
+    return abs((_recent(history, "d_real") + 1 - _recent(history, "d_fake")) / 2 - 0.5)
+
+
 @dataclass(frozen=True)
 class Rule:
     """A rule of thumb, taken as a sign of every failure: it says that something is wrong, not what."""
@@ -67,5 +85,8 @@ RULES = (
     Rule("heuristic: D loss near 0", d_loss_near_zero, -0.1),
     Rule("heuristic: G loss rising", g_loss_rising, 1.0),
     Rule("heuristic: D accuracy >= 0.95", d_accuracy_high, 0.95),
+    # The source advises no thresholds: 0.4 is a score within 0.1 of its limits.
+    Rule("literature: generator score", generator_score_off, 0.4),
+    Rule("literature: discriminator score", discriminator_score_off, 0.4),
 )
 ALWAYS = Rule("always fail", lambda history: 1.0, 1.0)
