@@ -85,6 +85,12 @@ class WiringWatch:
         """Put the hooks on, before a step of the loop."""
         if self.done or self._handles:
             return
+        try:
+            self._put_hooks()
+        except Exception as error:  # of a module or a weight that takes no hooks
+            self._note_error(error)
+
+    def _put_hooks(self) -> None:
         hook = self._hook
         called_g, called_d = self._called
         self._handles = [
