@@ -41,6 +41,8 @@ REFUSALS = [
     ("discriminator", "Detached", "can-be-frozen", "no gradient reaches the input"),
     ("discriminator", "FirstOrder", "gradient-penalties-reach-its-weights", "reaches no weight"),
     ("discriminator", "KeepsHiddenState", "keeps-no-hidden-state", "its output differs"),
+    ("discriminator", "Evaluating", "is-built-in-training-mode", "its Dropout would never be in use"),
+    ("loss", "BlindTerm", "d-teaches-g", "no gradient of the generator's loss passes through D"),
     ("loss", "Vector", "gives-scalars", "the generator's loss is shape (1,)"),
     ("loss", "PythonFloat", "gives-scalars", "where a float32 scalar is expected"),
     ("loss", "Sums", "is-a-mean-over-the-batch", "for the same samples repeated"),
@@ -73,6 +75,12 @@ REFUSALS = [
     ("regularizer", "MisspeltPenalty", "has-a-penalty-or-after-step", "after_step(module), but 'penalize'"),
     ("regularizer", "ReplacesWeights", "changes-weights-in-place", "replaces weight 'net.1.weight'"),
     ("regularizer", "ChangesCopies", "changes-weights-in-place", "changes no weight"),
+    (
+        "dataset",
+        "MissingValue",
+        "samples-are-as-the-spec-says",
+        "1 of 5000 samples is not finite, the first at index 3333",
+    ),
     ("dataset", "NoSpec", "states-its-spec", "spec is None"),
     (
         "dataset",

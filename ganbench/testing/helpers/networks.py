@@ -35,6 +35,19 @@ def round_up_to_pack(network: Any, n: int) -> int:
     return -(-n // pack) * pack
 
 
+def check_training_mode(candidate: Candidate) -> None:
+    """Raise ContractError if a new network is in evaluation mode and behaves otherwise in it: nothing turns that off."""
+    network = candidate.build(candidate.specs()[0])
+    normalization, dropout = nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd
+    layers = {type(part).__name__ for part in network.modules() if isinstance(part, normalization | dropout)}
+    if layers and not network.training:
+        raise ContractError(
+            f"is in evaluation mode when it is built: its {', '.join(sorted(layers))} would never be in use",
+            cause="eval() is called in __init__",
+            fix="leave the mode to the training loop",
+        )
+
+
 def check_output(output: Any, shape: tuple[int, ...], device: str = "cpu") -> None:
     """Raise ContractError unless `output` is a finite float32 tensor of `shape` on `device`."""
     if not isinstance(output, Tensor):

@@ -118,6 +118,12 @@ def keeps_no_hidden_state(candidate: Candidate) -> None:
     networks.check_functional(candidate)
 
 
+@check("generator")
+def is_built_in_training_mode(candidate: Candidate) -> None:
+    """It is in training mode when it is built, if it has layers that depend on the mode."""
+    networks.check_training_mode(candidate)
+
+
 @behaviour("generator")
 def behaves(candidate: Candidate) -> Any:
     """Return its first samples."""

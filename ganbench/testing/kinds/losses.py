@@ -116,6 +116,29 @@ def trains_g_towards_real(candidate: Candidate) -> None:
         )
 
 
+@check("loss", needs=("gradients-reach-the-player-alone", "trains-g-towards-real"))
+def d_teaches_g(candidate: Candidate) -> None:
+    """The gradient of G's loss passes through D's logits of generated samples, whatever else the loss holds."""
+    loss: Loss = candidate.build()
+    data = ToyData(candidate)
+    real, fake = data.with_logits(0.5), data.with_logits(-0.5)
+    given: list[Tensor] = []
+
+    def discriminator(batch: Batch) -> Tensor:
+        logits = first_value(batch).detach().requires_grad_()
+        given.append(logits)
+        return logits
+
+    value = loss.generator(discriminator, real, fake)
+    gradients = torch.autograd.grad(value, given, allow_unused=True) if value.requires_grad and given else ()
+    if not any(gradient is not None and gradient.any() for gradient in gradients):
+        raise ContractError(
+            "no gradient of the generator's loss passes through D: G learns from something else alone",
+            cause="d(fake) is computed under no_grad, or detached",
+            fix="compute the adversarial term from what d(fake) returns",
+        )
+
+
 @check("loss", needs=("gradients-reach-the-player-alone",))
 def trains_d_to_separate(candidate: Candidate) -> None:
     """A gradient step on D's loss raises logits of real samples and lowers those of generated ones."""

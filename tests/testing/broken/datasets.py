@@ -24,6 +24,15 @@ class Sound:
         return ganbench.Batch(*draw(2))
 
 
+class MissingValue(Sound):
+    """Has one value that is not a number, in one of many samples."""
+
+    def training(self):
+        x, labels = draw(1, 5000)
+        x[3333, 0, 2, 2] = float("nan")
+        return ganbench.Batch(x, labels)
+
+
 class NoSpec(Sound):
     """Has no spec."""
 

@@ -19,6 +19,15 @@ class Sound(nn.Module):
         return self.net(x).squeeze(1)
 
 
+class Evaluating(Sound):
+    """Is in evaluation mode when it is built."""
+
+    def __init__(self, data: ganbench.DataSpec) -> None:
+        super().__init__(data)
+        self.net.insert(3, nn.Dropout(0.1))
+        self.eval()
+
+
 class Column(Sound):
     """Returns a column, which broadcasts against a row into a square."""
 
