@@ -10,12 +10,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
 OF_OTHERS = {"command not found", "requires a different Python", "No space left on device", "CUDA out of memory"}
-WORDS = {
-    "error",
-    "inconclusive",
-    "no-failure-found",
-    "undertrained",
-}  # statuses and verdicts, in a sentence of the page
+# Statuses and verdicts, in a sentence of the page:
+WORDS = {"error", "inconclusive", "no-failure-found", "undertrained", "wiring"}
 
 
 def messages() -> list[str]:
