@@ -79,7 +79,11 @@ class Dragan(ganbench.Regularizer):
 
 
 class WeightClipping(ganbench.Regularizer):
-    """Weights of D clipped to [-bound, bound] after each of its updates (WGAN, Arjovsky et al. 2017)."""
+    """Weights of D clipped to [-bound, bound] after each of its updates (WGAN, Arjovsky et al. 2017).
+
+    Args:
+        bound: Largest absolute weight.
+    """
 
     def __init__(self, *, bound: float = 0.01) -> None:
         if bound <= 0:
