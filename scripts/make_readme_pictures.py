@@ -1,9 +1,9 @@
-"""Makes the two pictures of README.md: a report, and a failure with its cure.
+"""Makes the pictures of README.md: parts of a report, and a failure with its cure.
 
     python scripts/make_readme_pictures.py results/basic/report/index.html
 
-docs/pictures/report.png is a part of that page, as Chromium shows it: the ranking, what failed, and scores over training
-on one data set. docs/pictures/cured.png is put together from the pictures of docs/failures.md, which
+In docs/pictures, ranking.png and curves.png are parts of that page, as Chromium shows them: the ranking and what failed,
+and scores over training on one data set. cured.png is put together from the pictures of docs/failures.md, which
 `scripts/make_failures_page.py` draws.
 """
 
@@ -25,13 +25,18 @@ FAILURES = ROOT / "docs" / "failures"
 
 WIDTH, MAX_HEIGHT = 1000, 3000  # pixels of the browser's window; what is empty below is cut off
 COLOURS = 256  # a palette makes a small file
-CHARTS_SHOWN = 2
-PART_SHOWN = f"""
-nav, .skip, #setup, .bar, #wrong, #trials, #about, footer, dialog, .tools, details {{ display: none !important }}
-.dataset ~ .dataset, .dataset > :not(h2, .charts.large), .command {{ display: none !important }}
-.charts.large > :nth-child(n + {CHARTS_SHOWN + 1}) {{ display: none !important }}
-body {{ padding-block: 1rem !important }}
-"""
+PARTS_SHOWN = {  # the rest of the page is hidden
+    "ranking": """
+        nav, .skip, .lede, .command, #setup, .bar, .dataset, #wrong, #trials, #about, footer, dialog, .tools,
+        #ranking > .reading { display: none !important }
+        body { padding-block: 0.5rem !important }
+    """,
+    "curves": """
+        header, .skip, #setup, #ranking, .attention, .bar, .dataset ~ .dataset, #wrong, #trials, #about, footer, dialog,
+        .dataset > :not(h3:first-of-type, .charts.large), .charts.large > :nth-child(n + 3) { display: none !important }
+        body, main, .dataset, h3 { padding-block: 0 !important; margin-block: 0.3rem !important; border: 0 !important }
+    """,
+}
 FLAGS = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync", "--hide-scrollbars"),
@@ -43,19 +48,20 @@ INK = "#22262b"
 
 
 def main() -> None:
-    """Make both pictures; the report's from the page that is named."""
+    """Make all pictures; those of the report from the page that is named."""
     if len(sys.argv) != 2:
         raise SystemExit(__doc__)
     PICTURES.mkdir(exist_ok=True)
-    save(photograph(Path(sys.argv[1])), PICTURES / "report.png")
+    for name, style in PARTS_SHOWN.items():
+        save(photograph(Path(sys.argv[1]), style), PICTURES / f"{name}.png")
     save(put_together(FAILURE), PICTURES / "cured.png")
 
 
-def photograph(page: Path) -> Image.Image:
-    """Return what Chromium shows of a report's page, without the sections that the README has no room for."""
+def photograph(page: Path, style: str) -> Image.Image:
+    """Return what Chromium shows of a report's page under one more style sheet."""
     with tempfile.TemporaryDirectory() as folder:
         copy, picture = Path(folder) / "page.html", Path(folder) / "page.png"
-        text = page.read_text(encoding="utf-8").replace("</head>", f"<style>{PART_SHOWN}</style></head>", 1)
+        text = page.read_text(encoding="utf-8").replace("</head>", f"<style>{style}</style></head>", 1)
         copy.write_text(text, encoding="utf-8")
         window = (f"--window-size={WIDTH},{MAX_HEIGHT}", f"--screenshot={picture}", f"--user-data-dir={folder}/profile")
         subprocess.run(["chromium", *FLAGS, *window, copy.as_uri()], check=True, capture_output=True, timeout=120)
