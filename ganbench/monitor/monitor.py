@@ -15,18 +15,18 @@ import torch
 from torch import Tensor, nn
 
 from ..contract.failures import WIRING
-from ..contract.records import Finding, History, WiringFault
+from ..contract.records import Finding, History, Player, WiringFault
 from ..diagnosis.findings import apply_diagnoses
 from ..observation.observer import Observer
 from ..observation.probe_features import choose_embedding
-from ..observation.wiring.rules import find_late_faults
+from ..observation.wiring.rules import find_late_faults, mode_layers
 from ..observation.wiring.terms import LossTerms, StepLoss
 from ..observation.wiring.watch import WiringWatch
 from ..training.loop import STOP_CONFIDENCE
 from .advice import in_words_of_loop
 from .arguments import build_diagnoses, list_optimizers, validate_budget, validate_networks, validate_options
 from .call_convention import infer
-from .capture import Capture
+from .capture import Capture, Captured
 from .gradients import LossScaler, read_loss_scale
 from .logits import LogitReader
 from .messages import NotObserved, format_error, print_finding, warn_user
@@ -135,6 +135,7 @@ class Monitor:
         self._terms = LossTerms()
         self._watching = WIRING in self._diagnoses
         self._n_faults = 0  # that have been told
+        self._in_evaluation_mode: dict[Player, int] = {"generator": 0, "discriminator": 0}  # observations in a row
         self._observer = Observer(self._view, self._diagnoses, self._watch)
         self._schedule: MonitorSchedule | None = None  # until a batch has been seen
         self._cost_known = False  # of a probe
@@ -346,7 +347,26 @@ class Monitor:
         self._view.update(inferred, captured.gradients)
         if inferred is not None and all(bool(x.isfinite().all()) for g in captured.generator_calls for x in g.outputs):
             self._check_data(inferred.real_rows)
+        self._check_modes(captured)
         self._capture.clear()
+
+    def _check_modes(self, captured: Captured) -> None:
+        """Name a network that is trained in evaluation mode at two observations in a row: one may be an accident."""
+        judged = [call for call in captured.discriminator_calls if call.trains_g and call.generated is not None]
+        if not judged:
+            return
+        in_training: dict[Player, bool] = {
+            "generator": any(call.generated.call.training[0] for call in judged if call.generated is not None),
+            "discriminator": any(call.call.training[0] for call in captured.discriminator_calls),
+        }
+        networks: dict[Player, nn.Module] = {
+            "generator": self._networks.generator,
+            "discriminator": self._networks.discriminator,
+        }
+        for player, network in networks.items():
+            self._in_evaluation_mode[player] = 0 if in_training[player] else self._in_evaluation_mode[player] + 1
+            if self._in_evaluation_mode[player] >= 2 and (layers := mode_layers(network)):
+                self._watch.add_faults([WiringFault("evaluation-mode", player, self._steps, {"layers": layers})])
 
     def _check_data(self, real_rows: Sequence[Sequence[Tensor]]) -> None:
         """Name the data if D is given samples that are not finite, while G's are."""

@@ -485,6 +485,38 @@ def test_an_average_that_is_never_updated_is_a_failure_later():
     assert 50 <= finding.onset_step <= 100
 
 
+class LeftInEvaluationMode(Program):
+    """Looks at samples in evaluation mode after thirty steps, and leaves G in it."""
+
+    def networks(self):
+        return mlp(LATENT, 2, nn.BatchNorm1d(2)), mlp(2, 1)
+
+    def __init__(self):
+        super().__init__()
+        self.steps = 0
+
+    def after_step(self):
+        self.steps += 1
+        if self.steps >= 30:
+            self.g.eval()
+
+
+def test_a_network_that_is_left_in_evaluation_mode_later_is_named():
+    (finding,) = wiring(LeftInEvaluationMode().run(60, budget=200))
+    assert "G is trained in evaluation mode, in which its BatchNorm1d" in finding.summary and finding.onset_step > 30
+
+
+def test_samples_that_are_looked_at_in_evaluation_mode_are_none_of_it():
+    class Looks(LeftInEvaluationMode):
+        def after_step(self):
+            self.g.eval()
+            with torch.no_grad():
+                self.g(self.latents())
+            self.g.train()
+
+    assert wiring(Looks().run(60, budget=200)) == []
+
+
 # --- healthy loops -----------------------------------------------------------------------------------
 
 LOSSES = {

@@ -251,12 +251,16 @@ def _modes(watch: WiringWatch, calls: Any) -> Iterator[Found]:
         if len(of_player) < MIN_UPDATES:
             continue
         network = watch.discriminator if player == "discriminator" else watch.generator
-        layers = [type(part).__name__ for part in network.modules() if _depends_on_mode(part)]
-        if layers and all(call.evaluation_mode for call in of_player):
-            yield "evaluation-mode", player, {"layers": ", ".join(sorted(set(layers)))}
+        if (layers := mode_layers(network)) and all(call.evaluation_mode for call in of_player):
+            yield "evaluation-mode", player, {"layers": layers}
         normalized = [part for part in network.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)]
         if normalized and any(part.training for part in normalized) and all(call.n == 1 for call in of_player):
             yield "one-sample", player, {}
+
+
+def mode_layers(network: nn.Module) -> str:
+    """Return the kinds of layers of a network that behave otherwise in evaluation mode; empty if there are none."""
+    return ", ".join(sorted({type(part).__name__ for part in network.modules() if _depends_on_mode(part)}))
 
 
 def _depends_on_mode(part: nn.Module) -> bool:
