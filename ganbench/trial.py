@@ -122,15 +122,18 @@ def _run_stages(
         return replace(result, artifacts=Artifacts(history))
     with preserve_rng_state(device):
         findings = apply_diagnoses(run.diagnoses, history)
+    samples = run.generate(run.evaluator.n_fake)
     return replace(
         result,
         findings=findings,
         verdicts=verdicts(findings, history, is_probed=not run.observer.why_not_probed) if run.diagnoses else (),
         artifacts=Artifacts(
             history=history,
-            samples=run.generate(run.evaluator.n_fake)[:KEPT_SAMPLES].numpy(),
+            samples=samples[:KEPT_SAMPLES].numpy(),
             reals=run.evaluator.reals[:KEPT_SAMPLES].numpy(),
             weights={name: weight.numpy() for name, weight in run.gan.weights().items()},
+            snapshots={step: part.numpy() for step, part in run.evaluator.snapshots.items() if step < result.steps},
+            nearest=run.evaluator.find_nearest(samples).numpy() if trial.data.kind == "images" else None,
         ),
     )
 

@@ -329,6 +329,14 @@ class Comparison:
         """Return the picture of a trial's samples, where it has one."""
         raise _missing(self, "picture")
 
+    def snapshots(self, trial: str) -> Mapping[int, Path]:
+        """Return pictures of a trial's samples at earlier evaluations, by step; none by default."""
+        return {}
+
+    def nearest(self, trial: str) -> Path | None:
+        """Return the picture of generated images above the nearest training images; none by default."""
+        return None
+
     def settings(self, trial: str) -> Mapping[str, Any]:
         """Return the settings of a trial by flat names, as `optimizer_g.lr` and `generator.width`; none by default."""
         return {}

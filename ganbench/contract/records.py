@@ -495,6 +495,8 @@ class Artifacts:
     samples: np.ndarray[Any, Any] | None = None  # generated, of shape (N, *shape)
     reals: np.ndarray[Any, Any] | None = None  # held out, to be shown beside them
     weights: Mapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)
+    snapshots: Mapping[int, np.ndarray[Any, Any]] = field(default_factory=dict)  # earlier samples by step
+    nearest: np.ndarray[Any, Any] | None = None  # the training samples nearest to the first generated ones
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,9 @@ from ..training.noise import sample_noise
 from .embedding import SampleSet, Tensors
 from .geometry import effective_rank, mean_log_density
 
+SNAPSHOT_SAMPLES = 1000  # points of a snapshot at most; of images, `SNAPSHOT_IMAGES`
+SNAPSHOT_IMAGES = 64
+MAX_NEAREST = 8  # generated samples whose nearest training samples are looked for
 CHUNK_SAMPLES = 1000  # samples generated at once
 MAX_TRAINING_SAMPLES = 10_000  # that generated ones are searched for among
 
@@ -188,6 +191,7 @@ class Evaluator:
     Attributes:
         scores: All scores so far.
         left_out: Why metrics were left out, by label.
+        snapshots: By step, the first of the samples that were scored, always of the same noise.
     """
 
     def __init__(
@@ -210,6 +214,7 @@ class Evaluator:
         self._floors: dict[tuple[int, str, bool], dict[str, Mapping[str, float]]] = {}
         self.scores: list[Score] = []
         self.left_out: dict[str, str] = {}
+        self.snapshots: dict[int, Tensor] = {}
         self._entries: dict[str, MetricEntry] = {}
         for label, entry in metrics.items():
             metric = adapt("metric", entry.metric)
@@ -258,7 +263,25 @@ class Evaluator:
                 self.left_out[label] = str(error)
                 del self._entries[label]
         self.scores += new
+        if self.n_fake in parts:  # of another number of samples, labels would differ
+            samples = parts[self.n_fake].samples
+            self.snapshots[step] = samples[: SNAPSHOT_IMAGES if samples.ndim == 4 else SNAPSHOT_SAMPLES].clone()
         return new
+
+    def find_nearest(self, samples: Tensor) -> Tensor:
+        """Return the training sample that is nearest to each of the first samples, by their values.
+
+        Args:
+            samples: Generated samples (N, *shape).
+        """
+        first = samples[:MAX_NEAREST].flatten(1).nan_to_num()
+        nearest, distance = torch.zeros_like(samples[:MAX_NEAREST]), torch.full((len(first),), math.inf)
+        for rows in torch.arange(min(len(self._training), MAX_TRAINING_SAMPLES)).split(CHUNK_SAMPLES):
+            training = self._training.take(rows).x.cpu()
+            found = torch.cdist(first, training.flatten(1)).min(dim=1)
+            closer = found.values < distance
+            nearest[closer], distance[closer] = training[found.indices[closer]], found.values[closer]
+        return nearest
 
     def state_dict(self) -> dict[str, Any]:
         """Return the scores so far, and what the next ones depend on."""
@@ -268,12 +291,14 @@ class Evaluator:
             "left_out": dict(self.left_out),
             "floors": [[list(key), {k: dict(v) for k, v in floors.items()}] for key, floors in self._floors.items()],
             "metrics": metrics,
+            "snapshots": {str(step): samples for step, samples in self.snapshots.items()},
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from another moment of the same run."""
         self.scores = msgspec.convert(state["scores"], list[Score])
         self.left_out = dict(state["left_out"])
+        self.snapshots = {int(step): samples.cpu() for step, samples in state["snapshots"].items()}
         self._floors.update({tuple(key): dict(floors) for key, floors in state["floors"]})
         self._entries = {label: self._entries[label] for label in state["metrics"]}
         for label, metric in state["metrics"].items():

@@ -120,6 +120,16 @@ class StoredComparison(Comparison):
         path = self._folder_of(trial) / "samples.png"
         return path if path.is_file() else None
 
+    def snapshots(self, trial: str) -> Mapping[int, Path]:
+        """Return the pictures of a trial's samples at earlier evaluations, by step."""
+        files = (self._folder_of(trial) / "snapshots").glob("*.png")
+        return dict(sorted((int(file.stem), file) for file in files if file.stem.isdecimal()))
+
+    def nearest(self, trial: str) -> Path | None:
+        """Return the picture of generated images above the nearest training images, or None if there is none."""
+        path = self._folder_of(trial) / "nearest.png"
+        return path if path.is_file() else None
+
     def settings(self, trial: str) -> Mapping[str, Any]:
         """Return the settings of a trial by flat names, as `optimizer_g.lr`; empty if it cannot be read."""
         try:

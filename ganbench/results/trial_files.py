@@ -8,6 +8,8 @@
     history.parquet       the history: a column for each signal, NaN where it was not measured
     weights.safetensors   the weights
     samples.png           a picture of generated samples
+    snapshots/STEP.png    the same noise at each evaluation before the last
+    nearest.png           of images: the first generated ones, and below them the nearest training images
 
 A trial is written to a hidden folder first and then renamed, so that readers never see half of one. Reading names a file
 that is damaged, and understands the names and forms that earlier versions wrote.
@@ -147,9 +149,14 @@ def _write_arrays(folder: Path, artifacts: Artifacts) -> None:
     if artifacts.weights:
         save_file({name: array.copy() for name, array in artifacts.weights.items()}, folder / "weights.safetensors")
     if artifacts.samples is not None and artifacts.reals is not None:
-        from .picture import draw_samples
+        from .picture import draw_nearest, draw_samples
 
         draw_samples(artifacts.samples, artifacts.reals, folder / "samples.png")
+        for step, samples in artifacts.snapshots.items():
+            (folder / "snapshots").mkdir(exist_ok=True)
+            draw_samples(samples, artifacts.reals, folder / "snapshots" / f"{step}.png")
+        if artifacts.nearest is not None:
+            draw_nearest(artifacts.samples, artifacts.nearest, folder / "nearest.png")
 
 
 # --- reading -----------------------------------------------------------------------------------------

@@ -53,6 +53,7 @@ def test_a_run_ends_with_a_table_and_the_path_of_the_report(ganbench, write_suit
         "scores.csv",
         "findings.json",
         "samples.png",
+        "snapshots",
         "weights.safetensors",
     }
 

@@ -112,7 +112,10 @@ def assert_equal_reports(ours: Path, theirs: Path) -> None:
 
 def assert_equal_trials(ours: Path, theirs: Path) -> None:
     """The same files, with the same bytes, but for timings."""
-    names = [sorted(path.relative_to(folder) for path in folder.glob("trials/*/*")) for folder in (ours, theirs)]
+    names = [
+        sorted(path.relative_to(folder) for path in folder.glob("trials/*/**/*") if path.is_file())
+        for folder in (ours, theirs)
+    ]
     assert names[0] == names[1] and names[0]
     for name in names[0]:
         a, b = ours / name, theirs / name

@@ -188,3 +188,21 @@ def test_data_with_few_held_out_samples_trains_and_is_not_called_healthy(tmp_pat
     assert result.verdicts and "no-failure-found" not in result.verdicts
     assert result.left_out["probes"] == f"the data has {size} held-out samples, and they need at least 32"
     assert {score.metric for score in result.scores} >= ({"energy-distance"} if size > 1 else set())
+
+
+def test_a_snapshot_of_each_evaluation_is_kept_and_survives_a_checkpoint():
+    scorer = evaluator({"gap": Gap()})
+    for step in (5, 10):
+        scorer.score(step, lambda n, step=step: torch.full((n, 3), float(step)), None)
+    assert {step: samples.unique().tolist() for step, samples in scorer.snapshots.items()} == {5: [5.0], 10: [10.0]}
+    again = evaluator({"gap": Gap()})
+    again.load_state_dict(scorer.state_dict())
+    assert all(torch.equal(again.snapshots[step], samples) for step, samples in scorer.snapshots.items())
+
+
+def test_the_nearest_training_samples_are_found():
+    scorer = evaluator({"gap": Gap()})
+    training = scorer._training.take(torch.arange(400)).x
+    wanted = training[[7, 390, 7]]
+    assert torch.equal(scorer.find_nearest(wanted + 1e-4), wanted)
+    assert scorer.find_nearest(torch.full((30, 3), torch.nan)).shape == (8, 3)

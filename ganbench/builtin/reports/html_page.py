@@ -55,6 +55,8 @@ MAX_DATASETS = 60
 MAX_DRAWN_PAIRS = 360  # of data set and method, in charts and with pictures
 MAX_DRAWN_METHODS = 24  # in one chart
 MAX_DRAWN_SEEDS = 10  # of a method
+MAX_FRAMES = 8  # of a trial: samples at earlier evaluations
+MAX_TRIALS_WITH_FRAMES = 40  # where there are more, the first seed alone has frames
 MAX_ROWS = 1500  # of a kind of table, over all data sets
 MAX_FAILURES = 150  # pairs of data set and method whose failures are told in full
 MAX_EVIDENCE_CHARTS = 60
@@ -159,6 +161,9 @@ class SeedCaption:
     status: ganbench.Status
     verdicts: tuple[str, ...]
     picture: EmbeddedPicture | None
+    frames: tuple[tuple[int, EmbeddedPicture], ...]  # earlier samples by step
+    steps: int
+    nearest: EmbeddedPicture | None
 
 
 @dataclass(frozen=True)
@@ -187,6 +192,8 @@ class DatasetSection:
     signals: tuple[Drawing, ...]
     cards: tuple[Card, ...]
     seeds: tuple[str, ...]
+    steps: tuple[int, ...]  # at which there are earlier samples
+    has_nearest: bool
     notes: tuple[str, ...]
 
 
@@ -248,9 +255,17 @@ class _PageMaker:
         self.drawn = {table.dataset: table.methods[:per_dataset] for table in self.shown}
         pairs = [(dataset, method) for dataset, methods in self.drawn.items() for method in methods]
         self.anchors = {pair: f"card-{number}" for number, pair in enumerate(pairs)}
-        drawn_trials = sum(len(self.trials.get(pair, [])[:MAX_DRAWN_SEEDS]) for pair in pairs)
+        drawn = {pair: self.trials.get(pair, [])[:MAX_DRAWN_SEEDS] for pair in pairs}
+        drawn_trials = sum(map(len, drawn.values()))
+        framed = 1 if drawn_trials > MAX_TRIALS_WITH_FRAMES else MAX_DRAWN_SEEDS
+        self.frames = {
+            str(trial["trial"]): _thin_frames(comparison.snapshots(trial["trial"]))
+            for trials in drawn.values()
+            for trial in trials[:framed]
+        }
         many = len(self.records) > FEW_TRIALS
-        self.picture_bytes = min(MAX_PICTURE_BYTES, PICTURES_BYTES[many] // max(1, drawn_trials))
+        pictures = drawn_trials + sum(len(frames) + 1 for frames in self.frames.values())
+        self.picture_bytes = min(MAX_PICTURE_BYTES, PICTURES_BYTES[many] // max(1, pictures))
         lines = len(pairs) * 3 * len(curves.SIGNALS) + drawn_trials * 8  # a band has two edges
         fitting = POINTS_BYTES[many] // (POINT_BYTES * max(1, lines))
         self.points = min(POINTS[1], max(POINTS[0], fitting))
@@ -337,6 +352,8 @@ class _PageMaker:
             signals=tuple(curves.draw_signals(of_methods, self.points)),
             cards=cards,
             seeds=tuple(distinct(seed.seed for card in cards for seed in card.seeds)),
+            steps=tuple(sorted({step for card in cards for seed in card.seeds for step, _ in seed.frames})),
+            has_nearest=any(seed.nearest is not None for card in cards for seed in card.seeds),
             notes=tuple(notes),
         )
 
@@ -398,12 +415,18 @@ class _PageMaker:
         )
 
     def _seed_caption(self, trial: Mapping[str, Any]) -> SeedCaption:
+        frames = self.frames.get(str(trial["trial"]))
+        embedded = {step: embed_picture(file, self.picture_bytes) for step, file in (frames or {}).items()}
+        nearest = self.comparison.nearest(trial["trial"]) if frames is not None else None
         return SeedCaption(
             str(trial["trial"]),
             format_seed(trial["seed"]),
             ganbench.Status(trial["status"]),
             tuple(verdict for verdict in str(trial["verdicts"] or "").split(";") if verdict),
             embed_picture(self.comparison.picture(trial["trial"]), self.picture_bytes),
+            tuple((step, picture) for step, picture in embedded.items() if picture is not None),
+            int(parse_float(trial["steps"]) or 0),
+            embed_picture(nearest, self.picture_bytes),
         )
 
     # --- what went wrong ---
@@ -450,6 +473,13 @@ class _PageMaker:
     def _last_score(self, trial: str, metric: str | None) -> float | None:
         points = self.scores.get((trial, str(metric)))
         return None if points is None or not len(points[1]) else float(points[1][-1])
+
+
+def _thin_frames(files: Mapping[int, Path]) -> dict[int, Path]:
+    """Return at most `MAX_FRAMES` of the pictures, evenly over their steps."""
+    steps = sorted(files)
+    kept = sorted({round(place) for place in np.linspace(0, len(steps) - 1, min(MAX_FRAMES, len(steps)))})
+    return {steps[number]: files[steps[number]] for number in kept}
 
 
 def _scores_by_trial(comparison: ganbench.Comparison) -> dict[tuple[str, str], tuple[Array, Array]]:

@@ -338,19 +338,37 @@
     if (buttons.length) choose(buttons[0].dataset.seed);
   }
   const large = document.getElementById("large");
-  for (const picture of all(".pictures img")) {
+  for (const frames of all(".frames")) {
     const button = make("button", { type: "button", className: "picture-button" });
-    button.setAttribute("aria-label", picture.alt + ", larger");
-    picture.replaceWith(button);
-    button.append(picture);
+    const visible = () => frames.querySelector("img:not([hidden])");
+    button.setAttribute("aria-label", visible().alt + ", larger");
+    frames.replaceWith(button);
+    button.append(frames);
     button.addEventListener("click", () => {
-      large.querySelector("img").src = picture.src;
-      large.querySelector("img").alt = picture.alt;
-      large.querySelector("img").className = picture.className;
-      const caption = large.querySelector("p");
+      const picture = visible(), shownLarge = large.querySelector("img"), caption = large.querySelector("p");
+      shownLarge.src = picture.src;
+      shownLarge.alt = picture.alt;
+      shownLarge.className = picture.className;
       caption.textContent = picture.alt + " ";
-      make("a", { href: picture.src, download: picture.dataset.file + ".webp", textContent: "save" }, caption);
+      const step = picture.dataset.step ? "-" + picture.dataset.step : "";
+      make("a", { href: picture.src, download: frames.dataset.file + step + ".webp", textContent: "save" }, caption);
       large.showModal();
+    });
+  }
+  for (const slider of all(".over-time input")) {
+    const steps = slider.dataset.steps.split(",").map(Number);
+    slider.addEventListener("input", () => {
+      const step = Number(slider.value) < steps.length ? steps[slider.value] : Infinity;
+      const text = step === Infinity ? "at the end" : step.toLocaleString("en");
+      slider.parentElement.querySelector("output").textContent = text;
+      slider.setAttribute("aria-valuetext", text);
+      for (const frames of all(".frames:not(.nearest)", slider.closest("section"))) {
+        const pictures = all("img", frames);
+        // The picture at that step; of a trial that has none, the last one before it.
+        const before = pictures.filter((picture) => Number(picture.dataset.step) <= step);
+        const chosen = before.length ? before[before.length - 1] : pictures[0];
+        pictures.forEach((picture) => { picture.hidden = picture !== chosen; });
+      }
     });
   }
   large.addEventListener("click", (event) => { if (event.target === large) large.close(); });

@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+import ganbench
+
 COLUMNS = {
     "trials": "suite trial dataset method generator discriminator loss regularizers seed status reason verdicts "
     "failed steps train_seconds seconds device",
@@ -30,7 +32,7 @@ def frame(table, records):
 
 
 @dataclass
-class FakeComparison:
+class FakeComparison(ganbench.Comparison):
     trials: pd.DataFrame
     scores: pd.DataFrame
     findings: pd.DataFrame
@@ -68,6 +70,12 @@ class FakeComparison:
         path = self.pictures / ("cut.png" if trial == "ring/plain/2" else "samples.png")
         return path if path.exists() else None
 
+    def snapshots(self, trial):
+        return {250: self.pictures / "earlier.png"} if trial.endswith("/0") and trial != "ring/plain/0" else {}
+
+    def nearest(self, trial):
+        return self.pictures / "earlier.png" if trial.endswith("/0") else None
+
 
 def _trial(dataset, method, seed, status="done", reason="", verdicts="no-failure-found"):
     return {
@@ -102,6 +110,7 @@ def _finding(trial, **changes):
 @pytest.fixture
 def comparison(tmp_path):
     Image.effect_noise((64, 64), 80).save(tmp_path / "samples.png")
+    Image.effect_noise((48, 12), 80).save(tmp_path / "earlier.png")
     (tmp_path / "cut.png").write_bytes((tmp_path / "samples.png").read_bytes()[:500])
     trials = [_trial(dataset, method, seed) for dataset in DATASETS for method in METHODS for seed in range(3)]
     trials[1] |= {

@@ -86,9 +86,17 @@ def test_it_shows_everything_of_the_comparison(comparison, tmp_path):
 
 def test_pictures_are_embedded_and_a_damaged_one_is_left_out(comparison, tmp_path):
     page = Page(written(comparison, tmp_path))
-    assert page.tags["img"] - 1 == len(comparison.trials) - 2  # one trial has none, one is cut short; one is for zoom
+    final = [value for value in page.values("alt") if value.endswith("step 500")]
+    assert len(final) == len(comparison.trials) - 3  # one trial has none, one is cut short, one ended before
     assert page.text.count("no samples") == 2
     assert all(value.startswith("data:image/webp;base64,") for value in page.values("src") if value)
+
+
+def test_earlier_samples_and_nearest_training_images_are_embedded(comparison, tmp_path):
+    page = Page(written(comparison, tmp_path))
+    assert len([value for value in page.values("alt") if value.endswith("step 250")]) == 5
+    assert len([value for value in page.values("alt") if value.endswith("above the nearest training images")]) == 6
+    assert page.values("data-steps") == ["250", "250"]
 
 
 def test_the_same_comparison_gives_the_same_bytes(comparison, tmp_path):

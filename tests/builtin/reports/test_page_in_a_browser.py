@@ -66,7 +66,7 @@ COLUMN = ".trials tbody tr:not([hidden]) td:nth-of-type({})"
 
 def test_it_asks_for_nothing_and_the_console_stays_empty(browser, page):
     browser.run("window.scrollTo(0, document.body.scrollHeight)")
-    for selector in ("#all", "#none", "#all", ".seeds button:last-child", "summary"):
+    for selector in ("#all", "#none", "#all", ".seeds button:last-of-type", "summary"):
         click(browser, selector)
     assert browser.complaints() == []
 
@@ -167,10 +167,22 @@ def test_axes_become_logarithmic_and_back(browser, page):
 def test_seeds_are_chosen(browser, page):
     shown = "document.querySelectorAll('.card .pictures figure:not([hidden])').length"
     assert browser.run(shown) == 6
-    click(browser, "section.dataset .seeds button:last-child")
+    click(browser, "section.dataset .seeds button:last-of-type")
     assert browser.run(shown) == 3 * 3 + 3
     click(browser, "section.dataset .seeds button:nth-of-type(3)")
     assert set(texts(browser, "section.dataset .card .pictures figure:not([hidden]) .seed")) >= {"seed 2"}
+
+
+def test_a_slider_shows_samples_over_training(browser, page):
+    slide = "(() => {{ const s = document.querySelector('.over-time input'); s.value = {}; s.dispatchEvent(new Event('input')); }})()"
+    shown = "section.dataset .card .pictures figure:not([hidden]) .frames:not(.nearest) img:not([hidden])"
+    steps = f"[...document.querySelector('section.dataset').querySelectorAll('{shown}')].map(e => e.dataset.step)"
+    assert browser.run(steps) == ["500", "500", "500"]
+    browser.run(slide.format(0))
+    assert sorted(browser.run(steps)) == ["250", "250", "500"]  # one trial has no earlier picture
+    assert texts(browser, ".over-time output")[0] == "250"
+    browser.run(slide.format(1))
+    assert browser.run(steps) == ["500", "500", "500"]
 
 
 def test_a_picture_is_shown_larger_and_can_be_saved(browser, page):
