@@ -12,12 +12,31 @@ from .numbers import MISSING, parse_float
 from .rankings import distinct, to_records
 
 ALWAYS_BY_METHOD = ("loss", "generator", "discriminator", "regularizers")
-ORDER = (*ALWAYS_BY_METHOD, "optimizer", "optimizer of G", "optimizer of D", "batch size", "budget", "steps", "images")
+ORDER = (
+    *ALWAYS_BY_METHOD,
+    "optimizer",
+    "optimizer of G",
+    "optimizer of D",
+    "batch size",
+    "budget",
+    "steps",
+    "images",
+    "D steps",
+)
 NAMES = {"d_steps": "D steps", "g_steps": "G steps", "d_warmup": "D warm-up", "lr_decay": "decay", "ema": "EMA"}
+# Settings that nobody asks for where they have these values: nothing happens.
+UNTOLD = {
+    ("d_warmup", "0"),
+    ("g_steps", "1"),
+    ("accumulate", "1"),
+    ("clip", "0"),
+    ("channels_last", "False"),
+    ("ema", "0"),
+}
 # Columns of trials.csv that say how a trial ended or where it ran, not what it is.
 NOT_SETTINGS = {
     *("suite", "trial", "dataset", "method", "seed", "status", "reason", "verdicts", "failed", "train_seconds"),
-    *("seconds", "device", "threads", "left_out", "versions", "commit"),
+    *("seconds", "device", "threads", "left_out", "versions", "commit", "parameters_g", "parameters_d", "times_floor"),
 }
 ALWAYS_TOLD = (".lr", ".betas", ".weight")  # options that readers ask for, whether they differ or not
 MAX_CELL_CHARS = 200
@@ -77,9 +96,8 @@ def describe_setup(comparison: ganbench.Comparison, methods: Sequence[str]) -> S
 
 def _differing_options(comparison: ganbench.Comparison) -> set[str]:
     """Return the options of components to tell: those that differ between trials, and those that are always told."""
-    read = getattr(comparison, "settings", None)
     pairs = {(trial["dataset"], trial["method"]): trial["trial"] for trial in to_records(comparison.trials)}
-    settings = [dict(read(trial)) for trial in pairs.values()] if read is not None else []
+    settings = [dict(comparison.settings(trial)) for trial in pairs.values()]
     names = {name for of_trial in settings for name in of_trial} | set(map(str, comparison.trials.columns))
     return {
         name
@@ -115,12 +133,12 @@ def _describe_trials(
     comparison: ganbench.Comparison, trials: Sequence[Mapping[str, Any]], tell: set[str]
 ) -> dict[str, str]:
     """Return the settings of a method on one data set as texts by name."""
-    columns = {str(name): [trial[name] for trial in trials] for name in trials[0] if name not in NOT_SETTINGS}
-    read = getattr(comparison, "settings", None)
-    settings = dict(read(trials[0]["trial"])) if read is not None else {}
-    for name, values in columns.items():
-        if name not in settings:
-            settings[name] = _value_of(values)
+    settings = dict(comparison.settings(trials[0]["trial"]))
+    names = [*ALWAYS_BY_METHOD, *(() if settings else (name for name in trials[0] if name not in NOT_SETTINGS))]
+    for name in names:
+        settings.setdefault(str(name), _value_of([trial.get(name) for trial in trials]))
+    counts = {player: _value_of([trial.get(f"parameters_{player.lower()}") for trial in trials]) for player in "GD"}
+    settings["parameters"] = ", ".join(f"{player} {_format(n)}" for player, n in counts.items() if n is not None)
     if "budget" in settings:  # steps are those that were done
         settings.pop("steps", None)
         settings.pop("images", None)  # follows from budget, batch and steps of D
@@ -136,7 +154,11 @@ def _describe_trials(
     else:
         texts |= {"optimizer of G": of_g, "optimizer of D": of_d}
     texts |= {name: _format(value) for name, value in settings.items() if "." not in name}
-    return {NAMES.get(name, name.replace("_", " ")): text for name, text in texts.items() if text != MISSING}
+    return {
+        NAMES.get(name, name.replace("_", " ")): text
+        for name, text in texts.items()
+        if text != MISSING and (name, text) not in UNTOLD
+    }
 
 
 def _component(prefix: str, settings: dict[str, Any], tell: set[str]) -> str:
