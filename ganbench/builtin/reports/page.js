@@ -73,7 +73,12 @@
     const [left, top, width, height] = svg.dataset.box.split(",").map(Number);
     const scale = svg.dataset.scale;
     const low = transform[scale](Number(svg.dataset.low)), high = transform[scale](Number(svg.dataset.high));
-    const value = (y) => invert[scale](high - ((y - top) / height) * (high - low));
+    // Coordinates have two decimals: digits beyond those are noise.
+    const digits = scale === "linear" ? Math.max(0, Math.ceil(-Math.log10((0.01 / height) * (high - low)))) : null;
+    const value = (y) => {
+      const read = invert[scale](high - ((y - top) / height) * (high - low));
+      return digits === null ? Number(read.toPrecision(4)) : Number(read.toFixed(Math.min(100, digits)));
+    };
     const step = (x) => ((x - left) / width) * Number(svg.dataset.end);
     const series = all(".series", svg).map((group) => {
       const line = numbers(group.querySelector(".line").getAttribute("d"));
