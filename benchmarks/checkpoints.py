@@ -113,9 +113,12 @@ def _ratio(gan: GAN, checkpointer: Checkpointer) -> float:
 def kill_at_random(job: Trial, kills: int, every: int) -> str:
     """Kill a trial so many times, run after run, and return in a line how its files compare with one that was not."""
     moments = random.Random(job.id)
-    hits, runs, lost, different = 0, 0, [0], set[str]()
+    hits, runs, different = 0, 0, set[str]()
+    lost: list[int] = []  # steps, by the kill before each start of training
     with tempfile.TemporaryDirectory() as name, _shared_counter() as counter:
         whole = Path(name) / "whole"
+        # What a trial imports is imported once, so that most of a child's life is training.
+        trials.run_trial(replace(job, training=replace(job.training, steps=2)), threads=1)
         began = time.monotonic()
         _end(_fork(job, whole))
         longest = (time.monotonic() - began) / 4
@@ -125,19 +128,23 @@ def kill_at_random(job: Trial, kills: int, every: int) -> str:
             saved = replace(job, checkpoints=Checkpoints(str(killed / "checkpoints"), steps=every))
             while hits < kills:
                 child = _fork(saved, killed, counter)
+                if moments.random() < 0.8:  # from when it trains on; the others are killed as they start, too
+                    _wait_for_training(child, counter)
                 time.sleep(moments.uniform(0.0, longest))
                 if not _kill(child):
                     break  # it has ended
                 hits += 1
                 done, began_at = counter.read()
                 if began_at >= 0:  # it had got to training, from what the kill before had left
-                    lost.append(reached - began_at)
+                    if reached:
+                        lost.append(reached - began_at)
                     reached = done
             if not (killed / "trial").is_dir():
                 _end(_fork(saved, killed))
             different |= _differences(whole / "trial", killed / "trial")
     outcome = "identical" if not different else f"DIFFERENT: {', '.join(sorted(different))}"
-    return f"{job.dataset}, {job.method}: {hits} kills in {runs} runs, at most {max(lost)} steps lost; files {outcome}"
+    trained = f"{len(lost)} of them in training, each at most {max(lost, default=0)} steps"
+    return f"{job.dataset}, {job.method}: {hits} kills in {runs} runs, {trained} lost; files {outcome}"
 
 
 class _Counter:
@@ -192,6 +199,11 @@ def _count_steps(counter: _Counter) -> None:
         return losses
 
     GAN.step = counted  # type: ignore[method-assign]
+
+
+def _wait_for_training(child: int, counter: _Counter) -> None:
+    while counter.read()[1] < 0 and os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        time.sleep(0.005)
 
 
 def _kill(child: int) -> bool:

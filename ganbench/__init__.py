@@ -30,6 +30,7 @@ from .contract.hooks import CONTRACT_VERSION, hookimpl
 from .contract.records import (
     Artifacts,
     Batch,
+    BestWeights,
     Checkpoints,
     Component,
     ComponentRef,
@@ -88,6 +89,7 @@ __all__ = [
     "CONTRACT_VERSION",
     "Artifacts",
     "Batch",
+    "BestWeights",
     "CannotScore",
     "Checkpoints",
     "Comparison",

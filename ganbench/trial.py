@@ -16,6 +16,7 @@ from .contract.events import Event, TrialNote, TrialProgress, TrialResumed, Tria
 from .contract.failures import WIRING, Status
 from .contract.records import Artifacts, Finding, History, Score, Trial, TrialResult
 from .diagnosis.findings import apply_diagnoses, verdicts
+from .evaluation.best import BestSnapshot
 from .evaluation.cache import CachedSampleSet
 from .evaluation.evaluator import Evaluator, MetricEntry, generate
 from .observation.observer import Observer
@@ -119,7 +120,7 @@ def _run_stages(
     )
     history = run.observer.history()
     if result.status is Status.ERROR:  # the history until then; the samples could be anything
-        return replace(result, artifacts=Artifacts(history))
+        return replace(result, artifacts=Artifacts(history, best=run.best.record()))
     with preserve_rng_state(device):
         findings = apply_diagnoses(run.diagnoses, history)
     samples = run.generate(run.evaluator.n_fake)
@@ -134,6 +135,7 @@ def _run_stages(
             weights={name: weight.numpy() for name, weight in run.gan.weights().items()},
             snapshots={step: part.numpy() for step, part in run.evaluator.snapshots.items() if step < result.steps},
             nearest=run.evaluator.find_nearest(samples).numpy() if trial.data.kind == "images" else None,
+            best=run.best.record(),
         ),
     )
 
@@ -181,7 +183,9 @@ def _train(run: LiveTrial, trial: Trial, emit: Callable[[Event], None], checkpoi
     def evaluate(step: int, last: bool) -> Sequence[Score]:
         cheap, expensive = step in schedule.evaluate or last, step in schedule.evaluate_expensive or last
         with preserve_rng_state(run.gan.device):
-            return run.evaluator.score(step, run.generate, run.gan, cheap=cheap, expensive=expensive)
+            scores = run.evaluator.score(step, run.generate, run.gan, cheap=cheap, expensive=expensive)
+        run.best.consider(scores, run.gan.evaluated_weights)
+        return scores
 
     def diagnose_so_far() -> Sequence[Finding]:
         with preserve_rng_state(run.gan.device):
@@ -225,6 +229,7 @@ class LiveTrial:
     diagnoses: Mapping[str, Diagnosis]
     labels: torch.Tensor | None
     seed: int
+    best: BestSnapshot
     loop: LoopState = field(default_factory=LoopState)
 
     @classmethod
@@ -292,6 +297,7 @@ class LiveTrial:
             diagnoses=diagnoses,
             labels=training.labels,
             seed=seed,
+            best=BestSnapshot(trial.evaluation.keep_best),
         )
 
     def state_dict(self) -> dict[str, Any]:
@@ -300,12 +306,19 @@ class LiveTrial:
             "gan": self.gan.state_dict(),
             "observer": self.observer.state_dict(),
             "evaluator": self.evaluator.state_dict(),
+            "best": self.best.state_dict(),
             "loop": self.loop.state_dict(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from another moment of the same trial."""
-        for name in ("observer", "evaluator", "loop", "gan"):  # the game last: it sets the global random generators
+        for name in (
+            "observer",
+            "evaluator",
+            "best",
+            "loop",
+            "gan",
+        ):  # the game last: it sets the global random generators
             getattr(self, name).load_state_dict(state[name])
 
     def generate(self, n: int) -> torch.Tensor:

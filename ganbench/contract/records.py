@@ -181,12 +181,14 @@ class Evaluation:
         at: Fractions of the budget after which to score.
         samples: Generated samples to score, and at most as many held-out real ones.
         expensive_at: Fractions of the budget after which the expensive metrics are scored.
+        keep_best: The score at whose best G's weights are kept beside those at the end; empty for none.
     """
 
     metrics: tuple[ComponentRef, ...]
     at: tuple[float, ...] = (0.25, 0.5, 0.75, 1.0)
     samples: int = 2500
     expensive_at: tuple[float, ...] = (1.0,)
+    keep_best: str = ""
 
 
 @dataclass(frozen=True)
@@ -488,6 +490,23 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class BestWeights:
+    """The weights of G, as it is evaluated, at the best score of a metric, where a suite asks for them.
+
+    Attributes:
+        metric: The score, as in scores.csv.
+        step: Steps done.
+        value: The score's value.
+        weights: Weights and buffers by name.
+    """
+
+    metric: str
+    step: int
+    value: float
+    weights: Mapping[str, np.ndarray[Any, Any]]
+
+
+@dataclass(frozen=True)
 class Artifacts:
     """The arrays of a finished trial."""
 
@@ -497,6 +516,7 @@ class Artifacts:
     weights: Mapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)
     snapshots: Mapping[int, np.ndarray[Any, Any]] = field(default_factory=dict)  # earlier samples by step
     nearest: np.ndarray[Any, Any] | None = None  # the training samples nearest to the first generated ones
+    best: BestWeights | None = None
 
 
 @dataclass(frozen=True)

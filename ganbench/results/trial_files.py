@@ -7,6 +7,7 @@
     output.txt            the end of what it printed, if it printed anything
     history.parquet       the history: a column for each signal, NaN where it was not measured
     weights.safetensors   the weights
+    best.safetensors      those of G at its best score, if the suite asks for them; metadata: the score and its step
     samples.png           a picture of generated samples
     snapshots/STEP.png    the same noise at each evaluation before the last
     nearest.png           of images: the first generated ones, and below them the nearest training images
@@ -148,6 +149,10 @@ def _write_arrays(folder: Path, artifacts: Artifacts) -> None:
     pq.write_table(table, folder / "history.parquet")
     if artifacts.weights:
         save_file({name: array.copy() for name, array in artifacts.weights.items()}, folder / "weights.safetensors")
+    if (best := artifacts.best) is not None:
+        about = msgspec.json.encode({"metric": best.metric, "step": best.step, "value": best.value}).decode()
+        arrays = {name: array.copy() for name, array in best.weights.items()}
+        save_file(arrays, folder / "best.safetensors", {"ganbench": about})
     if artifacts.samples is not None and artifacts.reals is not None:
         from .picture import draw_nearest, draw_samples
 

@@ -41,7 +41,8 @@ def expand(
         RequestError: A component, an option or a required part is wrong or missing.
     """
     metrics = _metrics(suite, registry)
-    evaluation = Evaluation(metrics, suite.at, suite.samples, suite.expensive_at)
+    evaluation = Evaluation(metrics, suite.at, suite.samples, suite.expensive_at, suite.keep_best)
+    _check_keep_best(evaluation, registry, f"{suite.source}: [evaluation]")
     diagnoses = _diagnoses(suite, registry)
     trials = []
     for label, spec in specs.items():
@@ -208,6 +209,15 @@ def _check_stops(
     if training.stop_when and (name := training.stop_when.metric.partition(".")[0]) not in scored:
         raise RequestError(
             f"{where}: stop_when: {name!r} is not among the suite's metrics; {did_you_mean(name, scored)}"
+        )
+
+
+def _check_keep_best(evaluation: Evaluation, registry: Registry, where: str) -> None:
+    """Raise RequestError if the best weights are asked for by a score that is not measured."""
+    scored = [metric_label(ref, registry) for ref in evaluation.metrics]
+    if evaluation.keep_best and (name := evaluation.keep_best.partition(".")[0]) not in scored:
+        raise RequestError(
+            f"{where}: keep_best: {name!r} is not among the suite's metrics; {did_you_mean(name, scored)}"
         )
 
 

@@ -90,6 +90,7 @@ class Suite:
     source: str
     checkpoints: schema.CheckpointsTable = field(default_factory=schema.CheckpointsTable)
     max_minutes: float | None = None
+    keep_best: str = ""
 
 
 def read_suite(path: Path) -> Suite:
@@ -141,6 +142,7 @@ def parse_suite(table: Mapping[str, Any], path: Path) -> Suite:
             **_check(schema.CheckpointsTable, top.checkpoints, f"{where}: [checkpoints]")
         ),
         max_minutes=top.max_minutes,
+        keep_best=evaluation.keep_best,
     )
 
 

@@ -85,6 +85,7 @@ class EvaluationTable:
     at: Annotated[list[Share], Meta(min_length=1)] = field(default_factory=lambda: [0.25, 0.5, 0.75, 1.0])
     samples: Annotated[int, Meta(ge=50)] = 2500
     expensive_at: Annotated[list[Share], Meta(min_length=1)] = field(default_factory=lambda: [1.0])  # costly metrics
+    keep_best: str = ""  # a score, at whose best G's weights are kept too
 
 
 @dataclass(frozen=True)

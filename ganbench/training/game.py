@@ -211,6 +211,10 @@ class GAN(Game):
             parts["average"] = self.evaluated_generator()
         return {f"{p}.{name}": t.detach().cpu() for p, m in parts.items() for name, t in m.state_dict().items()}
 
+    def evaluated_weights(self) -> dict[str, Tensor]:
+        """Return a copy of the weights and buffers of G as it is evaluated, by name, on the CPU."""
+        return {name: t.detach().cpu() for name, t in self.evaluated_generator().state_dict().items()}
+
     def synchronize(self) -> None:
         """Wait until the device has finished its work."""
         if self.device.type == "cuda":

@@ -7,11 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 import ganbench
 from ganbench.contract.records import Checkpoints, Trial, TrialResult
+from ganbench.registry.registry import load_registry
 from ganbench.training.game import GAN
 from ganbench.training.pause import allow_trials
+from ganbench.trial import LiveTrial
 
 LAZY = {"regularizers": [{"name": "r1", "every": 4}, "dragan"]}
 CONV = {
@@ -62,6 +65,11 @@ def assert_identical(ours: TrialResult, theirs: TrialResult) -> None:
     for name, weight in a.weights.items():
         np.testing.assert_array_equal(weight, b.weights[name], err_msg=name, strict=True)
     np.testing.assert_array_equal(a.samples, b.samples)
+    assert (a.best is None) == (b.best is None)
+    if a.best is not None:
+        assert (a.best.metric, a.best.step, a.best.value) == (b.best.metric, b.best.step, b.best.value)
+        for name, weight in a.best.weights.items():
+            np.testing.assert_array_equal(weight, b.best.weights[name], err_msg=name, strict=True)
 
 
 def check(trial: Trial, run_here, leave, moments: Sequence[int]) -> TrialResult:
@@ -176,6 +184,25 @@ def test_a_trial_that_is_stopped_is_stopped_at_the_same_step(make_trial, run_her
     target = {"metric": "modes.covered", "at_least": 0}
     whole = check(make_trial(stop_when=target, at=(0.5, 1.0)), run_here, leave, [20])
     assert whole.status == "stopped" and whole.steps == 30
+
+
+@pytest.mark.parametrize("metric", ["modes.covered", "energy-distance"])
+def test_the_weights_at_the_best_score_are_kept(make_trial, run_here, leave, metric):
+    trial = make_trial(metrics=["modes", "energy-distance"], at=(0.4, 0.5, 0.75, 1.0), ema=0.9)
+    trial = replace(trial, evaluation=replace(trial.evaluation, keep_best=metric))
+    whole = check(trial, run_here, leave, [28])
+    best = whole.artifacts.best
+    scores = [score for score in whole.scores if score.metric == metric]
+    choose = max if scores[0].better == "higher" else min
+    expected = choose(scores, key=lambda score: score.value)  # the first of equal ones
+    assert (best.step, best.value) == (expected.step, expected.value)
+    registry = load_registry()
+    data = registry.build("dataset", trial.components.dataset)
+    gan = LiveTrial.build(trial, data, registry, torch.device("cpu")).gan
+    for _ in range(best.step):  # observing and evaluating change nothing
+        gan.step()
+    for name, weight in gan.evaluated_weights().items():
+        np.testing.assert_array_equal(weight.numpy(), best.weights[name])
 
 
 def test_the_id_of_a_trial_does_not_depend_on_where_it_is_saved(make_trial):
