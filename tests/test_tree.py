@@ -119,6 +119,12 @@ def test_no_two_public_classes_share_a_name():
     assert not {name: where for name, where in places.items() if len(where) > 1}
 
 
+def test_no_script_hides_a_module_of_python():
+    """Its folder comes first where modules are looked for, so that no script beside it could import that module."""
+    scripts = [path for folder in ("benchmarks", "scripts") for path in (ROOT / folder).glob("*.py")]
+    assert scripts and not [path.name for path in scripts if path.stem in sys.stdlib_module_names]
+
+
 def test_modules_do_not_import_each_other_in_circles():
     known = modules()
     graph = {name: set(imports_of(name, path, known)) - {name} for name, path in known.items()}

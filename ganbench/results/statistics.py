@@ -29,7 +29,7 @@ def iqm_interval(values: Array) -> tuple[float, float]:
     """Return a 95 % interval of the IQM over seeds: Student's t about it, with the standard error of the mean.
 
     A percentile bootstrap of three or five values covers far less than it says. The standard error of the mean grows with
-    a tail that the IQM leaves out, so this covers skewed scores too (`benchmarks/statistics.py`). It is (NaN, NaN) where
+    a tail that the IQM leaves out, so this covers skewed scores too (`benchmarks/simulated_studies.py`). It is (NaN, NaN) where
     no spread was seen: for fewer than two seeds, and where all have one value.
     """
     return _interval_about(iqm(values), values)

@@ -1,6 +1,6 @@
 """Try the comparison's statistics on studies whose truth is known: do intervals cover, and are verdicts right?
 
-    python benchmarks/statistics.py [--studies 2000] [--output results/reference/statistics]
+    python benchmarks/simulated_studies.py [--studies 2000] [--output results/reference/statistics]
 
 A study is 6 methods with 3, 5 or 10 seeds on one data set by one metric. Scores are drawn as stored ones look: distances
 with a long tail, shares that crowd below 1, counts of modes that mostly reach the maximum, and scores of which some
