@@ -14,7 +14,7 @@ from .contract.components import (
     Regularizer,
     Report,
 )
-from .contract.errors import CannotScore, RequestError, RunPaused
+from .contract.errors import CannotScore, RequestError, RunPaused, StorageError
 from .contract.events import (
     Event,
     RunEnded,
@@ -130,6 +130,7 @@ __all__ = [
     "Severity",
     "Status",
     "StopWhen",
+    "StorageError",
     "Training",
     "Trial",
     "TrialEnded",

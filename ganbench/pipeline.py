@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .contract.errors import RequestError, RunPaused, did_you_mean
+from .contract.errors import RequestError, RunPaused, StorageError, did_you_mean
 from .contract.events import Event, RunEnded, RunStarted, TrialEnded
 from .contract.failures import Status
 from .contract.records import Checkpoints, ComponentRef, DataSpec, Trial, TrialResult
@@ -108,6 +108,7 @@ def run(
     Raises:
         RequestError: The request is wrong; nothing has been trained.
         RunPaused: The run's minutes are over, or its process was sent SIGTERM; the same call goes on.
+        StorageError: A result cannot be written, as on a full disk; what was stored before is kept.
 
     Example:
         >>> comparison = ganbench.run("smoke", seeds=2)
@@ -274,9 +275,18 @@ def _with_checkpoints(prepared: Prepared, trial: Trial) -> Trial:
 
 
 def _store_result(store: Store, result: TrialResult) -> TrialResult:
-    """Store a result; one that cannot be stored, since a plugin put something odd into it, becomes an error."""
+    """Store a result; one that cannot be stored, since a plugin put something odd into it, becomes an error.
+
+    Raises StorageError if the disk does not take it.
+    """
     try:
         store.write(result)
+    except OSError as error:
+        why = " ".join(str(error).split())
+        raise StorageError(
+            f"the result of {result.trial.id} cannot be stored in {store.folder}: {why}; what was stored before is kept. "
+            "Make room there, and the same command does the rest"
+        ) from error
     except (TypeError, ValueError) as error:
         result = TrialResult(result.trial, Status.ERROR, f"the result cannot be stored: {error}", steps=result.steps)
         store.write(result)

@@ -10,7 +10,7 @@ import warnings
 import click
 
 from .. import __version__
-from ..contract.errors import RequestError, RunPaused
+from ..contract.errors import RequestError, RunPaused, StorageError
 
 COMMANDS = {
     "run": "Train, diagnose and compare the methods of a suite.",
@@ -64,6 +64,8 @@ def main() -> None:
         code = cli.main(standalone_mode=False)
     except RequestError as error:
         _fail(str(error), 2)
+    except StorageError as error:
+        _fail(str(error), 1)
     except RunPaused as paused:
         _fail(f"{paused}. Continue with: {shlex.join(['ganbench', *sys.argv[1:]])}", PAUSED)
     except click.exceptions.Abort:

@@ -25,6 +25,10 @@ class RequestError(Exception):
         super().__init__(printable(message))
 
 
+class StorageError(Exception):
+    """Results cannot be written, as on a full disk (exit code 1); what was stored before is kept. The message is one line."""
+
+
 class RunPaused(Exception):
     """A run was ended early, by SIGTERM or since its minutes were over (exit code 75); the same command goes on with it."""
 

@@ -85,8 +85,13 @@ def write_trial(folder: Path, result: TrialResult) -> None:
     """Write a result as `folder`, replacing an older one."""
     hidden = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
     hidden.mkdir(parents=True)
+    from safetensors import SafetensorError
+
     try:
         _write_files(hidden, result)
+    except SafetensorError as error:  # which hides what the system said in its text
+        shutil.rmtree(hidden, ignore_errors=True)
+        raise OSError(f"{folder} cannot be written: {error}") from error
     except BaseException:
         shutil.rmtree(hidden, ignore_errors=True)
         raise
