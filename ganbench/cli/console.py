@@ -18,6 +18,11 @@ def console_width() -> int | None:
     return columns if "COLUMNS" in os.environ and columns > 0 else MAX_WIDTH
 
 
+def count(n: int, noun: str) -> str:
+    """Return a number with its noun: "1 trial", "2 trials"."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print rows of plain text under column headings; the first column is never wrapped."""
     from rich import box

@@ -10,6 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from ..diagnosis.diagnose import TrialFinding
+from .console import count
 
 ORIGIN = ("suite", "trial", "dataset", "method", "seed")
 
@@ -48,7 +49,7 @@ def command(path: Path, as_json: bool, patterns: tuple[str, ...]) -> int:
         return 0
     for finding in findings:
         click.echo("\n".join(_lines(finding)))
-    click.echo(f"{len(findings)} findings in {findings.n_trials} trials")
+    click.echo(f"{count(len(findings), 'finding')} in {count(findings.n_trials, 'trial')}")
     return 0
 
 

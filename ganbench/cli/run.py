@@ -11,6 +11,7 @@ import click
 from ..contract.errors import RequestError
 from ..pipeline import Prepared, Request, RunOutcome, execute, forecast_run, prepare
 from ..registry.plugins import redirect_prints
+from .console import count
 
 
 @click.command("run")
@@ -107,7 +108,7 @@ def _close(outcome: RunOutcome) -> int:
         click.echo(f"\nreport: {outcome.files[0]}")
     if outcome.faults:
         click.echo(
-            f"ganbench: {outcome.faults} trials ended in error or timeout; the same command reruns them",
+            f"ganbench: {count(outcome.faults, 'trial')} ended in error or timeout; the same command runs what is left",
             err=True,
         )
     return 1 if outcome.faults or outcome.failed_reports else 0

@@ -13,6 +13,7 @@ import click
 
 from ..pipeline import Prepared, execute
 from ..registry.plugins import redirect_prints
+from .console import count
 
 if TYPE_CHECKING:
     from ..zoo.treat.plan import TreatPlan
@@ -68,7 +69,10 @@ def command(
     click.echo(treat.describe_outcomes(plan.cases))
     _show(tables)
     if faults:
-        click.echo(f"ganbench: {faults} trials ended in error or timeout; the same command reruns them", err=True)
+        click.echo(
+            f"ganbench: {count(faults, 'trial')} ended in error or timeout; the same command runs what is left",
+            err=True,
+        )
     return 1 if faults else 0
 
 

@@ -227,7 +227,7 @@ def test_text_output_lists_columns_read_and_findings(diagnose, write_csv):
         == "ganbench: log: 200 rows up to step 1990; read errD as loss_d, errG as loss_g; not recognised: lr\n"
     )
     assert result.out.startswith("log: warning: overpowering-discriminator since step ")
-    assert result.out.endswith("or a lower learning rate for D\n1 findings in 1 trials\n")
+    assert result.out.endswith("or a lower learning rate for D\n1 finding in 1 trial\n")
     assert '  remedy: regularizers = ["r1"], d_steps = 1: a gradient penalty' in result.out
 
 

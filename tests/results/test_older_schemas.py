@@ -156,7 +156,7 @@ def test_where_an_old_history_stopped_being_finite_is_read(old_run):
 def test_report_and_diagnose_read_an_old_folder(old_run, capsys):
     assert main(["report", str(old_run), "--format", "csv"]) == 0
     assert main(["diagnose", str(old_run)]) == 0
-    assert "0 findings in 1 trials" in capsys.readouterr().out
+    assert "0 findings in 1 trial" in capsys.readouterr().out
 
 
 def test_run_keeps_the_trials_of_an_old_folder_and_renames_them(old_run, tmp_path, monkeypatch, capsys):
