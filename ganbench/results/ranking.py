@@ -12,7 +12,7 @@ import numpy as np
 from scipy import stats
 
 from .significance import SIGNIFICANCE_LEVEL, fewest_seeds, p_values
-from .statistics import Array, Difference, iqm, paired_difference
+from .statistics import Array, Difference, half_width, iqm, paired_difference
 
 Verdict = Literal["best", "better", "equivalent", "inconclusive", "worse", "baseline"]
 
@@ -213,7 +213,7 @@ def _errors_per_spread(n_methods: int) -> tuple[Array, Array, Array]:
     seeds = np.arange(2, MAX_SEEDS + 1)
     corrected = SIGNIFICANCE_LEVEL / (n_methods * (n_methods - 1))  # two-sided, of each pair
     to_detect = stats.t.ppf(1 - corrected, 2 * seeds - 2) / np.sqrt(seeds)
-    return seeds, to_detect, stats.t.ppf(0.975, seeds - 1) / np.sqrt(seeds)
+    return seeds, to_detect, np.array([half_width(int(n)) for n in seeds])
 
 
 def _against(pair: PairComparison, name: str, rank: int) -> MethodRank:
