@@ -96,7 +96,7 @@ def test_the_suites_that_ship_unfold(name):
 def test_basic_holds_what_it_promises():
     registry = load_registry()
     suite = read_suite(registry.find("suite", "basic").build())
-    assert len(suite.methods) >= 6 and set(suite.datasets) == {"ring", "grid", "digits"} and len(suite.seeds) == 3
+    assert len(suite.methods) >= 6 and set(suite.datasets) == {"ring", "grid", "digits"} and len(suite.seeds) == 5
     trials = trials_of(tomllib.loads(Path(suite.source).read_text()))
     assert any(
         t.components.loss.name == "minimax" and t.components.generator.name == t.components.discriminator.name == "mlp"
