@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ...contract.records import Player, WiringFault
+from .events import Record
 from .losses import LossFacts, find_loss_faults
 from .origins import trace_calls
 
@@ -85,6 +86,11 @@ def find_faults(watch: WiringWatch, last: int) -> list[WiringFault]:
         for fault, player, seen in found
         if (asks or fault not in LATE) and not any(better in names for better in FOLLOW_FROM.get(fault, ()))
     ]
+
+
+def find_data_faults(record: Record) -> list[WiringFault]:
+    """Return what is wrong with the data, which one step can show."""
+    return [WiringFault(fault, player, record.steps, seen) for fault, player, seen in _nonfinite_data(trace_calls(record))]
 
 
 def find_late_faults(watch: WiringWatch, step: int, budget: int) -> list[WiringFault]:

@@ -17,7 +17,7 @@ from torch.utils._pytree import tree_flatten
 from ...contract.records import Player, WiringFault
 from ..hooks import Hook
 from .events import Argument, DiscriminatorEvent, GeneratorEvent, GradientAtG, LogitGradient, Record, Rows, Update
-from .rules import find_faults
+from .rules import find_data_faults, find_faults
 from .weights import WeightSample
 
 LAST_STEP = 20  # that is watched
@@ -131,6 +131,7 @@ class WiringWatch:
         self.record.steps += 1
         if self.record.steps == 1:
             self.samples = {name: WeightSample(weights) for name, weights in self._weights().items()}
+            self.add_faults(find_data_faults(self.record))
         if self.record.steps in FAULTS_AT or self.record.steps == self._last:
             self.add_faults(find_faults(self, self._last))
 
