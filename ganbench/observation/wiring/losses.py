@@ -16,7 +16,11 @@ SIGN_SHARE = 0.95  # of the samples of a batch whose gradients have to have one 
 STEP_SHARE = 0.9  # of the updates that have to show the same
 SAME_TARGET = 0.02  # between gradients at equal logits, over their size: the same target
 PUSHED_HARD = 0.8  # of D's gradient
-FEW_MATCHES = 8  # samples with logits between those of the others, from which gradients are compared
+FEW_MATCHES = 16  # samples with logits between those of the others, from which gradients are compared
+NEAR_LOGIT = 2.0  # median absolute logit up to which a target of G's own can be told
+CLEAR_MISFIT, SMALL_MISFIT = 0.5, 0.2  # of gradients that have nothing in common, and that are one but for noise
+PROPORTIONAL = 0.25  # of their variation that gradients in proportion may differ by
+FLAT_SLOPE = 0.01  # of a gradient over logits, below which the loss is linear
 UNSATURATED = 0.9  # absolute logit below which every loss in use has a gradient
 LARGE_LOGIT = 20.0  # at which a sigmoid has no gradient left, and differences of targets vanish beside the logits
 
@@ -41,15 +45,6 @@ class Taught:
         if not self.logits:
             return torch.empty(0), torch.empty(0)
         return torch.cat(self.logits), torch.cat(self.gradients)
-
-    @property
-    def sign(self) -> int:
-        """The sign of nearly all gradients; 0 if they have none in common."""
-        _, gradients = self.pairs
-        for sign in (1, -1):
-            if len(gradients) and float((gradients * sign > 0).float().mean()) >= SIGN_SHARE:
-                return sign
-        return 0
 
 
 @dataclass
@@ -106,6 +101,11 @@ class LossFacts:
     def g_learns_from_d(self) -> bool:
         """Whether a gradient other than zero reaches G through D."""
         return any(nonzero for _, nonzero in self.g_calls)
+
+    @property
+    def d_is_saturated(self) -> bool:
+        """Whether D's own gradients may have vanished on all samples."""
+        return not _unsaturated([*self.real_calls, *self.fake_calls])
 
     @property
     def d_sees_real(self) -> bool:
@@ -205,7 +205,7 @@ def find_loss_faults(facts: LossFacts, min_updates: int) -> Iterator[Found]:
     if facts.complete and len(facts.d_updates) >= min_updates:
         yield from _ignored(facts)
         if not facts.interleaved:
-            yield from _wrong_targets(facts, min_updates)
+            yield from _wrong_targets(facts)
     if facts.n_g_updates >= min_updates and facts.complete:
         yield from _no_gradient_to_g(facts, min_updates)
     if facts.complete and facts.n_d_updates >= min_updates and _is_never_backpropagated(facts, min_updates):
@@ -244,67 +244,117 @@ def _unsaturated(calls: list[tuple[DiscriminatorEvent, bool]]) -> bool:
     graded = [call for call, _ in calls if call.gradients]
     for call in graded:
         logits = [x for x, is_logit in zip(call.logits, call.is_logit, strict=True) if is_logit and len(x)]
-        if logits and not bool((torch.cat(logits).abs() < UNSATURATED).any()):
+        if not logits:
+            continue
+        values = torch.cat(logits)
+        ends = (values == 0) | (values == 1)  # probabilities that have reached them
+        if not bool((values.abs() < UNSATURATED).any()) or bool(ends.all()):
             return False
     return True
 
 
-def _wrong_targets(facts: LossFacts, min_updates: int) -> Iterator[Found]:
-    """D is taught the same of both kinds of sample; or G is rewarded for what D is rewarded for, too."""
-    both = [update for update in facts.d_updates if update.real.sign and update.fake.sign and not update.mixed]
-    if len(both) < max(min_updates, STEP_SHARE * len(facts.d_updates)):
-        return
-    same = [update for update in both if _is_same_target(update)]
-    if len(same) >= STEP_SHARE * len(both):
-        up = same[0].fake.sign < 0
-        yield "same-target", "discriminator", {"target": "real" if up else "generated"}
-        return
-    orientation = {-update.real.sign for update in both if update.real.sign == -update.fake.sign}
-    opposite = [update for update in both if update.real.sign == -update.fake.sign]
-    if len(orientation) != 1 or len(opposite) < STEP_SHARE * len(both):
-        return
-    upwards = orientation.pop()  # where real samples are: at higher logits, or at lower ones
-    # Least squares pulls towards a target from both sides: beyond it, its gradients say nothing about the direction.
-    size = float(torch.cat([update.fake.pairs[1] for update in both]).abs().mean())
-    judged = [taught for taught in facts.g_updates if _is_called_fake(taught, upwards) or _is_pushed_hard(taught, size)]
-    enough = len(judged) >= max(min_updates, STEP_SHARE * len(facts.g_updates))
-    if enough and all(taught.sign == upwards for taught in judged):
+def _wrong_targets(facts: LossFacts) -> Iterator[Found]:
+    """D is taught the same of both kinds of sample; or G is taught what D is taught of G's samples.
+
+    Gradients are compared at equal logits, over all updates: where the logits are decides nothing then.
+    """
+    updates = [update for update in facts.d_updates if not update.mixed]
+    real, fake = (_pooled([getattr(update, kind) for update in updates]) for kind in ("real", "fake"))
+    of_g = _pooled(facts.g_updates)
+    if _is_same_target(real, fake):
+        towards_real = len(of_g[0]) == 0 or float(of_g[1].mean()) * float(fake[1].mean()) > 0
+        yield "same-target", "discriminator", {"target": "real" if towards_real else "generated"}
+    elif _is_opposed(real, fake, of_g):
         yield "g-rewarded-for-fake", "generator", {}
 
 
-def _is_called_fake(taught: Taught, upwards: int) -> bool:
-    logits, _ = taught.pairs
-    if not len(logits):
-        return False
-    median = float(logits.median())
-    return -LARGE_LOGIT < median < -0.05 if upwards > 0 else 1.05 < median < LARGE_LOGIT
+def _pooled(taught: list[Taught]) -> tuple[Tensor, Tensor]:
+    """Logits and gradients of several updates, by ascending logits."""
+    pairs = [t.pairs for t in taught]
+    if not pairs:
+        return torch.empty(0), torch.empty(0)
+    logits, gradients = (torch.cat(parts) for parts in zip(*pairs, strict=True))
+    order = logits.argsort()
+    return logits[order], gradients[order]
 
 
-def _is_pushed_hard(taught: Taught, size: float) -> bool:
-    """Whether G's gradient is as large as D's on G's samples: near a target of least squares it is smaller."""
-    logits, gradients = taught.pairs
-    return bool(len(logits)) and float(logits.abs().max()) < 1 and float(gradients.abs().mean()) >= PUSHED_HARD * size
-
-
-def _is_same_target(update: DUpdate) -> bool:
-    """Whether gradients at equal logits are the same on both kinds of sample, or even stronger the wrong way."""
-    (x, at_real), (y, at_fake) = update.real.pairs, update.fake.pairs
-    if update.real.sign != update.fake.sign or float(torch.cat([x, y]).abs().median()) > LARGE_LOGIT:
-        return False
-    order = x.argsort()
-    x, at_real = x[order], at_real[order]
-    inside = (y >= x[0]) & (y <= x[-1])
-    if int(inside.sum()) < FEW_MATCHES:
-        return False
-    y, at_fake = y[inside], at_fake[inside]
-    right = torch.searchsorted(x, y).clamp(1, len(x) - 1)
+def _interpolated(pool: tuple[Tensor, Tensor], at: Tensor) -> Tensor:
+    """The gradients of a pool at other logits, within its range."""
+    logits, gradients = pool
+    right = torch.searchsorted(logits, at).clamp(1, len(logits) - 1)
     left = right - 1
-    share = ((y - x[left]) / (x[right] - x[left]).clamp_min(1e-12)).clamp(0, 1)
-    expected = at_real[left] + share * (at_real[right] - at_real[left])
-    size = float(torch.cat([at_real, at_fake]).abs().mean())
-    towards_real = -update.real.sign  # the direction in which logits are pushed
-    excess = towards_real * (expected - at_fake).mean() / size  # > 0: generated samples are pushed further
-    return float(excess) > -SAME_TARGET if towards_real > 0 else abs(float(excess)) < SAME_TARGET
+    share = ((at - logits[left]) / (logits[right] - logits[left]).clamp_min(1e-12)).clamp(0, 1)
+    return gradients[left] + share * (gradients[right] - gradients[left])
+
+
+def _inside(logits: Tensor, *pools: tuple[Tensor, Tensor]) -> Tensor:
+    """Which logits lie within the range of every pool."""
+    inside = torch.ones(len(logits), dtype=torch.bool)
+    for others, _ in pools:
+        inside &= (logits >= others[0]) & (logits <= others[-1]) if len(others) > 1 else inside & False
+    return inside
+
+
+def _is_same_target(real: tuple[Tensor, Tensor], fake: tuple[Tensor, Tensor]) -> bool:
+    """Whether gradients at equal logits are the same on both kinds of sample, or even stronger the wrong way."""
+    inside = _inside(fake[0], real)
+    if int(inside.sum()) < FEW_MATCHES or float(fake[0].abs().median()) > LARGE_LOGIT:
+        return False
+    at_fake, expected = fake[1][inside], _interpolated(real, fake[0][inside])
+    size = float(torch.cat([at_fake, expected]).abs().mean())
+    if not size > 0:
+        return False
+    if float((at_fake - expected).abs().median()) < SAME_TARGET * size and _share(at_fake != 0) > 0.5:
+        return True
+    pushed_up = min(_share(real[1][real[1] != 0] < 0), _share(fake[1][fake[1] != 0] < 0)) >= SIGN_SHARE
+    return pushed_up and float((expected - at_fake).mean()) > -SAME_TARGET * size
+
+
+def _is_opposed(real: tuple[Tensor, Tensor], fake: tuple[Tensor, Tensor], of_g: tuple[Tensor, Tensor]) -> bool:
+    """Whether G's gradient is that of D's loss on G's samples, or the opposite of that on real ones.
+
+    A healthy G's is the opposite, or that on real samples. Least squares may have a target of its own for G, and then
+    its gradient is not in proportion to any of D's, unless all logits are nearly the same.
+    """
+    inside = _inside(of_g[0], real, fake)
+    logits, gradients = of_g[0][inside], of_g[1][inside]
+    if int(inside.sum()) < FEW_MATCHES or float(logits.abs().median()) > NEAR_LOGIT:
+        return False
+    at_real, at_fake = (_interpolated(pool, logits) for pool in (real, fake))
+    healthy = min(_misfit(gradients, at_real), _misfit(gradients, -at_fake))
+    if healthy < CLEAR_MISFIT:
+        return False
+    return any(
+        _misfit(gradients, opposed) < SMALL_MISFIT and _is_in_proportion(gradients, opposed, logits)
+        for opposed in (at_fake, -at_real)
+    )
+
+
+def _misfit(gradients: Tensor, others: Tensor) -> float:
+    """The share of gradients that a positive multiple of others does not explain: 0 for proportional ones, at most 1."""
+    weight = float((gradients * others).sum() / others.square().sum().clamp_min(1e-30))
+    if not weight > 0:
+        return 1.0
+    return float((gradients - weight * others).norm() / gradients.norm().clamp_min(1e-30))
+
+
+def _is_in_proportion(gradients: Tensor, others: Tensor, logits: Tensor) -> bool:
+    """Whether two gradients vary with the logits alike, or neither varies, or both are as large where it cannot be told."""
+    varied = max(_variation(gradients), _variation(others))
+    if _misfit(gradients, others) <= PROPORTIONAL * varied:
+        return True
+    spread = max(float(logits.std()), 1e-12)
+    if max(float(gradients.std()), float(others.std())) <= FLAT_SLOPE * spread:
+        return True
+    return varied < PROPORTIONAL and float(gradients.abs().mean()) >= PUSHED_HARD * float(others.abs().mean())
+
+
+def _variation(values: Tensor) -> float:
+    return float(values.std() / values.abs().mean().clamp_min(1e-30))
+
+
+def _share(flags: Tensor) -> float:
+    return float(flags.float().mean()) if len(flags) else 0.0
 
 
 def _no_gradient_to_g(facts: LossFacts, min_updates: int) -> Iterator[Found]:

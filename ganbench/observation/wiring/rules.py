@@ -90,7 +90,9 @@ def find_faults(watch: WiringWatch, last: int) -> list[WiringFault]:
 
 def find_data_faults(record: Record) -> list[WiringFault]:
     """Return what is wrong with the data, which one step can show."""
-    return [WiringFault(fault, player, record.steps, seen) for fault, player, seen in _nonfinite_data(trace_calls(record))]
+    return [
+        WiringFault(fault, player, record.steps, seen) for fault, player, seen in _nonfinite_data(trace_calls(record))
+    ]
 
 
 def find_late_faults(watch: WiringWatch, step: int, budget: int) -> list[WiringFault]:
@@ -163,7 +165,7 @@ def _why_unchanged(
             yield "no-gradient", player, {"updates": str(len(updates))}
         elif max(norms) > 0 and _is_below_resolution(watch, player, largest):
             yield "below-resolution", player, {"lr": f"{largest:.3g}"}
-        elif max(norms) == 0 and player == "discriminator" and other_learns:
+        elif max(norms) == 0 and player == "discriminator" and other_learns and not facts.d_is_saturated:
             yield "late-start", player, {}
     elif other_learns and not updates:
         strangers = [optimizer for optimizer in watch.live_optimizers() if not _holds_any(watch, optimizer)]
