@@ -548,6 +548,32 @@ def test_no_loss_is_accused_wherever_its_logits_are(name, offset):
     assert wiring(Healthy().run()) == []
 
 
+POINTWISE = ["hinge", "wasserstein", "lower is real", "least squares"]  # gradients are a function of one logit
+
+
+@pytest.mark.parametrize(
+    "name, wrong",
+    [*((name, "sign of G") for name in POINTWISE), *((name, "target of fakes") for name in [*POINTWISE, "-1, 1, 0"])],
+)
+def test_small_batches_and_any_loss_show_what_is_wrong(name, wrong):
+    of_d, of_g = LOSSES[name]
+    flat = torch.zeros(1)
+
+    class Faulty(Program):
+        batch = 8
+
+        def loss_d(self, real, fake):
+            if wrong == "sign of G":
+                return of_d(real, fake)
+            return of_d(real, flat) + of_d(fake, flat)  # what is said of real samples, of both
+
+        def loss_g(self, fake):
+            return -of_g(self.d(fake)) if wrong == "sign of G" else of_g(self.d(fake))
+
+    (finding,) = wiring(Faulty().run())
+    assert ("G is rewarded" if wrong == "sign of G" else "D is rewarded") in finding.summary
+
+
 class OneBatch(Program):
     """D is given real and generated samples in one batch."""
 
