@@ -9,6 +9,8 @@ from collections import Counter
 from html.parser import HTMLParser
 
 import pandas as pd
+import pytest
+from PIL import Image
 
 from ganbench.builtin.reports.html_page import HtmlReport
 
@@ -234,3 +236,38 @@ def test_long_and_right_to_left_names_stay_in_their_places(comparison, tmp_path)
         table["method"] = table["method"].replace(names)
     page = Page(written(comparison, tmp_path))
     assert page.open == [] and "x" * 300 in page.text
+
+
+def many(comparison, methods, seeds):
+    """Make a comparison of one data set with so many methods and seeds, each with a history, pictures and a finding."""
+    first = comparison.trials.iloc[0].to_dict()
+    trials = [
+        first | {"method": f"method-{m}", "seed": s, "trial": f"ring/method-{m}/{s}"} for m in range(methods) for s in range(seeds)
+    ]  # fmt: skip
+    compared = comparison.comparison.iloc[1].to_dict()
+    comparison.comparison = pd.DataFrame([compared | {"method": f"method-{m}", "rank": m} for m in range(methods)])
+    finding = comparison.findings.iloc[0].to_dict()
+    comparison.findings = pd.DataFrame(
+        [finding | {name: trial[name] for name in ("trial", "method", "seed", "dataset")} for trial in trials]
+    )
+    score = {**comparison.scores.iloc[0].to_dict(), "metric": "energy_distance"}
+    comparison.scores = pd.DataFrame(
+        [score | {"trial": t["trial"], "method": t["method"], "step": step} for t in trials for step in (100, 300, 500)]
+    )
+    comparison.trials = pd.DataFrame(trials)
+    Image.effect_noise((160, 200), 90).save(comparison.pictures / "samples.png")  # noise: hard to compress
+    Image.effect_noise((160, 200), 90).save(comparison.pictures / "earlier.png")
+    return comparison
+
+
+@pytest.mark.parametrize("methods, seeds", [(20, 5), pytest.param(100, 1, marks=pytest.mark.slow)])
+def test_a_hundred_trials_take_less_than_5_mb(comparison, tmp_path, methods, seeds):
+    assert len(written(many(comparison, methods, seeds), tmp_path).encode()) < 5_000_000
+
+
+@pytest.mark.slow
+def test_any_number_of_trials_takes_less_than_20_mb_and_what_is_left_out_is_said(comparison, tmp_path):
+    text = written(many(comparison, 1000, 3), tmp_path)
+    assert len(text.encode()) < 20_000_000
+    assert "The first 1500 of 3,000; trials.csv has all." in text
+    assert "those of the first 24 of 1,000 methods by mean rank" in text
