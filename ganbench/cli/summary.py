@@ -149,6 +149,8 @@ def _legend(rows: pd.DataFrame) -> Iterator[str]:
     yield "Scores: interquartile mean over seeds, with the verdict against the top-ranked."
     if (rows.n_scored < rows.n_seeds).any():
         yield "*: seeds were lost; they count as worst in ranks and verdicts, not in the mean."
+    if rows.method.nunique() == 1:
+        return
     decided = int((rows.verdict != "inconclusive").sum())
     yield f"{decided} of {len(rows)} comparisons decided, {len(rows) - decided} inconclusive."
     needed = rows.seeds_needed[rows.verdict == "inconclusive"].dropna()

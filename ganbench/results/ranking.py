@@ -101,8 +101,9 @@ def rank_methods(
 
     Against the top-ranked method, another one is `equivalent` if the 95 % interval of their difference lies within the
     margin and neither lost a seed; else `worse` if a permutation test, corrected for the number of pairs, says so at 5 %;
-    else `inconclusive`. The top is `best` if all others are worse, `equivalent` if all others are one or the other. Against a
-    baseline a method may also be `better`.
+    else `inconclusive`. The top is `best` if all others are worse, `equivalent` if all others are one or the other; a
+    single method is `inconclusive`, since there is nothing to compare it with. Against a baseline a method may also be
+    `better`.
 
     Args:
         values: For each method a value for each seed, in one order of seeds: higher for better, -inf for a seed that was
@@ -232,8 +233,8 @@ def _reference(name: str, values: Array, rank: int, others: list[MethodRank], is
     needed = None
     if is_baseline:
         verdict: Verdict = "baseline"
-    elif not np.isfinite(values).any():
-        verdict = "inconclusive"  # no method has a score
+    elif not others or not np.isfinite(values).any():
+        verdict = "inconclusive"  # there is nothing to compare with, or no method has a score
     elif verdicts <= {"worse"}:
         verdict = "best"
     elif "inconclusive" in verdicts:

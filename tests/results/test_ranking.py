@@ -83,8 +83,8 @@ def test_seeds_that_a_method_was_not_tried_with_do_not_count():
     assert ranked["a"].difference.pairs == 3 and ranked["a"].difference.value == -1
 
 
-def test_a_single_method_is_best():
-    assert rank_methods({"a": array(1, 2, 3)}).methods["a"].verdict == "best"
+def test_a_single_method_is_compared_with_nothing():
+    assert rank_methods({"a": array(1, 2, 3)}).methods["a"].verdict == "inconclusive"
 
 
 def test_if_all_seeds_are_lost_every_verdict_is_inconclusive():
