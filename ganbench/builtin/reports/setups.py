@@ -138,7 +138,7 @@ def _describe_trials(
     for name in names:
         settings.setdefault(str(name), _value_of([trial.get(name) for trial in trials]))
     counts = {player: _value_of([trial.get(f"parameters_{player.lower()}") for trial in trials]) for player in "GD"}
-    settings["parameters"] = ", ".join(f"{player} {_format(n)}" for player, n in counts.items() if n is not None)
+    settings["parameters"] = ", ".join(f"{player} {_format_size(n)}" for player, n in counts.items() if n is not None)
     if "budget" in settings:  # steps are those that were done
         settings.pop("steps", None)
         settings.pop("images", None)  # follows from budget, batch and steps of D
@@ -204,6 +204,13 @@ def _format(value: Any) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return f"{value:,.10g}"
     return ", ".join(part.strip() for part in str(value).split(",")) if str(value).startswith("[") else str(value)
+
+
+def _format_size(n: float) -> str:
+    """Format a number of parameters: `850`, `17k`, `1.2M`; trials.csv has it exactly."""
+    if n < 10_000:
+        return f"{n:,.0f}"
+    return f"{n / 1000:,.0f}k" if n < 1e6 else f"{n / 1e6:,.1f}M"
 
 
 def _shorten(text: str) -> str:
