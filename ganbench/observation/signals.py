@@ -77,10 +77,11 @@ def auc_d_train(batch: SignalBatch) -> Tensor:
 def auc_by_head(batch: SignalBatch) -> dict[str, Tensor]:
     """Return the AUC of each of D's heads on held-out reals, where there are several: one may see nothing."""
     with torch.no_grad():
+        fake = batch.view.head_logits(batch.fake)
+        if fake is None:  # nothing more is drawn, so that what is drawn later stays the same
+            return {}
         real = batch.view.head_logits(batch.view.held_out(batch.n))
-        fake = None if real is None else batch.view.head_logits(batch.fake)
-    if real is None or fake is None:
-        return {}
+    assert real is not None
     return {f"auc_d_head_{i}": auc(*pair) for i, pair in enumerate(zip(real, fake, strict=True), start=1)}
 
 

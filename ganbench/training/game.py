@@ -240,10 +240,7 @@ class GAN(Game):
         return copy.deepcopy(state)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go to the state of another moment of the same run; the next steps are then the same again, bit for bit.
-
-        A game under other rules, as of `fork`, takes what it has in common with that of the state.
-        """
+        """Go to the state of another moment of the same run; the next steps are then the same again, bit for bit."""
         state = copy.deepcopy(dict(state))
         for name in self._networks:
             load_state(getattr(self, name), state["networks"][name])
@@ -291,7 +288,8 @@ class GAN(Game):
         # One copy call, for what the parts share; a loss may have state, too.
         parts = (self.generator, self.discriminator, self.loss, dict(regularizers))
         other = GAN(*copy.deepcopy(parts), self._data, settings, self.seed)
-        other.load_state_dict(self.state_dict())
+        # The loss and regularizers are copies as they are now; those of other rules keep their own options.
+        other.load_state_dict({**self.state_dict(), "components": {}})
         other._set_learning_rates()  # those loaded are of the old rules
         return other
 

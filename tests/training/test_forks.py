@@ -7,6 +7,7 @@ import copy
 import pytest
 import torch
 
+from ganbench.builtin.regularizers import R1
 from ganbench.registry.registry import load_registry
 from ganbench.training.seeding import deterministic
 from ganbench.trial import LiveTrial
@@ -80,3 +81,9 @@ def test_a_fork_follows_its_own_rules(live):
         moved < 1e-6 < max((before[n] - w).abs().max() for n, w in live.gan.fork(1).discriminator.state_dict().items())
     )
     assert live.gan.fork(2, d_steps=3).d_updates == live.gan.d_updates + 6
+
+
+def test_a_regularizer_of_a_fork_keeps_its_own_options(live):
+    strong, weak = (live.gan.fork(0, more_regularizers={"r1": R1(weight=weight)}) for weight in (7.0, 0.1))
+    assert (strong.regularizers["r1"].weight, weak.regularizers["r1"].weight) == (7.0, 0.1)
+    assert live.gan.regularizers["r1"].weight not in (7.0, 0.1)
