@@ -20,6 +20,7 @@ from .console import MAX_WIDTH
 
 PLAIN_INTERVAL_SECONDS = 10.0  # between two plain lines of the state
 RATE_WINDOW_SECONDS = 15.0  # that the step rate is averaged over
+BAR_COLUMNS = 60
 MAX_NAME = 24  # characters of a method's or data set's name; a longer one is cut
 
 
@@ -200,11 +201,13 @@ class _LiveLine:
 
     def _render(self) -> Any:
         from rich.console import Group
-        from rich.progress_bar import ProgressBar
         from rich.text import Text
 
+        # The state stands above the bar and the trials, on a line of its own: what failed and the time left are seen.
+        done = round(BAR_COLUMNS * min(1.0, self._tally.share))
+        bar = Text.assemble(("━" * done, "green"), ("━" * (BAR_COLUMNS - done), "dim"))
         running = [Text(f"  {what}", style="dim") for what in self._tally.running.values()]
-        return Group(ProgressBar(100, self._tally.share * 100, width=60), Text(self._tally.line()), *running)
+        return Group(Text(self._tally.line()), bar, *running)
 
 
 @contextmanager

@@ -48,7 +48,7 @@ def _dataset_lines(comparison: Comparison, dataset: str, width: int) -> Iterator
     rows = comparison.comparison[comparison.comparison.dataset == dataset].dropna(subset="metric")
     methods = _by_rank(trials, rows)
     names = [_cut(str(method)) for method in methods]
-    first = max(map(len, [*names, "method"]))
+    first = max(map(len, [*names, "method", "real data"]))
     yield [("", "")]
     yield [(printable(dataset), "bold")]
     yield [(f"{'method':<{first}}{GAP}failed{GAP}verdicts", "dim")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import random
 from dataclasses import replace
 
@@ -101,3 +102,23 @@ def test_lost_trials_are_counted_and_their_whole_reason_is_said(trials):
     said = tally.ended(result, 80)
     assert " ".join(said.split()).endswith(reason) and max(map(len, said.splitlines())) <= 80
     assert tally.line().endswith("1 failed") and len(tally.line()) <= 80
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_the_live_display_shows_state_failures_and_running_trials_on_lines_of_their_own(trials, width):
+    from rich.console import Console
+
+    from ganbench.cli.progress import _LiveLine
+
+    tally = Tally(trials)
+    live = _LiveLine(tally)
+    tally.count(TrialStarted(trials[0]))
+    tally.count(TrialProgress(trials[0].id, 250, 500, {}))
+    tally.count(TrialStarted(trials[1]))
+    tally.count(TrialEnded(TrialResult(trials[1], "error", "no luck", seconds=1.0)))
+    console = Console(width=width, file=io.StringIO(), record=True)
+    console.print(live._render())
+    lines = [line.rstrip() for line in console.export_text().splitlines()]
+    assert lines[0].startswith("1/30 trials") and lines[0].endswith("1 failed")
+    assert set(lines[1]) == {"━"} and lines[2] == "  plain on ring, seed 0"
+    assert max(map(len, lines)) <= width

@@ -81,3 +81,12 @@ def test_names_and_messages_cannot_control_the_terminal(tmp_path, capsys, monkey
     assert all(line.isprintable() for line in lines)
     for name in ("\\x1b[2J", "two\\nlines", "\\u202eback", "[bold]markup"):
         assert name in text
+
+
+def test_columns_of_short_names_are_straight(tmp_path, capsys, monkeypatch):
+    comparison = compare(store_run(tmp_path, results_of({"a": [1, 2], "b": [3, 4]})))
+    lines = show(comparison, capsys, monkeypatch, 80)
+    at = next(i for i, line in enumerate(lines) if "modes.covered" in line)
+    column = lines[at].index("modes.covered")
+    assert all(line[column - 2 : column] == "  " for line in lines[at : at + 4])
+    assert "real data" in lines[at + 3] and "floor" in lines[at + 3]
