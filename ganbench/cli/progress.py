@@ -104,8 +104,11 @@ class Tally:
 
     @property
     def seconds_left(self) -> float | None:
-        """The time until the last trial ends, from what trials of each data set and method took; None if none ended."""
-        if not self._durations.measured:
+        """The time until the last trial ends, from what trials of each data set and method took.
+
+        It is None until one has ended or has run for a twentieth of its steps.
+        """
+        if not self._durations.has_measured:
             return None
         left = {
             trial_id: self._durations.predict(trial) * (1 - self._steps.get(trial_id, 0) / trial.training.steps)

@@ -66,6 +66,11 @@ class Durations:
         if share >= MIN_SHARE:
             self._running[trial.dataset, trial.method] = seconds / share / stated_seconds(trial)
 
+    @property
+    def has_measured(self) -> bool:
+        """Whether any trial has ended, or run far enough to say how long it takes."""
+        return bool(self._ended or self._running)
+
     def predict(self, trial: Trial) -> float:
         """Return the seconds that a trial takes from its start to its end."""
         known = self._running | {key: fmean(of) for key, of in self._ended.items()}

@@ -122,3 +122,15 @@ def test_the_live_display_shows_state_failures_and_running_trials_on_lines_of_th
     assert lines[0].startswith("1/30 trials") and lines[0].endswith("1 failed")
     assert set(lines[1]) == {"━"} and lines[2] == "  plain on ring, seed 0"
     assert max(map(len, lines)) <= width
+
+
+def test_a_long_trial_says_how_long_the_run_takes_before_it_ends(trials):
+    now = 0.0
+    tally = Tally(trials[:1], clock=lambda: now)
+    tally.count(TrialStarted(trials[0]))
+    now = 10.0
+    tally.count(TrialProgress(trials[0].id, 5, 500, {}))
+    assert tally.seconds_left is None
+    now = 100.0
+    tally.count(TrialProgress(trials[0].id, 50, 500, {}))
+    assert tally.seconds_left == pytest.approx(900)
