@@ -188,14 +188,15 @@ def _fork(job: Trial, output: Path, counter: _Counter | None = None) -> int:
 
 
 def _count_steps(counter: _Counter) -> None:
-    step, began_at = GAN.step, [-1]
+    step = GAN.step
+    run: list[tuple[GAN, int]] = []  # the trial's game, not one that a diagnosis forks, and the steps it began with
 
     def counted(gan: GAN) -> tuple[torch.Tensor, torch.Tensor]:
-        if began_at[0] < 0:
-            began_at[0] = gan.steps_done
+        if not run:
+            run.append((gan, gan.steps_done))
         losses = step(gan)
-        if gan.steps_done > counter.read()[0]:  # no fork of the game
-            counter.write(gan.steps_done, began_at[0])
+        if gan is run[0][0]:
+            counter.write(gan.steps_done, run[0][1])
         return losses
 
     GAN.step = counted  # type: ignore[method-assign]

@@ -2,7 +2,7 @@
 
 A component with state may offer `state_dict()` and `load_state_dict(state)`, as torch's modules and optimizers do. Of one
 that does not, the attributes that are plain values, tensors, arrays, random generators or containers of these are taken;
-attributes of any other type are as they were built.
+so are the attributes of objects that it holds. What is of any other type is as it was built.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import random
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
+from types import FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from .adapt import original
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 _PLAIN = (bool, int, float, str, bytes, type(None))
+_LIBRARIES = {"builtins", "functools", "numpy", "threading", "torch", "weakref"}  # whose objects are not looked into
 _CONTAINERS = (list, tuple, dict, set, deque)
 
 
@@ -37,14 +40,15 @@ class GeneratorState:
     device: str = ""
 
 
-def state_of(component: Any, *, parts: bool = True) -> dict[str, Any]:
+def state_of(component: Any, *, parts: bool = True, seen: set[int] | None = None) -> dict[str, Any]:
     """Return what a component remembers, as a tree of tensors, generators' states and plain values.
 
     Nothing in it is copied that a component's own `state_dict` does not copy.
 
     Args:
         component: Any component, adapted or not, or a network.
-        parts: Whether modules and optimizers that are its attributes belong to it.
+        parts: Whether modules, optimizers and other objects that are its attributes belong to it.
+        seen: Objects that have been asked already, by `id`: objects may refer to each other.
     """
     from torch import nn
 
@@ -56,7 +60,12 @@ def state_of(component: Any, *, parts: bool = True) -> dict[str, Any]:
     attributes = getattr(component, "__dict__", {})
     state: dict[str, Any] = {"attributes": _plain_attributes(attributes)}
     if parts:
-        state["parts"] = {name: state_of(part) for name, part in attributes.items() if _has_state_dict(part)}
+        seen = (set() if seen is None else seen) | {id(component)}
+        state["parts"] = {}
+        for name, part in attributes.items():
+            if id(part) not in seen and (_has_state_dict(part) or _is_object(part)):
+                seen.add(id(part))
+                state["parts"][name] = state_of(part, seen=seen)
     return state
 
 
@@ -72,7 +81,12 @@ def load_state(component: Any, state: Mapping[str, Any]) -> None:
     else:
         _set_attributes(component, state["attributes"])
         for name, part in state.get("parts", {}).items():
-            load_state(getattr(component, name), part)
+            present = vars(component).get(name)
+            if not (_has_state_dict(present) or _is_object(present)):
+                raise ValueError(
+                    f"{type(component).__name__}.{name} was made after it was built: offer state_dict for it"
+                )
+            load_state(present, part)
 
 
 def _state_of_module(module: nn.Module) -> dict[str, Any]:
@@ -100,6 +114,13 @@ def _load_module(module: nn.Module, state: Mapping[str, Any]) -> None:
     parts = dict(module.named_modules())
     for path, attributes in state["attributes"].items():
         _set_attributes(parts[path], attributes)
+
+
+def _is_object(value: Any) -> bool:
+    """Whether a value is an object of somebody's own class, which may remember something in its attributes."""
+    if isinstance(value, type | ModuleType | FunctionType | MethodType | Enum) or not hasattr(value, "__dict__"):
+        return False
+    return type(value).__module__.partition(".")[0] not in _LIBRARIES
 
 
 def _has_state_dict(value: Any) -> bool:

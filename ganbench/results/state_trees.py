@@ -60,9 +60,8 @@ class _Encoder:
 
     def _tensor(self, tensor: Tensor) -> Any:
         tensor = tensor.detach()
-        key = (
-            (tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride(), tensor.device) if tensor.numel() else None
-        )
+        place = tensor.data_ptr()  # 0 where a tensor has no memory of its own: then nothing is known of its equals
+        key = (place, tensor.dtype, tensor.shape, tensor.stride(), tensor.device) if place else None
         name = self._names.get(key) if key else None
         if name is None:
             name = str(len(self.tensors))

@@ -16,6 +16,13 @@ from ganbench.contract.adapt import adapt
 from ganbench.contract.state import load_state, state_of
 
 
+class Helper:
+    """An object that counts, and knows whose it is."""
+
+    def __init__(self, owner: object) -> None:
+        self.owner, self.count = owner, 0
+
+
 class Remembering(ganbench.Loss):
     """A loss with every kind of attribute that is plain, and one that is not."""
 
@@ -29,17 +36,19 @@ class Remembering(ganbench.Loss):
         self.scale = nn.Parameter(torch.ones(()))
         self.network = nn.Linear(2, 2)
         self.opaque = object()
+        self.helper = Helper(self)
 
     def step(self) -> list[float]:
         """Change everything, and return what depends on it."""
         self.calls += 1
+        self.helper.count += 1
         self.mean += 0.5
         self.seen.append(torch.full((1,), float(self.calls)))
         self.recent.append(self.calls)
         self.ema.lerp_(torch.rand(2, generator=self.torch), 0.5)
         with torch.no_grad():
             self.network.weight += self.ema
-        draws = [self.numpy.random(), self.legacy.rand(), self.python.random()]
+        draws = [self.helper.count, self.numpy.random(), self.legacy.rand(), self.python.random()]
         return [*draws, self.ema.sum().item(), self.network.weight.sum().item(), *map(float, self.seen), *self.recent]
 
 

@@ -83,6 +83,23 @@ def test_a_run_that_diverges_is_a_result():
     assert result.status == "diverged" and "not finite since step" in result.reason
 
 
+@pytest.mark.parametrize("precision", ["float32", "tf32", "bf16", "float16"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_trial_that_goes_on_ends_as_one_that_was_not_left(kind, precision, tmp_path):
+    if precision in ("bf16", "float16") and not torch.cuda.is_available():
+        pytest.skip("autocast needs a real GPU")
+    training = replace(KINDS[kind].training, precision=precision, accumulate=2, clip=1.0, channels_last=True, steps=40)
+    evaluation = replace(KINDS[kind].evaluation, metrics=(ganbench.ComponentRef("energy-distance"),))
+    trial = replace(KINDS[kind], training=training, evaluation=evaluation)
+    whole = ganbench.run_trial(trial, threads=1)
+    assert whole.status == "done", whole.reason
+    saved = replace(trial, checkpoints=ganbench.Checkpoints(str(tmp_path / "trial"), steps=13))
+    assert_same(ganbench.run_trial(saved, threads=1), whole)
+    events: list[ganbench.Event] = []
+    assert_same(ganbench.run_trial(saved, events.append, threads=1), whole)
+    assert [event.step for event in events if isinstance(event, ganbench.TrialResumed)] == [39], events[:3]
+
+
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="other processes have no fake device")
 
 

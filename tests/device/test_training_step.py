@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from device.fake_cuda import fake_cuda
@@ -25,6 +27,18 @@ def test_a_step_stays_on_the_device_and_does_not_wait_for_it(name):
     for _ in range(3):
         here.gan.step()
     assert all(torch.equal(weight, there[key]) for key, weight in here.gan.weights().items())
+
+
+def test_a_step_in_parts_with_clipped_gradients_does_not_wait_for_the_device_either():
+    trial = TRIALS["images: conv/conv"]
+    settings = {"precision": "tf32", "accumulate": 2, "clip": 1.0, "channels_last": True}  # autocast needs a real GPU
+    with fake_cuda() as gpu:
+        gan = build(replace(trial, training=replace(trial.training, **settings)), "cuda").gan
+        gan.step()
+        gpu.syncs.clear()
+        losses = [gan.step() for _ in range(2)]
+        assert gpu.syncs == []
+        assert {loss.dtype for pair in losses for loss in pair} == {torch.float32}
 
 
 def test_a_captured_state_goes_on_as_if_nothing_had_been():

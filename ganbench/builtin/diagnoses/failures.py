@@ -37,6 +37,16 @@ class OverpoweringDiscriminator(Calibrated):
     def __init__(self) -> None:
         self._fork: SmoothDFork | None = None
 
+    def state_dict(self) -> dict[str, int]:
+        """Return how often the run has been forked."""
+        return {"forks": 0 if self._fork is None else self._fork.done}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Go on with so many forks done."""
+        from .smooth_d import SmoothDFork
+
+        self._fork = SmoothDFork(state["forks"])
+
     def probe(self, view: ganbench.View) -> dict[str, float]:
         """Return how far forks of the run get, one with a smooth D among them; measured on an alarm only."""
         from .smooth_d import SmoothDFork

@@ -18,15 +18,15 @@ N_SAMPLES = 512  # behind each number
 class SmoothDFork:
     """Forks a run that gives an alarm: unchanged, with a smooth D, and with a slow one."""
 
-    def __init__(self) -> None:
-        self._done = 0
+    def __init__(self, done: int = 0) -> None:
+        self.done = done  # forks so far
 
     def measure(self, view: ganbench.View) -> dict[str, float]:
         """Return the energy distance that each fork reaches, and the present one; nothing without an alarm."""
         game = view.game
-        if game is None or self._done >= MAX_FORKS or view.step < MIN_AGE * view.steps or not self._alarm(view):
+        if game is None or self.done >= MAX_FORKS or view.step < MIN_AGE * view.steps or not self._alarm(view):
             return {}
-        self._done += 1
+        self.done += 1
         steps = max(1, round(FORK_SHARE * view.steps))
         weight = float(view.data_std) ** 2
         smooth = {"r1": R1(weight=weight), "r2": R2(weight=weight)}
