@@ -129,3 +129,24 @@ def test_a_component_may_say_itself_what_it_remembers():
 
 def test_the_modules_of_a_metric_are_no_part_of_what_it_remembers():
     assert "parts" in state_of(Remembering()) and "parts" not in state_of(Remembering(), parts=False)
+
+
+def test_an_object_that_is_made_later_is_refused_by_name():
+    class Lazy:
+        def __init__(self):
+            self.helper = None
+
+    first = Lazy()
+    first.helper = Helper(first)
+    with pytest.raises(ValueError, match=r"Lazy\.helper was made after it was built: offer state_dict"):
+        load_state(Lazy(), state_of(first))
+
+
+def test_the_diagnosis_that_forks_runs_remembers_how_often():
+    from ganbench.builtin.diagnoses.failures import OverpoweringDiscriminator
+    from ganbench.builtin.diagnoses.smooth_d import SmoothDFork
+
+    first, second = OverpoweringDiscriminator(), OverpoweringDiscriminator()
+    first._fork = SmoothDFork(2)
+    load_state(second, state_of(first))
+    assert second._fork.done == 2
