@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
@@ -244,8 +245,9 @@ def _plain_width() -> int:
 
 
 def _print(text: str) -> None:
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()
+    with contextlib.suppress(OSError):  # a run goes on if nobody reads what it says
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
 
 
 def _format_duration(seconds: float | None) -> str:

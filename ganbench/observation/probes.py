@@ -43,7 +43,7 @@ class ProbeSamples:
 
     Attributes:
         features: What they are compared in, (n, d), float32.
-        logits: D's, (n,), without a graph.
+        logits: D's, without a graph: one a sample, or one a pack of samples.
     """
 
     features: Tensor
@@ -53,10 +53,11 @@ class ProbeSamples:
         return len(self.features)
 
     def split(self, n: int) -> tuple[ProbeSamples, ProbeSamples]:
-        """Return the first `n` and the rest."""
+        """Return the first `n`, whole packs, and the rest."""
+        judged = n * len(self.logits) // len(self.features)
         return (
-            ProbeSamples(self.features[:n], self.logits[:n]),
-            ProbeSamples(self.features[n:], self.logits[n:]),
+            ProbeSamples(self.features[:n], self.logits[:judged]),
+            ProbeSamples(self.features[n:], self.logits[judged:]),
         )
 
 

@@ -48,8 +48,8 @@ def trials() -> dict[str, ganbench.Trial]:
 
 
 def evaluated_trials() -> dict[str, ganbench.Trial]:
-    """A trial for each suite kind with every metric that can score it and all diagnoses."""
-    metrics = [metric.name for metric in shipped("metric")]
+    """A trial for each suite kind with every metric that can score it here and all diagnoses."""
+    metrics = [metric.name for metric in shipped("metric") if _has_weights(metric)]
     return {
         "points": _trial(RING, metrics=metrics, diagnoses="all", steps=40, observations=8),
         "images": _trial(DIGITS, metrics=metrics, diagnoses="all", steps=40, observations=8, ema=0.9, **_small("conv")),
@@ -67,6 +67,17 @@ def build(trial: ganbench.Trial, device: str) -> LiveTrial:
     torch.manual_seed(0)
     dataset = registry.build("dataset", trial.components.dataset)
     return LiveTrial.build(replace(trial, device=device), dataset, registry, torch.device(device))
+
+
+def _has_weights(metric: Registration) -> bool:
+    """Whether the weights of its features are here, if it has any."""
+    features = load_registry().build("metric", ganbench.ComponentRef(metric.name)).features
+    try:
+        if features is not None:
+            features.prepare()
+    except OSError:
+        return False
+    return True
 
 
 def _pairs(registry: Registry, datasets: dict[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:

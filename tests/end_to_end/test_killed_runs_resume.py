@@ -245,7 +245,8 @@ def test_workers_do_not_outlive_a_killed_parent(tmp_path):
     (tmp_path / "small.toml").write_text(SUITE.replace("steps = 300", "steps = 100000"))
     with subprocess.Popen(command(str(tmp_path / "small.toml"), tmp_path / "out"), stderr=subprocess.PIPE) as process:
         assert process.stderr is not None
-        process.stderr.readline()
+        while b" trials, " not in process.stderr.readline():
+            assert process.poll() is None
         workers = psutil.Process(process.pid).children(recursive=True)
         process.kill()
     _, alive = psutil.wait_procs(workers, timeout=10)
