@@ -27,6 +27,7 @@ from .contract.events import (
 )
 from .contract.failures import Failure, Status
 from .contract.hooks import CONTRACT_VERSION, hookimpl
+from .contract.outputs import DiscriminatorFn, DiscriminatorOutputs
 from .contract.records import (
     Artifacts,
     Batch,
@@ -37,7 +38,6 @@ from .contract.records import (
     Components,
     DataSpec,
     Direction,
-    DiscriminatorFn,
     Estimate,
     Evaluation,
     Evidence,
@@ -101,6 +101,7 @@ __all__ = [
     "Diagnosis",
     "Direction",
     "DiscriminatorFn",
+    "DiscriminatorOutputs",
     "Estimate",
     "Evaluation",
     "Event",

@@ -7,14 +7,14 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 
 from .contract.components import Dataset, Diagnosis
 from .contract.events import Event, TrialNote, TrialProgress, TrialResumed, TrialStarted
 from .contract.failures import WIRING, Status
-from .contract.records import Artifacts, Finding, History, Score, Trial, TrialResult
+from .contract.records import Artifacts, Batch, Finding, History, Score, Trial, TrialResult
 from .diagnosis.findings import apply_diagnoses, verdicts
 from .evaluation.best import BestSnapshot
 from .evaluation.cache import CachedSampleSet
@@ -335,19 +335,40 @@ def _check_networks(view: RunView, trial: Trial) -> None:
     with view.at(0), torch.no_grad():
         fake = view.fake(n)
         real = view.real(n)
-        device = real.x.device
-        _check_output("generator", trial.components.generator.name, fake.x, (n, *trial.data.shape), device)
-        _check_output("discriminator", trial.components.discriminator.name, view.logits(real), (packs,), device)
+        g, d = (f"{kind} {getattr(trial.components, kind).name!r}" for kind in ("generator", "discriminator"))
+        _check_output(g, fake.x, (n, *trial.data.shape), real.x.device)
+        heads = [_check_heads(d, view, batch, packs) for batch in (real, fake)]
+    if heads[0] != heads[1]:
+        counts = f"{heads[0]} heads for real samples and {heads[1]} for generated ones"
+        raise ValueError(f"{d} returns {counts}: its losses could not be compared")
 
 
-def _check_output(kind: str, name: str, output: Any, shape: tuple[int, ...], device: torch.device) -> None:
+def _check_heads(name: str, view: RunView, batch: Batch, n: int) -> int:
+    """Return how many heads D has; raise for one that is not logits of `n` samples or packs."""
+    try:
+        heads = view.discriminator.outputs(batch).heads
+    except TypeError as error:
+        raise TypeError(str(error).replace("the discriminator", name, 1)) from error
+    for i, head in enumerate(heads, start=1):
+        as_head = f" as head {i} of {len(heads)}" if len(heads) > 1 else ""
+        if len(head) != n:
+            _refuse_output(name, as_head, head, f"({n},) or a map ({n}, ...)")
+        _check_output(name, head, tuple(head.shape), batch.x.device, as_head)
+    return len(heads)
+
+
+def _check_output(name: str, output: Any, shape: tuple[int, ...], device: torch.device, as_head: str = "") -> None:
     if not isinstance(output, torch.Tensor):
-        raise TypeError(f"{kind} {name!r} returns {type(output).__name__}, not a tensor")
+        raise TypeError(f"{name} returns {type(output).__name__}{as_head}, not a tensor")
     if tuple(output.shape) != shape or output.dtype != torch.float32:
-        got = f"{tuple(output.shape)} of {output.dtype}".replace("torch.", "")
-        raise ValueError(f"{kind} {name!r} returns {got}, and {shape} of float32 is expected")
+        _refuse_output(name, as_head, output, str(shape))
     if output.device != device:
-        raise ValueError(f"{kind} {name!r} returns a tensor on {output.device}, and it is trained on {device}")
+        raise ValueError(f"{name} returns a tensor on {output.device}{as_head}, and it is trained on {device}")
+
+
+def _refuse_output(name: str, as_head: str, output: torch.Tensor, expected: str) -> NoReturn:
+    got = f"{tuple(output.shape)} of {output.dtype}".replace("torch.", "")
+    raise ValueError(f"{name} returns {got}{as_head}, and {expected} of float32 is expected")
 
 
 def _format_exception(error: BaseException) -> str:

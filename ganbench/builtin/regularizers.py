@@ -50,7 +50,7 @@ class GradientPenalty(ganbench.Regularizer):
     def penalty(self, d: ganbench.DiscriminatorFn, real: ganbench.Batch, fake: ganbench.Batch) -> torch.Tensor:
         """Return weight * E (|grad d(x_between)| - 1)^2, each x_between at random on the line from real to generated."""
         share = torch.rand(len(real.x), *[1] * (real.x.dim() - 1), device=real.x.device)
-        between = ganbench.Batch(torch.lerp(real.x, fake.x.detach(), share), real.labels)
+        between = real.with_x(torch.lerp(real.x, fake.x.detach(), share))
         norm = ganbench.input_gradient(d, between).flatten(1).norm(dim=1)
         return self.weight * (norm - 1).square().mean()
 
@@ -74,7 +74,7 @@ class Dragan(ganbench.Regularizer):
     def penalty(self, d: ganbench.DiscriminatorFn, real: ganbench.Batch, fake: ganbench.Batch) -> torch.Tensor:
         """Return weight * E (|grad d(x + noise)| - 1)^2, with uniform noise."""
         noise = self.spread * real.x.std() * torch.rand_like(real.x)
-        norm = ganbench.input_gradient(d, ganbench.Batch(real.x + noise, real.labels)).flatten(1).norm(dim=1)
+        norm = ganbench.input_gradient(d, real.with_x(real.x + noise)).flatten(1).norm(dim=1)
         return self.weight * (norm - 1).square().mean()
 
 

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .events import Event
+from .outputs import DiscriminatorFn
 from .records import (
     Batch,
     DataSpec,
     Direction,
-    DiscriminatorFn,
     Estimate,
     Finding,
     History,
@@ -45,29 +45,41 @@ if TYPE_CHECKING:
 
 
 class Generator(Protocol):
-    """An `nn.Module` from noise to samples.
+    """An `nn.Module` from noise, or from a condition, to samples.
+
+    Where the data has conditions and `forward` takes `condition`, it is given them, (N, *data.condition).
 
     Attributes:
-        latent_dim: Length of a noise vector.
+        latent_dim: Length of a noise vector, or the shape of the noise of one sample; 0 for a generator without noise,
+            whose `z` of shape (N, 0) says no more than how many samples there are.
         prior: Optional. `"normal"` (the default) for standard normal noise, `"uniform"` for noise on [-1, 1).
     """
 
-    latent_dim: int
+    latent_dim: int | tuple[int, ...]
 
     def __call__(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Map noise of shape (N, latent_dim) to samples of shape (N, *data.shape)."""
+        """Map noise of shape (N, latent_dim) or (N, *latent_dim) to samples of shape (N, *data.shape)."""
         ...
 
 
 class Discriminator(Protocol):
     """An `nn.Module` from samples to logits.
 
+    Where the data has conditions and `forward` takes `condition`, it is given them, (N, *data.condition).
+
     Attributes:
         pack: Optional. Samples judged together (PacGAN, Lin et al. 2018); 1 by default.
+        combine: Optional. Whether the losses and logits of several heads are averaged, `"mean"`, the default, or added,
+            `"sum"`.
     """
 
-    def __call__(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Map samples of shape (N, *data.shape) to logits of shape (N / pack,); higher means more real."""
+    def __call__(self, x: Tensor, labels: Tensor | None = None) -> Any:
+        """Map samples of shape (N, *data.shape) to logits; higher means more real.
+
+        Returns:
+            Logits (N,), or (N / pack,); or a map of them (N, ...), as of patches; or a list or tuple of these, one for
+            each head; or a mapping with any of these under `"logits"`, and whatever else D computes: features, classes.
+        """
         ...
 
 
@@ -84,13 +96,20 @@ class Loss:
         ...
         ...     def generator(self, d, real, fake):
         ...         return -torch.sigmoid(d(fake)).mean()
+
+    Attributes:
+        per_head: Whether a D with several heads is seen one head at a time, as the losses of HiFi-GAN and pix2pixHD are:
+            the loss is then computed for each head, and the losses of the heads are averaged or added as D declares. With
+            False it is computed once, for the combined logits, or from `d.outputs(batch)`. True by default.
     """
+
+    per_head: bool = True
 
     def discriminator(self, d: DiscriminatorFn, real: Batch, fake: Batch) -> Tensor:
         """Return the scalar that D minimizes.
 
         Args:
-            d: D as a function: `d(batch)` gives its logits, of shape (N,).
+            d: D as a function: `d(batch)` gives its logits, (N,) or a map (N, ...); `d.outputs(batch)` whatever it returns.
             real: N samples of the training data.
             fake: N generated samples, detached from G.
         """
@@ -100,7 +119,7 @@ class Loss:
         """Return the scalar that G minimizes; the gradient flows through `d(fake)`, while D is frozen.
 
         Args:
-            d: D as a function: `d(batch)` gives its logits, of shape (N,).
+            d: D as a function: `d(batch)` gives its logits, (N,) or a map (N, ...); `d.outputs(batch)` whatever it returns.
             real: N samples of the training data.
             fake: N generated samples, with the graph that leads back to G.
         """
@@ -127,16 +146,22 @@ class Regularizer:
         player: The player that is regularized; `"discriminator"` by default.
         every: Apply the penalty at each such update, times `every` ("lazy regularization", Karras et al. 2020); 1 by
             default.
+        per_head: Whether the penalty is computed for each of D's heads, as losses are, rather than once for the combined
+            logits; False by default.
     """
 
     player: Player = "discriminator"
     every: int = 1
+    per_head: bool = False
 
     def penalty(self, d: DiscriminatorFn, real: Batch, fake: Batch) -> Tensor:
         """Return a scalar that is not negative; optional, no penalty by default.
 
+        One that needs G takes `generate` too, by that name: `generate(z, fake)` is a batch made from noise `z`, under the
+        labels and conditions of `fake`. While D is updated it has no graph, since G is frozen.
+
         Args:
-            d: D as a function: `d(batch)` gives its logits, of shape (N,).
+            d: D as a function: `d(batch)` gives its logits, (N,) or a map (N, ...); `d.outputs(batch)` whatever it returns.
             real: N samples of the training data.
             fake: N generated samples.
         """

@@ -13,6 +13,7 @@ from .failures import Status
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
     from torch import Tensor
 
     from .components import Features
@@ -78,6 +79,8 @@ class DataSpec:
         value_range: Lowest and highest value; None if unbounded.
         classes: Number of classes; 0 if the data has no labels.
         modes: Number of modes that are exactly known; 0 if none are.
+        condition: Shape of what one sample is generated from beside noise and label: a smaller picture, a spectrogram, an
+            embedding; None if there is no such thing.
     """
 
     kind: Literal["points", "images", "unknown"]
@@ -85,22 +88,45 @@ class DataSpec:
     value_range: tuple[float, float] | None = None
     classes: int = 0
     modes: int = 0
+    condition: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Samples with their labels.
+    """Samples, and what belongs to each of them.
+
+    `batch[rows]` is a part of it, `rows` a slice or a tensor of indices.
 
     Attributes:
         x: Samples of shape (N, *shape).
         labels: Classes of shape (N,), int64; None if the data has none.
+        condition: What each sample is generated from beside noise and label, (N, *spec.condition); None if there is no
+            such thing. Real and generated samples of an update have the same.
+        z: The noise that samples were generated from, (N, latent_dim) or (N, *latent_dim); None for real samples.
     """
 
     x: Tensor
     labels: Tensor | None = None
+    condition: Tensor | None = None
+    z: Tensor | None = None
 
+    def __len__(self) -> int:
+        return len(self.x)
 
-DiscriminatorFn = Callable[[Batch], "Tensor"]  # a discriminator as losses see it: a batch in, logits of shape (N,) out
+    def __getitem__(self, rows: slice | Tensor) -> Batch:
+        return self._map(lambda part: part[rows])
+
+    def to(self, device: torch.device | str) -> Batch:
+        """Return the batch on a device."""
+        return self._map(lambda part: part.to(device))
+
+    def with_x(self, x: Tensor) -> Batch:
+        """Return other samples, as many, with the labels, conditions and noise of these."""
+        return Batch(x, self.labels, self.condition, self.z)
+
+    def _map(self, change: Callable[[Tensor], Tensor]) -> Batch:
+        parts = (self.labels, self.condition, self.z)
+        return Batch(change(self.x), *(None if part is None else change(part) for part in parts))
 
 
 @dataclass(frozen=True)

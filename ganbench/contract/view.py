@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
-from .records import Batch, DataSpec, DiscriminatorFn
+from .outputs import DiscriminatorFn
+from .records import Batch, DataSpec
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -50,8 +50,8 @@ class View:
     def held_out_chunks(self, n: int, size: int) -> Iterator[Batch]:
         """Yield `n` samples that training never sees, of one draw, in batches of at most `size`: for large samples."""
         drawn = self.held_out(n)
-        labels = itertools.repeat(None) if drawn.labels is None else drawn.labels.split(size)
-        yield from itertools.starmap(Batch, zip(drawn.x.split(size), labels, strict=False))
+        for i in range(0, n, size):
+            yield drawn[i : i + size]
 
     @property
     def held_out_size(self) -> int:
@@ -70,8 +70,16 @@ class View:
         """Return what the generator makes now of `n` noise vectors that are the same at every call."""
         raise _abstract(self, "fixed")
 
+    @property
+    def discriminator(self) -> DiscriminatorFn:
+        """The discriminator as a loss sees it; differentiable with respect to `batch.x` alone."""
+        raise _abstract(self, "discriminator")
+
     def logits(self, batch: Batch) -> Tensor:
-        """Return the discriminator's logits, higher for more real; differentiable with respect to `batch.x` alone."""
+        """Return one logit a sample, higher for more real; differentiable with respect to `batch.x` alone.
+
+        It is the mean over a map of logits, and of several heads their mean or sum, as D declares.
+        """
         raise _abstract(self, "logits")
 
     def head_logits(self, batch: Batch) -> Tensor | None:

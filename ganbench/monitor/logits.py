@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..contract.outputs import combine_heads, mean_over_map
 from .calls import collect_tensors, count_rows
 
 PROBABILITY_EPS = 1e-7  # probabilities are clamped to this distance from 0 and 1; float32 knows none nearer to 1
@@ -54,20 +55,20 @@ class LogitReader:
 
     def __call__(self, output: Any, n: int) -> Tensor:
         """Return the logits of `n` samples, (n,) in float32. Raise LogitsNotFound if there are none."""
-        return self._read(self._find(output, n), n).mean(0)
+        return combine_heads(self._read(self._find(output, n), n), "mean")
 
     def heads(self, output: Any, n: int) -> Tensor:
         """Return the logits of each head, (heads, n) in float32: of each map, or of each tensor with a logit a sample."""
         if self._extract is not None:
-            return self._read(self._find(output, n), n)
+            return torch.stack(self._read(self._find(output, n), n))
         single, maps = self._candidates(output, n)
-        return self._read(single if len(single) > 1 else single[:1] or maps, n)
+        return torch.stack(self._read(single if len(single) > 1 else single[:1] or maps, n))
 
-    def _read(self, tensors: list[Tensor], n: int) -> Tensor:
+    def _read(self, tensors: list[Tensor], n: int) -> list[Tensor]:
         values = [tensor.float() for tensor in tensors]
         if self.probabilities:
             values = [torch.logit(tensor, PROBABILITY_EPS) for tensor in values]
-        return torch.stack([tensor.reshape(n, -1).mean(1) for tensor in values])
+        return [mean_over_map(tensor.reshape(n, -1)) for tensor in values]
 
     def detect_sigmoid(self, output: Any, n: int) -> None:
         """Detect whether `output`, which has an autograd graph, ends in a sigmoid."""

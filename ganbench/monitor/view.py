@@ -10,9 +10,11 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from ..contract.records import Batch, DataSpec, DiscriminatorFn
+from ..contract.outputs import DiscriminatorFn
+from ..contract.records import Batch, DataSpec
 from ..contract.view import View
 from ..observation.signals import auc
+from ..training.discriminator import BoundDiscriminator
 from ..training.schedule import MAX_SIGNAL_SAMPLES
 from ..training.view import MIN_PROBE_SAMPLES, affordable_samples, flops_per_sample
 from .call_convention import CallConvention, Inferred
@@ -196,6 +198,11 @@ class LoopView(View):
         convention = self._convention
         samples = self._networks.generate(convention.generator_call, self._fixed_inputs, n, convention.output)
         return self._as_given(samples)
+
+    @property
+    def discriminator(self) -> DiscriminatorFn:
+        """The discriminator as a loss sees it: one logit a sample."""
+        return BoundDiscriminator(self.logits)
 
     def logits(self, batch: Batch) -> Tensor:
         """Return the discriminator's logits, higher for more real; differentiable with respect to `batch.x` alone."""

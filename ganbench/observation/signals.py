@@ -101,7 +101,7 @@ def input_gradient_of_g(batch: SignalBatch) -> Tensor:
         return measured
     x = batch.fake.x.detach().requires_grad_()
     with torch.enable_grad():
-        loss = batch.view.generator_loss(batch.view.logits, batch.real, Batch(x, batch.fake.labels))
+        loss = batch.view.generator_loss(batch.view.discriminator, batch.real, batch.fake.with_x(x))
         (gradient,) = torch.autograd.grad(loss, x, allow_unused=True)
     if gradient is None:  # a loss that does not depend on the samples teaches G nothing
         return torch.zeros((), device=x.device)

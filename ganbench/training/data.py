@@ -11,8 +11,12 @@ from ..contract.records import Batch, DataSpec
 class DeviceDataset:
     """The samples of `batch` on `device`; uint8 samples stay uint8, a quarter of the memory, until they are drawn.
 
-    Their values 0 to 255 span the value range of `spec`. Raises ValueError for samples of any type but float32 and
-    uint8, and for uint8 samples if the spec states no range.
+    Their values 0 to 255 span the value range of `spec`, and so do those of uint8 conditions. Raises ValueError for
+    samples of any type but float32 and uint8, for uint8 samples if the spec states no range, and for conditions that are
+    not what the spec states.
+
+    Attributes:
+        labels: Classes of all samples; None if the data has none.
     """
 
     def __init__(self, batch: Batch, spec: DataSpec, device: torch.device) -> None:
@@ -20,8 +24,10 @@ class DeviceDataset:
             raise ValueError(f"the data set's samples are {batch.x.dtype}; give float32, or uint8 with a value range")
         if batch.x.dtype == torch.uint8 and spec.value_range is None:
             raise ValueError("the data set's samples are uint8, and its spec states no value_range that they span")
+        _check_condition(batch, spec)
         self._x = batch.x.to(device)
         self.labels = None if batch.labels is None else batch.labels.to(device)
+        self._condition = None if batch.condition is None else batch.condition.to(device)
         self.device = self._x.device
         self._low, high = spec.value_range or (0.0, 1.0)
         self._unit = (high - self._low) / 255
@@ -29,12 +35,20 @@ class DeviceDataset:
     def __len__(self) -> int:
         return len(self._x)
 
+    @property
+    def is_conditional(self) -> bool:
+        """Whether samples have labels or conditions, under which others can be generated."""
+        return self.labels is not None or self._condition is not None
+
     def take(self, rows: Tensor) -> Batch:
-        """Return the samples at `rows`, of shape (N, *shape) in float32, with their labels."""
-        x = self._x[rows]
-        if x.dtype == torch.uint8:
-            x = x.float().mul_(self._unit).add_(self._low)
-        return Batch(x, None if self.labels is None else self.labels[rows])
+        """Return the samples at `rows`, of shape (N, *shape) in float32, with their labels and conditions."""
+        x = self._scaled(self._x[rows])
+        labels = None if self.labels is None else self.labels[rows]
+        return Batch(x, labels, None if self._condition is None else self._scaled(self._condition[rows]))
+
+    def _scaled(self, values: Tensor) -> Tensor:
+        """Values of type uint8 in the value range of the data; others as they are."""
+        return values.float().mul_(self._unit).add_(self._low) if values.dtype == torch.uint8 else values
 
     def std(self) -> float:
         """Return the standard deviation of all values."""
@@ -47,3 +61,25 @@ class DeviceDataset:
         value = torch.arange(256, dtype=torch.float64, device=self.device)
         mean = (share * value).sum()
         return float((share * (value - mean).square()).sum().sqrt()) * self._unit
+
+
+def _check_condition(batch: Batch, spec: DataSpec) -> None:
+    """Raise ValueError unless a batch has the conditions that the spec states, one for each sample."""
+    condition = batch.condition
+    if condition is None and spec.condition is None:
+        return
+    if spec.condition is None:
+        raise ValueError("the data set gives conditions, and its spec states none: give DataSpec(..., condition=shape)")
+    if condition is None:
+        raise ValueError(f"the data set's spec states a condition {spec.condition}, and its batches have none")
+    if tuple(condition.shape) != (len(batch), *spec.condition):
+        raise ValueError(
+            f"the data set gives conditions {tuple(condition.shape)} for {len(batch)} samples, "
+            f"and its spec states {spec.condition} for each"
+        )
+    if condition.dtype not in (torch.float32, torch.uint8, torch.int64):
+        raise ValueError(
+            f"the data set's conditions are {condition.dtype}; give float32, int64, or uint8 as of samples"
+        )
+    if condition.dtype == torch.uint8 and spec.value_range is None:
+        raise ValueError("the data set's conditions are uint8, and its spec states no value_range that they span")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,10 +15,12 @@ from torch import Tensor, nn
 
 from ..contract.adapt import adapt, provides
 from ..contract.components import Loss, Regularizer
+from ..contract.outputs import DiscriminatorFn
 from ..contract.records import Batch, ComponentRef, Player, Training
 from ..contract.state import load_state, state_of
 from ..contract.view import Game
 from .data import DeviceDataset
+from .discriminator import BoundDiscriminator, combine_of, condition_argument, evaluate_by_head
 from .noise import sample_noise
 from .optimizers import build_optimizer, decay_factor
 from .precision import Precision
@@ -70,16 +74,20 @@ class GAN(Game):
         self._part_size = settings.batch_size // settings.accumulate
         self._order = torch.Generator(self.device).manual_seed(seed_for(seed, "data order"))
         self._noise = torch.Generator(self.device).manual_seed(seed_for(seed, "latents"))
-        self._loss_d, self._loss_g = loss.discriminator, loss.generator
+        self._combine = combine_of(discriminator)
+        self._loss_d, self._loss_g = (
+            partial(self._by_head, self.loss, of) for of in (loss.discriminator, loss.generator)
+        )
         self._d_weights, self._g_weights = _trainable(discriminator), _trainable(generator)
         self.optimizer_d = build_optimizer(settings.optimizer_d, self._d_weights)
         self.optimizer_g = build_optimizer(settings.optimizer_g, self._g_weights)
-        self._penalties_d, self._after_step_d = _regularizers_of(self.regularizers, "discriminator")
-        self._penalties_g, self._after_step_g = _regularizers_of(self.regularizers, "generator")
+        self._penalties_d, self._after_step_d = self._regularizers_of("discriminator")
+        self._penalties_g, self._after_step_g = self._regularizers_of("generator")
         self.average = copy.deepcopy(generator).requires_grad_(False).eval() if settings.ema else None
         self._average_weights = [] if self.average is None else list(self.average.parameters())
         self._averaged_weights = list(generator.parameters())
         self._real = self.real_batch()
+        self._g_is_frozen = False  # while D is updated
 
     @property
     def steps(self) -> int:
@@ -115,16 +123,15 @@ class GAN(Game):
         noise = self._sample_noise()
         self.optimizer_d.zero_grad()
         losses = []
+        self._g_is_frozen = True
         for real, z in self._parts(self._real, noise):
-            with torch.no_grad():  # G is frozen: no graph is built
-                fake = self._generate(z, real.labels)
-            loss: Tensor = self._loss_d(self.logits, real, fake)
+            with torch.no_grad():  # no graph is built
+                fake = self._generate(z, real)
+            loss = self._loss_d(real, fake)
             total = loss
             for penalty, every in self._penalties_d:
                 if self.d_updates % every == 0:
-                    total = (
-                        total + penalty(self.logits, real, fake) * every
-                    )  # lazy regularization: as strong on average
+                    total = total + penalty(real, fake) * every  # lazy regularization: as strong on average
             losses.append(self._add_gradients("d", loss, total))
         self._precision.update("d", self.optimizer_d, self._d_weights, self.settings.clip)
         for after_step in self._after_step_d:
@@ -135,16 +142,17 @@ class GAN(Game):
     def train_generator(self) -> Tensor:
         """Update G on D's judgement, step 5 of the textbook; D is frozen. Return the loss."""
         losses = []
+        self._g_is_frozen = False
         with frozen(self._d_weights):
             noise = self._sample_noise()
             self.optimizer_g.zero_grad()
             for real, z in self._parts(self._real, noise):
-                fake = self._generate(z, real.labels)
-                loss: Tensor = self._loss_g(self.logits, real, fake)
+                fake = self._generate(z, real)
+                loss = self._loss_g(real, fake)
                 total = loss
                 for penalty, every in self._penalties_g:
                     if self.steps_done % every == 0:
-                        total = total + penalty(self.logits, real, fake) * every
+                        total = total + penalty(real, fake) * every
                 losses.append(self._add_gradients("g", loss, total))
         self._precision.update("g", self.optimizer_g, self._g_weights, self.settings.clip)
         for after_step in self._after_step_g:
@@ -163,7 +171,7 @@ class GAN(Game):
             return
         n = self._part_size
         for i in range(0, len(noise), n):
-            yield Batch(real.x[i : i + n], None if real.labels is None else real.labels[i : i + n]), noise[i : i + n]
+            yield real[i : i + n], noise[i : i + n]
 
     def _add_gradients(self, player: str, loss: Tensor, total: Tensor) -> Tensor:
         """Add a part's share of the gradients of `total`, and return its share of `loss`."""
@@ -174,27 +182,60 @@ class GAN(Game):
         self._precision.backward(player, total / parts)
         return loss.detach() / parts
 
+    @property
+    def d(self) -> BoundDiscriminator:
+        """D as losses and regularizers see it; a new one runs D anew, one that is kept remembers what D returned."""
+        return BoundDiscriminator(self._run_discriminator, self._combine)
+
     def logits(self, batch: Batch) -> Tensor:
-        """Return D's logits for a batch: D as losses see it."""
-        return self._precision.call(self.discriminator, batch.x, batch.labels)
+        """Return D's logits for a batch, as losses that see all heads at once do."""
+        return self.d(batch)
+
+    def _run_discriminator(self, batch: Batch) -> Any:
+        condition = condition_argument(self.discriminator, batch.condition)
+        return self._precision.call(self.discriminator, batch.x, batch.labels, **condition)
+
+    def _by_head(
+        self,
+        component: Loss | Regularizer,
+        compute: Callable[[DiscriminatorFn, Batch, Batch], Tensor],
+        real: Batch,
+        fake: Batch,
+    ) -> Tensor:
+        """A loss or a penalty, of each head of D where it is one that sees one head at a time."""
+        return evaluate_by_head(component, compute, self.d, real, fake)
+
+    def _regularizers_of(self, player: Player) -> tuple[list[tuple[Callable[[Batch, Batch], Tensor], int]], list[Any]]:
+        """The penalties of a player's regularizers with their intervals, and what they do after its updates."""
+        mine = [r for r in self.regularizers.values() if r.player == player]
+        penalties: list[tuple[Callable[[Batch, Batch], Tensor], int]] = []
+        for r in mine:
+            if provides(r, "penalty"):
+                takes = inspect.signature(r.penalty).parameters
+                penalty = partial(r.penalty, generate=self.generate) if "generate" in takes else r.penalty
+                penalties.append((partial(self._by_head, r, penalty), r.every))
+        return penalties, [r.after_step for r in mine if provides(r, "after_step")]
 
     def real_batch(self) -> Batch:
         """Draw a batch of training data, with replacement."""
         size = (self.settings.batch_size,)
         batch = self._data.take(torch.randint(len(self._data), size, generator=self._order, device=self.device))
         if self.settings.channels_last and batch.x.ndim == 4:
-            return Batch(batch.x.to(memory_format=torch.channels_last), batch.labels)
+            return batch.with_x(batch.x.to(memory_format=torch.channels_last))
         return batch
 
-    def fake_batch(self, labels: Tensor | None) -> Batch:
-        """Generate a batch from fresh noise, with the labels of the real batch."""
-        return self._generate(self._sample_noise(), labels)
+    def generate(self, z: Tensor, given: Batch) -> Batch:
+        """Generate from noise, under the labels and conditions of a batch; without a graph while G is frozen."""
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self._g_is_frozen):
+            return self._generate(z, given)
 
     def _sample_noise(self) -> Tensor:
         return sample_noise(self.generator, self.settings.batch_size, self._noise)
 
-    def _generate(self, noise: Tensor, labels: Tensor | None) -> Batch:
-        return Batch(self._precision.call(self.generator, noise, labels), labels)
+    def _generate(self, noise: Tensor, given: Batch) -> Batch:
+        condition = condition_argument(self.generator, given.condition)
+        x = self._precision.call(self.generator, noise, given.labels, **condition)
+        return Batch(x, given.labels, given.condition, noise)
 
     def evaluated_generator(self) -> nn.Module:
         """Return G as it is evaluated: a copy in evaluation mode, of the running average if there is one."""
@@ -234,7 +275,7 @@ class GAN(Game):
             "scalers": {player: scaler.state_dict() for player, scaler in self._precision.scalers.items()},
             "generators": generators,
             "counters": counters,
-            "real": (self._real.x, self._real.labels),
+            "real": (self._real.x, self._real.labels, self._real.condition),
             "random": rng_state(self.device),
         }
         return copy.deepcopy(state)
@@ -331,15 +372,6 @@ def _sum(losses: list[Tensor]) -> Tensor:
 def _trainable(network: nn.Module) -> list[nn.Parameter]:
     """The weights that are trained: those that a network's author has frozen stay frozen."""
     return [weight for weight in network.parameters() if weight.requires_grad]
-
-
-def _regularizers_of(
-    regularizers: Mapping[str, Regularizer], player: Player
-) -> tuple[list[tuple[Any, int]], list[Any]]:
-    """The penalties of a player's regularizers with their intervals, and what they do after its updates."""
-    mine = [r for r in regularizers.values() if r.player == player]
-    penalties = [(r.penalty, r.every) for r in mine if provides(r, "penalty")]
-    return penalties, [r.after_step for r in mine if provides(r, "after_step")]
 
 
 def _scaled(optimizer: ComponentRef, factor: float) -> ComponentRef:

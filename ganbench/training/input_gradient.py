@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 
-from ..contract.records import Batch, DiscriminatorFn
+from ..contract.outputs import mean_over_map
+from ..contract.records import Batch
 
 
-def input_gradient(d: DiscriminatorFn, batch: Batch) -> torch.Tensor:
+def input_gradient(d: Callable[[Batch], torch.Tensor], batch: Batch) -> torch.Tensor:
     """Return the gradient of each sample's logit with respect to the sample, of the shape of `batch.x`.
 
-    It can be differentiated again, so that a penalty on it trains D.
+    The logit of a sample is the mean over a map of logits. The gradient can be differentiated again, so that a penalty on
+    it trains D.
     """
     x = batch.x.detach().requires_grad_()
-    logits = d(Batch(x, batch.labels))
+    logits = mean_over_map(d(batch.with_x(x)))
     (gradient,) = torch.autograd.grad(logits.sum(), x, create_graph=True)
     return gradient

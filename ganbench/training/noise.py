@@ -9,12 +9,14 @@ from torch import Tensor
 
 
 def sample_noise(generator: Any, n: int, random: torch.Generator) -> Tensor:
-    """Draw `n` noise vectors of the generator's prior, of shape (n, latent_dim), on the device of `random`.
+    """Draw noise of the generator's prior for `n` samples, on the device of `random`.
 
-    The prior is standard normal, or uniform on [-1, 1) if the generator declares `prior = "uniform"`. Raises ValueError
-    for any other.
+    Its shape is (n, latent_dim), or (n, *latent_dim) where that is a shape; (n, 0), which draws nothing, for a generator
+    without noise. The prior is standard normal, or uniform on [-1, 1) if the generator declares `prior = "uniform"`.
+    Raises ValueError for any other.
     """
-    size, prior = (n, generator.latent_dim), getattr(generator, "prior", "normal")
+    latent, prior = generator.latent_dim, getattr(generator, "prior", "normal")
+    size = (n, *latent) if isinstance(latent, tuple | list) else (n, latent)
     if prior == "uniform":
         return torch.rand(size, generator=random, device=random.device).mul_(2).sub_(1)
     if prior != "normal":

@@ -6,7 +6,7 @@ Losses, penalties and optimizers compute in float32 whatever the precision, and 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -42,14 +42,13 @@ class Precision:
             {player: torch.amp.GradScaler(device.type) for player in ("d", "g")} if name == "float16" else {}
         )
 
-    def call(self, network: Any, *inputs: Tensor | None) -> Tensor:
-        """Return what a network makes of its inputs in this precision, as float32."""
+    def call(self, network: Any, *inputs: Tensor | None, **more: Tensor) -> Any:
+        """Return what a network makes of its inputs in this precision, every tensor of it as float32."""
         if not self.lowers_activations:
-            result: Tensor = network(*inputs)
-            return result
+            return network(*inputs, **more)
         with torch.autocast(self._device.type, _ACTIVATIONS[self.name]):
-            result = network(*inputs)
-        return result.float()
+            result = network(*inputs, **more)
+        return _as_float32(result)
 
     def products(self) -> AbstractContextManager[None]:
         """Compute products in this precision inside the block."""
@@ -75,6 +74,17 @@ class Precision:
         else:
             scaler.step(optimizer)
             scaler.update()
+
+
+def _as_float32(result: Any) -> Any:
+    """Whatever a network returned, with tensors of a lower precision as float32."""
+    if isinstance(result, Tensor):
+        return result.float() if result.is_floating_point() else result
+    if isinstance(result, Mapping):
+        return {name: _as_float32(part) for name, part in result.items()}
+    if isinstance(result, list | tuple):
+        return [_as_float32(part) for part in result]
+    return result
 
 
 def why_no_float16(device: str) -> str:

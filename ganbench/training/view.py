@@ -11,10 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from ..contract.adapt import adapt
 from ..contract.components import Loss
-from ..contract.records import Batch, DataSpec, DiscriminatorFn
+from ..contract.outputs import DiscriminatorFn, DiscriminatorOutputs, read_outputs
+from ..contract.records import Batch, DataSpec
 from ..contract.view import View
 from .data import DeviceDataset
+from .discriminator import BoundDiscriminator, combine_of, condition_argument, evaluate_by_head
 from .noise import sample_noise
 from .seeding import preserve_rng_state
 
@@ -74,7 +77,7 @@ class RunView(View):
         self.step = 0
         self.steps = steps
         self.affordable = MIN_PROBE_SAMPLES  # samples that a probe may take
-        self._generator, self._discriminator, self._loss = generator, discriminator, loss
+        self._generator, self._discriminator, self._loss = generator, discriminator, adapt("loss", loss)
         # A copy to run in evaluation mode: with its own weights if it is the average, else with those of the live generator.
         self._average = average
         self._evaluated = average if average is not None else copy.deepcopy(generator).eval()
@@ -141,26 +144,31 @@ class RunView(View):
         return len(self._held_out)
 
     def fake(self, n: int) -> Batch:
-        """Return `n` samples of the generator from fresh noise, without a graph."""
-        return self._generate(self._generator, self._states[self._generator], n)
+        """Return `n` samples of the generator from fresh noise, without a graph; under labels and conditions of training."""
+        return self._generate(self._generator, self._states[self._generator], n, self._training)
 
     def evaluated(self, n: int) -> Batch:
-        """Return `n` samples of the generator as it is evaluated: in evaluation mode, of the average if there is one."""
+        """Return `n` samples of the generator as it is evaluated: in evaluation mode, of the average if there is one.
+
+        They are made under held-out conditions where the data has conditions, since an answer to one that was trained on
+        may be known by heart.
+        """
         state = self._states[self._generator]
         if self._average is not None:  # batch statistics are not averaged: they are the generator's
             state = state | {name: weight.detach() for name, weight in self._average.named_parameters()}
-        return self._generate(self._evaluated, state, n)
+        return self._generate(
+            self._evaluated, state, n, self._training if self.data.condition is None else self._held_out
+        )
 
     def fixed(self, n: int) -> Tensor:
         """Return what the generator makes now of `n` noise vectors that are the same at every observation."""
         random = torch.Generator(self._device).manual_seed(self._seed)
         z = sample_noise(self._generator, n, random)
-        labels = None if self._training.labels is None else self._training.labels[:n]
-        if labels is not None:
-            z = z[: len(labels)]
-        with torch.no_grad():
-            samples: Tensor = functional_call(self._generator, self._states[self._generator], (z, labels))
-        return samples
+        given = None
+        if self._training.is_conditional:
+            given = self._training.take(torch.arange(min(n, len(self._training)), device=self._device))
+            z = z[: len(given)]
+        return self._run_generator(self._generator, self._states[self._generator], z, given).x
 
     def norms(self) -> dict[str, Tensor]:
         """Return norms of each player's weights, and of the gradients of its last update where they are kept."""
@@ -174,15 +182,30 @@ class RunView(View):
         return norms
 
     def logits(self, batch: Batch) -> Tensor:
-        """Return the discriminator's logits; differentiable with respect to `batch.x` alone."""
-        state = self._states[self._discriminator]
-        logits: Tensor = functional_call(self._discriminator, state, (batch.x, batch.labels))
-        return logits
+        """Return one logit a sample; differentiable with respect to `batch.x` alone."""
+        return self._outputs(batch).of_samples
+
+    def head_logits(self, batch: Batch) -> Tensor | None:
+        """Return the logits of each of D's heads, (heads, N); None where there is one."""
+        outputs = self._outputs(batch)
+        return torch.stack(outputs.of_heads) if len(outputs.heads) > 1 else None
+
+    @property
+    def discriminator(self) -> DiscriminatorFn:
+        """The discriminator as a loss sees it; differentiable with respect to `batch.x` alone."""
+        return BoundDiscriminator(self._run_discriminator, combine_of(self._discriminator))
+
+    def _outputs(self, batch: Batch) -> DiscriminatorOutputs:
+        return read_outputs(self._run_discriminator(batch), combine_of(self._discriminator))
+
+    def _run_discriminator(self, batch: Batch) -> Any:
+        condition = condition_argument(self._discriminator, batch.condition)
+        given = (batch.x, batch.labels)
+        return functional_call(self._discriminator, self._states[self._discriminator], given, condition)
 
     def generator_loss(self, d: DiscriminatorFn, real: Batch, fake: Batch) -> Tensor:
         """Return what the generator minimizes, by the loss in use."""
-        loss: Tensor = self._loss.generator(d, real, fake)
-        return loss
+        return evaluate_by_head(self._loss, self._loss.generator, d, real, fake)
 
     def probabilities(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
         """Return D(x) and D(G(z)) from logits, as the loss in use reads them."""
@@ -193,11 +216,16 @@ class RunView(View):
         pack = getattr(self._discriminator, "pack", 1)
         return max(n // pack, 1) * pack
 
-    @torch.no_grad()
-    def _generate(self, generator: Any, state: dict[str, Tensor], n: int) -> Batch:
+    def _generate(self, generator: Any, state: dict[str, Tensor], n: int, data: DeviceDataset) -> Batch:
         z = sample_noise(self._generator, n, self._random)
-        labels = self._draw(self._training, n).labels if self._training.labels is not None else None
-        return Batch(functional_call(generator, state, (z, labels)), labels)
+        return self._run_generator(generator, state, z, self._draw(data, n) if data.is_conditional else None)
+
+    @torch.no_grad()
+    def _run_generator(self, generator: Any, state: dict[str, Tensor], z: Tensor, given: Batch | None) -> Batch:
+        """Generate from noise, under the labels and conditions of `given`."""
+        labels, condition = (None, None) if given is None else (given.labels, given.condition)
+        x = functional_call(generator, state, (z, labels), condition_argument(generator, condition))
+        return Batch(x, labels, condition, z)
 
     def _draw(self, data: DeviceDataset, n: int) -> Batch:
         return data.take(self._draw_rows(data, n))

@@ -12,13 +12,14 @@ from torch import Tensor, nn
 
 from ...contract.adapt import provides
 from ...contract.components import Loss
-from ...contract.records import Batch, DiscriminatorFn
+from ...contract.records import Batch
+from ...training.discriminator import BoundDiscriminator
 from ..candidate import Candidate
 from ..check import ContractError, NotApplicable, behaviour, check
 
 EXTREME_LOGIT = 1e4  # as reached by a run that diverges
 
-LossFn = Callable[[DiscriminatorFn, Batch, Batch], Tensor]
+LossFn = Callable[[Callable[[Batch], Tensor], Batch, Batch], Tensor]  # of D as a plain function, real, fake
 
 
 def first_value(batch: Batch) -> Tensor:
@@ -49,7 +50,11 @@ class ToyData:
 
 def loss_functions(loss: Loss) -> dict[str, LossFn]:
     """Return the loss of each player, by the player's name."""
-    return {"discriminator": loss.discriminator, "generator": loss.generator}
+
+    def of_player(player: str) -> LossFn:
+        return lambda run, real, fake: getattr(loss, player)(BoundDiscriminator(run), real, fake)
+
+    return {player: of_player(player) for player in ("discriminator", "generator")}
 
 
 @check("loss", basic=True)
@@ -101,7 +106,9 @@ def trains_g_towards_real(candidate: Candidate) -> None:
     loss: Loss = candidate.build()
     data = ToyData(candidate)
     real, fake = data.with_logits(0.5), data.with_logits(-0.5)
-    slope = torch.autograd.grad(loss.generator(first_value, real, fake), fake.x, allow_unused=True)[0]
+    slope = torch.autograd.grad(loss.generator(BoundDiscriminator(first_value), real, fake), fake.x, allow_unused=True)[
+        0
+    ]
     if slope is None or not slope.flatten(1)[:, 0].all():
         raise ContractError(
             "some generated samples give G no gradient",
@@ -129,7 +136,7 @@ def d_teaches_g(candidate: Candidate) -> None:
         given.append(logits)
         return logits
 
-    value = loss.generator(discriminator, real, fake)
+    value = loss.generator(BoundDiscriminator(discriminator), real, fake)
     gradients = torch.autograd.grad(value, given, allow_unused=True) if value.requires_grad and given else ()
     if not any(gradient is not None and gradient.any() for gradient in gradients):
         raise ContractError(
@@ -145,7 +152,7 @@ def trains_d_to_separate(candidate: Candidate) -> None:
     loss: Loss = candidate.build()
     data = ToyData(candidate)
     real, fake = data.with_logits(0.9), data.with_logits(0.1)  # between the targets of any least-squares loss
-    value = loss.discriminator(first_value, real, fake)
+    value = loss.discriminator(BoundDiscriminator(first_value), real, fake)
     at_real, at_fake = torch.autograd.grad(value, [real.x, fake.x], allow_unused=True)
     for name, slope, sign in (("real", at_real, -1), ("generated", at_fake, 1)):
         if slope is None or not slope.flatten(1)[:, 0].all():
@@ -179,11 +186,11 @@ def gradients_reach_the_player_alone(candidate: Candidate) -> None:
 
     with torch.no_grad():
         fake = generated()
-    _backward("discriminator", loss.discriminator(discriminator, real, fake))
+    _backward("discriminator", loss.discriminator(BoundDiscriminator(discriminator), real, fake))
     _expect_gradient("discriminator", d, g)
     d.zero_grad(set_to_none=True)
     d.requires_grad_(False)
-    _backward("generator", loss.generator(discriminator, real, generated()))
+    _backward("generator", loss.generator(BoundDiscriminator(discriminator), real, generated()))
     _expect_gradient("generator", g, d)
 
 

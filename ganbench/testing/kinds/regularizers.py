@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any, get_args
 
 import torch
@@ -11,14 +12,15 @@ from torch import Tensor, nn
 
 from ...contract.adapt import provides
 from ...contract.components import Regularizer
-from ...contract.records import Batch, DiscriminatorFn, Player
+from ...contract.records import Batch, Player
+from ...training.discriminator import BoundDiscriminator
 from ..candidate import Candidate
 from ..check import ContractError, NotApplicable, behaviour, check
 from .members import nearest_own_member
 
 ROUNDING = 1e-5  # a penalty below this counts as zero
 
-Penalty = Callable[[DiscriminatorFn, Batch, Batch], Tensor]
+Penalty = Callable[[Callable[[Batch], Tensor], Batch, Batch], Tensor]  # of D as a plain function, real, fake
 
 
 class SmallD(nn.Module):
@@ -50,7 +52,11 @@ def penalty_of(candidate: Candidate) -> Penalty:
     regularizer: Regularizer = candidate.build()
     if not provides(regularizer, "penalty"):
         raise NotApplicable("it has no penalty(d, real, fake), only after_step(module)")
-    return regularizer.penalty
+    return partial(_evaluate, regularizer)
+
+
+def _evaluate(regularizer: Regularizer, run: Callable[[Batch], Tensor], real: Batch, fake: Batch) -> Tensor:
+    return regularizer.penalty(BoundDiscriminator(run), real, fake)
 
 
 @check("regularizer", basic=True)
@@ -229,7 +235,7 @@ def behaves(candidate: Candidate) -> Any:
     network = SmallD(candidate, 0)
     values = []
     if provides(regularizer, "penalty"):
-        values.append(float(regularizer.penalty(network, *batches(candidate)).detach()))
+        values.append(float(_evaluate(regularizer, network, *batches(candidate)).detach()))
     if provides(regularizer, "after_step"):
         regularizer.after_step(network)
         values += [float(weight.detach().sum()) for weight in network.parameters()]

@@ -24,8 +24,7 @@ class _Part(ganbench.Dataset, ABC):
     def training(self) -> ganbench.Batch:
         """Return the part that is trained on."""
         batch = self._inner.training()
-        rows = self.shown(batch)
-        return ganbench.Batch(batch.x[rows], None if batch.labels is None else batch.labels[rows])
+        return batch[self.shown(batch)]
 
     def held_out(self) -> ganbench.Batch:
         """Return everything that the inner data set holds out."""

@@ -21,6 +21,7 @@ class Flipped(ganbench.Loss):
         if not 0 <= share <= 1:
             raise ValueError(f"share = {share} must be from 0 to 1")
         self.inner = inner()
+        self.per_head = self.inner.per_head
         self.share = share
 
     def discriminator(self, d: ganbench.DiscriminatorFn, real: ganbench.Batch, fake: ganbench.Batch) -> torch.Tensor:
@@ -42,6 +43,7 @@ class WithClassTerm(ganbench.Loss):
 
     def __init__(self, *, inner: Inner = "non-saturating", weight: float = 2.3) -> None:  # type: ignore[assignment]
         self.inner = inner()
+        self.per_head = self.inner.per_head
         self.weight = weight
 
     def discriminator(self, d: ganbench.DiscriminatorFn, real: ganbench.Batch, fake: ganbench.Batch) -> torch.Tensor:
@@ -54,8 +56,11 @@ class WithClassTerm(ganbench.Loss):
 
 
 def _first_of(some: ganbench.Batch, rest: ganbench.Batch, n: int) -> ganbench.Batch:
-    labels = None if rest.labels is None or some.labels is None else torch.cat([some.labels[:n], rest.labels[n:]])
-    return ganbench.Batch(torch.cat([some.x[:n], rest.x[n:]]), labels)
+    def join(first: torch.Tensor | None, then: torch.Tensor | None) -> torch.Tensor | None:
+        return None if first is None or then is None else torch.cat([first[:n], then[n:]])
+
+    x = torch.cat([some.x[:n], rest.x[n:]])
+    return ganbench.Batch(x, join(some.labels, rest.labels), join(some.condition, rest.condition))
 
 
 class Variance(ganbench.Regularizer):
