@@ -123,7 +123,7 @@ def _run_stages(
         return replace(result, artifacts=Artifacts(history, best=run.best.record()))
     with preserve_rng_state(device):
         findings = apply_diagnoses(run.diagnoses, history)
-    samples = run.generate(run.evaluator.n_fake)
+    samples = run.generate(run.evaluator.n_fake).x
     return replace(
         result,
         findings=findings,
@@ -321,10 +321,10 @@ class LiveTrial:
         ):  # the game last: it sets the global random generators
             getattr(self, name).load_state_dict(state[name])
 
-    def generate(self, n: int) -> torch.Tensor:
-        """Generate `n` samples from the noise that this trial is always evaluated with."""
-        generator = self.gan.evaluated_generator()
-        return generate(generator, n, seed_for(self.seed, "evaluation latents"), self.labels, self.gan.device)
+    def generate(self, n: int) -> Batch:
+        """Generate `n` samples from the noise, and under the conditions, that this trial is always evaluated with."""
+        generator, seed = self.gan.evaluated_generator(), seed_for(self.seed, "evaluation latents")
+        return generate(generator, n, seed, self.labels, self.gan.device, self.evaluator.given(n))
 
 
 def _check_networks(view: RunView, trial: Trial) -> None:

@@ -283,11 +283,14 @@ class Diagnosis:
         probes: Names of the probes it needs: measurements that cost more and are made a few times in a run.
         follows: Failures that this one can be a consequence of.
         detects: The failure that it is scored for; its own name by default.
+        needs_noise: Whether what it looks for cannot happen to a generator without noise; it is then left out. False by
+            default.
     """
 
     probes: Sequence[str] = ()
     follows: Sequence[str] = ()
     detects: str | None = None
+    needs_noise: bool = False
 
     def diagnose(self, history: History) -> Iterable[Finding]:
         """Return what is found in a history, which holds the signals of every observation so far."""

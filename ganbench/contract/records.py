@@ -331,6 +331,10 @@ class Samples:
         training: Training samples of shape (L, *shape), for a metric that needs them; None otherwise.
         embedder: What `embed` calls where features are shared between metrics; None otherwise.
         keeper: What `derive` calls where what was computed is kept; None otherwise.
+        condition: The held-out conditions that `fake` was generated under, (N, *spec.condition); None without any.
+        z: The noise that it was generated from; None where that is not known.
+        paired: The held-out samples that those conditions belong to, in the same order as `fake`, (N, *shape); None without
+            conditions.
     """
 
     fake: Tensor
@@ -342,6 +346,9 @@ class Samples:
     keeper: Callable[[str, str, Callable[[], tuple[Tensor, ...]]], tuple[Tensor, ...]] | None = field(
         default=None, repr=False
     )
+    condition: Tensor | None = None
+    z: Tensor | None = None
+    paired: Tensor | None = None
 
     def embed(self, part: Literal["fake", "real", "training"], features: Features | None, tap: str = "") -> Tensor:
         """Return feature vectors of a part, of shape (N, dim), float32; flattened samples without `features`.

@@ -66,6 +66,19 @@ class View:
         """Return `n` samples of the generator as it is evaluated: in evaluation mode, of the average if there is one."""
         raise _abstract(self, "evaluated")
 
+    @property
+    def has_noise(self) -> bool:
+        """Whether the generator maps noise to samples, rather than conditions alone."""
+        return True
+
+    def noise(self, n: int) -> Tensor:
+        """Return fresh noise for `n` samples, as the generator takes it."""
+        raise _abstract(self, "noise")
+
+    def generate(self, z: Tensor, given: Batch) -> Batch:
+        """Return what the generator, as it is evaluated, makes of noise under the labels and conditions of a batch."""
+        raise _abstract(self, "generate")
+
     def fixed(self, n: int) -> Tensor:
         """Return what the generator makes now of `n` noise vectors that are the same at every call."""
         raise _abstract(self, "fixed")

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..contract.components import Features
 from ..contract.errors import CannotScore
+from ..contract.records import Batch
 
 BATCH_SAMPLES = 256  # samples embedded at once
 
@@ -22,10 +23,11 @@ class SampleSet:
     Args:
         samples: Of shape (N, *shape), float32, on the CPU.
         device: Where features are computed, and stay.
+        batch: The same with what belongs to them; None where nothing is known of that.
     """
 
-    def __init__(self, samples: Tensor, device: torch.device) -> None:
-        self.samples, self.device = samples, device
+    def __init__(self, samples: Tensor, device: torch.device, batch: Batch | None = None) -> None:
+        self.samples, self.device, self.batch = samples, device, batch
         self._embedded: dict[tuple[int, str], tuple[Features, Tensor, float]] = {}
         self._derived: dict[tuple[int, str], tuple[Features | None, Tensors]] = {}
 

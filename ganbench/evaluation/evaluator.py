@@ -16,10 +16,11 @@ from torch import Tensor
 from ..contract.adapt import adapt
 from ..contract.components import Features, Metric
 from ..contract.errors import CannotScore
-from ..contract.records import DataSpec, Direction, Estimate, Modes, Samples, Score
+from ..contract.records import Batch, DataSpec, Direction, Estimate, Modes, Samples, Score
 from ..contract.state import load_state, state_of
 from ..contract.view import Game
 from ..training.data import DeviceDataset
+from ..training.discriminator import condition_argument
 from ..training.noise import sample_noise
 from .embedding import SampleSet, Tensors
 from .geometry import effective_rank, mean_log_density
@@ -32,7 +33,9 @@ MAX_TRAINING_SAMPLES = 10_000  # that generated ones are searched for among
 
 
 @torch.no_grad()
-def generate(generator: Any, n: int, seed: int, labels: Tensor | None, device: torch.device) -> Tensor:
+def generate(
+    generator: Any, n: int, seed: int, labels: Tensor | None, device: torch.device, given: Batch | None = None
+) -> Batch:
     """Generate `n` samples of the same noise at every call, of shape (n, *shape), float32 on the CPU.
 
     Args:
@@ -41,17 +44,20 @@ def generate(generator: Any, n: int, seed: int, labels: Tensor | None, device: t
         seed: Seeds the noise and the labels.
         labels: Those of the training data, to draw from in the same proportions; None if it has none.
         device: Where G is.
+        given: `n` samples whose labels and conditions are taken instead, in their order; None for data without.
     """
     random = torch.Generator().manual_seed(seed)  # on the CPU, so that the noise is the same for every device
-    z = sample_noise(generator, n, random).to(device)
-    drawn = None
-    if labels is not None:
-        drawn = labels[torch.randint(len(labels), (n,), generator=random).to(labels.device)].to(device)
-    chunks = [
-        generator(z[i : i + CHUNK_SAMPLES], None if drawn is None else drawn[i : i + CHUNK_SAMPLES]).float().cpu()
-        for i in range(0, n, CHUNK_SAMPLES)
-    ]
-    return torch.cat(chunks)
+    z = sample_noise(generator, n, random)
+    condition = None
+    if given is not None:
+        labels, condition = given.labels, given.condition
+    elif labels is not None:
+        labels = labels[torch.randint(len(labels), (n,), generator=random).to(labels.device)]
+    inputs, chunks = Batch(z, labels, condition).to(device), []
+    for i in range(0, n, CHUNK_SAMPLES):
+        part = inputs[i : i + CHUNK_SAMPLES]
+        chunks.append(generator(part.x, part.labels, **condition_argument(generator, part.condition)).float().cpu())
+    return Batch(torch.cat(chunks), labels, condition, z)
 
 
 @dataclass(frozen=True)
@@ -153,12 +159,17 @@ class Scorer:
         parts = {"fake": fake, "real": against.real}
         if against.training is not None:
             parts["training"] = against.training
+        of_fake = fake.batch
+        is_paired = of_fake is not None and of_fake.condition is not None and against.floor is not None
         return Samples(
             fake.samples,
             against.real.samples,
             self._data,
             self._modes,
             None if against.training is None else against.training.samples,
+            condition=None if of_fake is None else of_fake.condition,
+            z=None if of_fake is None else of_fake.z,
+            paired=against.floor.samples if is_paired and against.floor is not None else None,
             embedder=partial(clock.embed, parts),
             keeper=partial(_derive, parts, metric.features),
         )
@@ -188,6 +199,9 @@ class Evaluator:
     many training samples as there are generated ones. A metric that states a number of its own, or that compares with
     training data, gets that.
 
+    Where the data has conditions, samples are generated under held-out ones: those of one half of the held-out samples,
+    which are the floor, and the other half is compared with.
+
     Attributes:
         scores: All scores so far.
         left_out: Why metrics were left out, by label.
@@ -204,9 +218,10 @@ class Evaluator:
         n: int,
         seed: int,
         device: torch.device | None = None,
-        make_set: Callable[[Tensor, torch.device], SampleSet] = SampleSet,
+        make_set: type[SampleSet] = SampleSet,
     ) -> None:
         self._scorer, self._n, self._seed = Scorer(data, modes), n, seed
+        self._data = data
         self._training, self._held_out = training, held_out
         self._device = device or torch.device("cpu")
         self._make_set = make_set
@@ -226,7 +241,16 @@ class Evaluator:
     @property
     def n_fake(self) -> int:
         """How many samples a run's metrics are given, unless one states a number of its own."""
-        return min(self._n, len(self._training))
+        return min(self._n, len(self._training) if self._data.condition is None else len(self._halves()[0]))
+
+    def given(self, n: int) -> Batch | None:
+        """Return held-out samples whose labels and conditions `n` samples are generated under; None for data without."""
+        return None if self._data.condition is None else self._held_out.take(self._halves()[0][:n])
+
+    def _halves(self) -> tuple[Tensor, Tensor]:
+        """Rows of held-out samples: those whose conditions are generated under, and those that are compared with."""
+        rows = torch.randperm(len(self._held_out), generator=torch.Generator().manual_seed(self._seed))
+        return rows[: len(rows) // 2], rows[len(rows) // 2 :]
 
     @property
     def reals(self) -> Tensor:
@@ -234,13 +258,14 @@ class Evaluator:
         return self._comparands_of(Metric()).real.samples
 
     def score(
-        self, step: int, generate: Callable[[int], Tensor], game: Game, *, cheap: bool = True, expensive: bool = True
+        self, step: int, generate: Callable[[int], Batch], game: Game, *, cheap: bool = True, expensive: bool = True
     ) -> list[Score]:
         """Score what is generated after `step` steps of `game` by the metrics that are due, each once a step.
 
         Args:
             step: Steps done.
-            generate: Returns so many samples of shape (n, *shape), always of the same noise.
+            generate: Returns so many samples, always of the same noise, and under the conditions of `given` where there are
+                any.
             game: The run.
             cheap: Whether the metrics that are not expensive are due.
             expensive: Whether the expensive ones are.
@@ -256,7 +281,8 @@ class Evaluator:
                 continue
             against = self._comparands_of(entry.metric)
             if against.n_fake not in parts:
-                parts[against.n_fake] = SampleSet(generate(against.n_fake), self._device)
+                made = generate(against.n_fake)
+                parts[against.n_fake] = SampleSet(made.x, self._device, made)
             try:
                 new += self._scorer.score(step, label, entry, parts[against.n_fake], against, game)
             except CannotScore as error:
@@ -306,9 +332,12 @@ class Evaluator:
 
     def _why_too_few(self, metric: Metric) -> str:
         """Why the data has too few samples for a metric; empty if it has enough."""
-        reference = self._training if metric.reference == "training" else self._held_out
+        n_held_out = len(self._held_out) if self._data.condition is None else len(self._halves()[1])
         n_fake = metric.n_samples or self.n_fake
-        n_real = min(metric.n_samples or self._n, len(reference))
+        available = len(self._training) if metric.reference == "training" else n_held_out
+        n_real = min(metric.n_samples or self._n, available)
+        if n_fake > self.n_fake and self._data.condition is not None:
+            return f"it needs {n_fake} held-out conditions, and the data has {len(self._halves()[0])} to generate under"
         if metric.n_samples and n_real < metric.n_samples:
             return f"it needs {metric.n_samples} {metric.reference} samples, and the data has {n_real}"
         if n_real < metric.min_samples:
@@ -327,6 +356,8 @@ class Evaluator:
 
     def _choose(self, n_fake: int, metric: Metric) -> Comparands:
         """Choose real samples at random, those of the floor apart from those of the reference."""
+        if self._data.condition is not None:
+            return self._choose_under_conditions(n_fake, metric)
         random = torch.Generator().manual_seed(self._seed)
         n_real = metric.n_samples or self._n
         held_out = torch.randperm(len(self._held_out), generator=random)
@@ -342,8 +373,21 @@ class Evaluator:
         seen = self._take(self._training, training[:MAX_TRAINING_SAMPLES])
         return Comparands(real, self._take(self._held_out, held_out[:n_fake]), seen, n_fake)
 
-    def _take(self, data: DeviceDataset, rows: Tensor) -> SampleSet:
-        return self._make_set(data.take(rows).x, self._device)
+    def _choose_under_conditions(self, n_fake: int, metric: Metric) -> Comparands:
+        """Choose the floor of the conditions that are generated under."""
+        under, others = self._halves()
+        random = torch.Generator().manual_seed(self._seed)
+        training = torch.randperm(len(self._training), generator=random)
+        floor = self._take(self._held_out, under[:n_fake])
+        n_real = metric.n_samples or self._n
+        is_of_training = metric.reference == "training"
+        real = self._take(*((self._training, training) if is_of_training else (self._held_out, others)), n=n_real)
+        seen = self._take(self._training, training, n=MAX_TRAINING_SAMPLES) if metric.needs_training else None
+        return Comparands(real, floor, seen, n_fake)
+
+    def _take(self, data: DeviceDataset, rows: Tensor, n: int | None = None) -> SampleSet:
+        batch = data.take(rows[:n])
+        return self._make_set(batch.x, self._device, batch)
 
 
 def _derive(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,11 +16,29 @@ from ..contract.outputs import COMBINE, Combine, DiscriminatorFn, DiscriminatorO
 from ..contract.records import Batch
 
 
+@dataclass(eq=False)
+class _Run:
+    """A run of D.
+
+    Attributes:
+        batch: What it was on, by identity.
+        graph: Whether a graph was built, and whether it leads to the samples: one without cannot serve for one with.
+        outputs: What D returned.
+        given: Whether `d(batch)` has given them.
+    """
+
+    batch: Batch
+    graph: tuple[bool, bool]
+    outputs: DiscriminatorOutputs
+    given: bool = False
+
+
 class BoundDiscriminator:
     """D as losses and regularizers see it (`DiscriminatorFn`).
 
-    What D returned for a batch is remembered as long as this object lives, which is one update at most, so that D runs
-    once for `d(batch)`, `d.outputs(batch)` and every head of it. The same samples in another `Batch` are another batch.
+    D runs at each `d(batch)`, as a plain function would. What it returned is remembered as long as this object lives,
+    which is one update at most, for `d.outputs(batch)` and for the other heads. The same samples in another `Batch` are
+    another batch.
 
     Args:
         run: Returns what D returns for a batch.
@@ -32,26 +51,25 @@ class BoundDiscriminator:
     def __init__(self, run: Callable[[Batch], Any], combine: Combine = "mean") -> None:
         self.head: int | None = None
         self._run, self._combine = run, combine
-        self._remembered: list[tuple[Batch, tuple[bool, bool], DiscriminatorOutputs]] = []
+        self._runs: list[_Run] = []
+        self._not_replayed: list[_Run] = []  # those that the first head has caused, and this one has not yet used
 
     def __call__(self, batch: Batch) -> Tensor:
         """Return logits of a batch, N first."""
-        outputs = self.outputs(batch)
+        run = self._replay(batch) or self._newest(batch)
+        if run is None or (run.given and not self.head):
+            run = self._run_anew(batch)
+        run.given = True
         if self.head is None:
-            return outputs.logits
-        if self.head >= len(outputs.heads):
-            raise ValueError(f"the discriminator gives {len(outputs.heads)} heads here and more for another batch")
-        return outputs.heads[self.head]
+            return run.outputs.logits
+        heads = run.outputs.heads
+        if self.head >= len(heads):
+            raise ValueError(f"the discriminator returns {len(heads)} heads for one batch and more for another")
+        return heads[self.head]
 
     def outputs(self, batch: Batch) -> DiscriminatorOutputs:
-        """Return everything that D returns for a batch."""
-        graph = torch.is_grad_enabled(), batch.x.requires_grad  # what has no graph cannot serve what needs one
-        for known, known_graph, outputs in self._remembered:
-            if known is batch and known_graph == graph:
-                return outputs
-        outputs = read_outputs(self._run(batch), self._combine)
-        self._remembered.append((batch, graph, outputs))
-        return outputs
+        """Return everything that D returned for a batch when it last ran, or returns now."""
+        return (self._newest(batch) or self._run_anew(batch)).outputs
 
     def for_each_head(self, compute: Callable[[DiscriminatorFn], Tensor]) -> Tensor:
         """Return `compute(d)` of each head, combined as D declares; how many there are is known after the first."""
@@ -59,10 +77,34 @@ class BoundDiscriminator:
         n_heads = 1
         while len(values) < n_heads:
             bound = BoundDiscriminator(self._run, self._combine)
-            bound.head, bound._remembered = len(values), self._remembered
+            bound.head, bound._runs = len(values), self._runs
+            bound._not_replayed = list(self._runs) if values else []
             values.append(compute(bound))
-            n_heads = max((len(outputs.heads) for *_, outputs in self._remembered), default=1)
+            n_heads = max((len(run.outputs.heads) for run in self._runs), default=1)
         return combine_heads(values, self._combine)
+
+    def _run_anew(self, batch: Batch) -> _Run:
+        run = _Run(batch, _graph_of(batch), read_outputs(self._run(batch), self._combine))
+        self._runs.append(run)
+        return run
+
+    def _newest(self, batch: Batch) -> _Run | None:
+        return next((run for run in reversed(self._runs) if _serves(run, batch)), None)
+
+    def _replay(self, batch: Batch) -> _Run | None:
+        """The next run that the first head has caused for a batch: another head sees the same ones, in order."""
+        run = next((run for run in self._not_replayed if _serves(run, batch)), None)
+        if run is not None:
+            self._not_replayed.remove(run)
+        return run
+
+
+def _graph_of(batch: Batch) -> tuple[bool, bool]:
+    return torch.is_grad_enabled(), batch.x.requires_grad
+
+
+def _serves(run: _Run, batch: Batch) -> bool:
+    return run.batch is batch and run.graph == _graph_of(batch)
 
 
 def evaluate_by_head(

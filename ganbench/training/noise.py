@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -22,3 +23,9 @@ def sample_noise(generator: Any, n: int, random: torch.Generator) -> Tensor:
     if prior != "normal":
         raise ValueError(f"a generator's prior is 'normal' or 'uniform', not {prior!r}")
     return torch.randn(size, generator=random, device=random.device)
+
+
+def has_noise(generator: Any) -> bool:
+    """Return whether a generator takes noise at all."""
+    latent = generator.latent_dim
+    return bool(math.prod(latent) if isinstance(latent, tuple | list) else latent)

@@ -18,7 +18,7 @@ from ..contract.records import Batch, DataSpec
 from ..contract.view import View
 from .data import DeviceDataset
 from .discriminator import BoundDiscriminator, combine_of, condition_argument, evaluate_by_head
-from .noise import sample_noise
+from .noise import has_noise, sample_noise
 from .seeding import preserve_rng_state
 
 PROBE_SHARE = 0.003  # of the samples that are trained on, for each probe
@@ -147,18 +147,34 @@ class RunView(View):
         """Return `n` samples of the generator from fresh noise, without a graph; under labels and conditions of training."""
         return self._generate(self._generator, self._states[self._generator], n, self._training)
 
+    @property
+    def has_noise(self) -> bool:
+        """Whether the generator maps noise to samples, rather than conditions alone."""
+        return has_noise(self._generator)
+
+    def noise(self, n: int) -> Tensor:
+        """Return fresh noise for `n` samples, as the generator takes it."""
+        return sample_noise(self._generator, n, self._random)
+
     def evaluated(self, n: int) -> Batch:
         """Return `n` samples of the generator as it is evaluated: in evaluation mode, of the average if there is one.
 
-        They are made under held-out conditions where the data has conditions, since an answer to one that was trained on
-        may be known by heart.
+        They are made under held-out conditions where the data has conditions, since those that were trained on may have
+        been memorized with their answers.
         """
+        data = self._training if self.data.condition is None else self._held_out
+        return self._generate(self._evaluated, self._evaluated_state(), n, data)
+
+    def generate(self, z: Tensor, given: Batch) -> Batch:
+        """Return what the generator, as it is evaluated, makes of noise under the labels and conditions of a batch."""
+        return self._run_generator(self._evaluated, self._evaluated_state(), z, given)
+
+    def _evaluated_state(self) -> dict[str, Tensor]:
         state = self._states[self._generator]
-        if self._average is not None:  # batch statistics are not averaged: they are the generator's
-            state = state | {name: weight.detach() for name, weight in self._average.named_parameters()}
-        return self._generate(
-            self._evaluated, state, n, self._training if self.data.condition is None else self._held_out
-        )
+        if self._average is None:
+            return state
+        # batch statistics are not averaged: they are the generator's
+        return state | {name: weight.detach() for name, weight in self._average.named_parameters()}
 
     def fixed(self, n: int) -> Tensor:
         """Return what the generator makes now of `n` noise vectors that are the same at every observation."""

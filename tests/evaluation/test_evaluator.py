@@ -55,7 +55,7 @@ def evaluator(metrics, n=50, training=400, held_out=100, **given):
 
 
 def generate(n):
-    return torch.ones(n, 3)
+    return ganbench.Batch(torch.ones(n, 3))
 
 
 def test_samples_and_features_are_made_once_for_all_metrics():
@@ -116,7 +116,7 @@ def test_a_metric_of_novelty_gets_training_samples_and_the_floor_of_held_out_one
             return {"": distances.min(dim=1).values.mean().item()}
 
     training = torch.randn(400, 3, generator=torch.Generator().manual_seed(3))
-    (score,) = evaluator({"novelty": Nearest()}).score(10, lambda n: training[:n], None)
+    (score,) = evaluator({"novelty": Nearest()}).score(10, lambda n: ganbench.Batch(training[:n]), None)
     assert score.value < 1e-3 < score.floor  # copies of training data, and new samples
 
 
@@ -193,7 +193,7 @@ def test_data_with_few_held_out_samples_trains_and_is_not_called_healthy(tmp_pat
 def test_a_snapshot_of_each_evaluation_is_kept_and_survives_a_checkpoint():
     scorer = evaluator({"gap": Gap()})
     for step in (5, 10):
-        scorer.score(step, lambda n, step=step: torch.full((n, 3), float(step)), None)
+        scorer.score(step, lambda n, step=step: ganbench.Batch(torch.full((n, 3), float(step))), None)
     assert {step: samples.unique().tolist() for step, samples in scorer.snapshots.items()} == {5: [5.0], 10: [10.0]}
     again = evaluator({"gap": Gap()})
     again.load_state_dict(scorer.state_dict())

@@ -49,8 +49,19 @@ def test_outputs_are_those_of_the_same_run():
     calls = []
     d = BoundDiscriminator(counted(narrow, calls=calls))
     assert d.outputs(BATCH).logits is d(BATCH) and len(calls) == 1
-    assert d(ganbench.Batch(BATCH.x)) is not d(BATCH)
-    assert len(calls) == 2
+    assert d.outputs(BATCH).logits is d.outputs(BATCH)["logits"] and len(calls) == 1
+    assert d.outputs(ganbench.Batch(BATCH.x)).logits is not d.outputs(BATCH).logits and len(calls) == 2
+
+
+def test_d_runs_each_time_that_it_is_called():
+    """As a plain function: a graph that was used up does not come back, and dropout is drawn anew."""
+    calls = []
+    d = BoundDiscriminator(counted(narrow, wide, calls=calls))
+    assert d(BATCH) is not d(BATCH) and len(calls) == 2
+    seen = []
+    d.for_each_head(lambda head: (seen.append([head(OTHER), head(OTHER)]), seen[-1][0].sum())[1])
+    assert len(calls) == 4  # twice more, and not for the second head
+    assert [(a is b, a.shape) for a, b in seen] == [(False, (6,)), (False, (6, 4, 2))]
 
 
 def test_what_was_computed_without_a_graph_does_not_serve_where_one_is_needed():
@@ -63,7 +74,7 @@ def test_what_was_computed_without_a_graph_does_not_serve_where_one_is_needed():
 
 def test_heads_of_another_count_are_refused():
     d = BoundDiscriminator(lambda batch: [batch.x] * (2 if batch is BATCH else 1))
-    with pytest.raises(ValueError, match="gives 1 heads here and more for another batch"):
+    with pytest.raises(ValueError, match="returns 1 heads for one batch and more for another"):
         d.for_each_head(hinge)
 
 
