@@ -246,8 +246,9 @@ def _comparison_rows(one: Compared) -> Iterator[dict[str, object]]:
 def _curve_columns(scores: pd.DataFrame, sign: int) -> dict[str, object]:
     """What the scores of a method's trials over training say, each averaged over the trials."""
     best, areas, trends = [], [], []
-    for _, of_trial in scores.groupby("trial", sort=False):
-        values, steps = of_trial.value.to_numpy(dtype=float), of_trial.step.to_numpy(dtype=float)
+    all_values, all_steps = scores.value.to_numpy(dtype=float), scores.step.to_numpy(dtype=float)
+    for rows in scores.groupby("trial", sort=False).indices.values():
+        values, steps = all_values[rows], all_steps[rows]
         seen = np.isfinite(values)
         if not seen.any():
             continue

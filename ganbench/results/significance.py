@@ -15,6 +15,7 @@ from .statistics import Array
 SIGNIFICANCE_LEVEL = 0.05  # of a whole comparison of methods by one metric on one data set
 PERMUTATIONS = 9999
 MAX_ENUMERATED = 20_000  # arrangements of a pair's values that are all tried, instead of a sample of them
+MIN_ASYMPTOTIC = 50  # seeds of each of two methods, from which on the normal distribution of their rank sum is used
 CHUNK = 2_000_000  # numbers of a step of the computation, so that many methods fit the memory
 
 
@@ -40,11 +41,15 @@ def fewest_seeds(n_methods: int) -> int:
 def pair_p_value(ours: Array, theirs: Array) -> float:
     """Return the p-value of a two-sided permutation test of the rank sum; 1 if a method has a single seed.
 
-    It is exact for few seeds, assumes nothing about the scores, and holds with ties and lost seeds (-inf).
+    It is exact for few seeds, assumes nothing about the scores, and holds with ties and lost seeds (-inf). With many
+    seeds the rank sum's normal distribution stands for its permutations (Mann and Whitney 1947), corrected for ties.
     """
     n = len(ours)
     if min(n, len(theirs)) < 2:
         return 1.0
+    if min(n, len(theirs)) >= MIN_ASYMPTOTIC:
+        p = float(stats.mannwhitneyu(ours, theirs, method="asymptotic").pvalue)
+        return p if math.isfinite(p) else 1.0  # all values are one and the same
     ranks = _doubled_ranks(np.concatenate([ours, theirs]))
     observed = abs(int(ranks[:n].sum()) * len(ranks) - n * int(ranks.sum()))
     null = _null_of_pair(tuple(sorted(ranks.tolist())), n)

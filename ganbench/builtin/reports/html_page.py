@@ -487,13 +487,9 @@ def _scores_by_trial(comparison: ganbench.Comparison) -> dict[tuple[str, str], t
     frame = comparison.scores
     if frame.empty:
         return {}
-    return {
-        (str(trial), str(metric)): (
-            points["step"].to_numpy(dtype=float, na_value=math.nan),
-            points["value"].to_numpy(dtype=float, na_value=math.nan),
-        )
-        for (trial, metric), points in frame.groupby(["trial", "metric"], sort=False)
-    }
+    steps, values = (frame[name].to_numpy(dtype=float, na_value=math.nan) for name in ("step", "value"))
+    rows_of = frame.groupby(["trial", "metric"], sort=False).indices
+    return {(str(trial), str(metric)): (steps[rows], values[rows]) for (trial, metric), rows in rows_of.items()}
 
 
 def _downloads(comparison: ganbench.Comparison) -> list[Download]:
