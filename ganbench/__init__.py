@@ -25,7 +25,7 @@ from .contract.events import (
     TrialResumed,
     TrialStarted,
 )
-from .contract.failures import Failure, Status
+from .contract.failures import IGNORED_CONDITION, Failure, Status
 from .contract.hooks import CONTRACT_VERSION, hookimpl
 from .contract.outputs import DiscriminatorFn, DiscriminatorOutputs
 from .contract.records import (
@@ -87,6 +87,7 @@ _LAZY = {
 
 __all__ = [
     "CONTRACT_VERSION",
+    "IGNORED_CONDITION",
     "Artifacts",
     "Batch",
     "BestWeights",

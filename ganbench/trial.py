@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 import torch
 
+from .contract.adapt import adapt
 from .contract.components import Dataset, Diagnosis
 from .contract.events import Event, TrialNote, TrialProgress, TrialResumed, TrialStarted
 from .contract.failures import WIRING, Status
@@ -30,6 +31,7 @@ from .training.checkpoint import Checkpointer
 from .training.data import DeviceDataset
 from .training.game import GAN
 from .training.loop import LoopState, train
+from .training.noise import has_noise
 from .training.pause import TrialPaused
 from .training.schedule import Schedule
 from .training.seeding import deterministic, preserve_rng_state, seed_everything, seed_for
@@ -116,7 +118,7 @@ def _run_stages(
         parameters_d=_count_parameters(run.gan.discriminator),
         origins=registry.origins(trial),
         scores=tuple(run.evaluator.scores),
-        left_out=why_left_out(trial, registry) | run.evaluator.left_out | _why_not_probed(run.observer),
+        left_out=why_left_out(trial, registry) | run.left_out | run.evaluator.left_out | _why_not_probed(run.observer),
     )
     history = run.observer.history()
     if result.status is Status.ERROR:  # the history until then; the samples could be anything
@@ -230,6 +232,7 @@ class LiveTrial:
     labels: torch.Tensor | None
     seed: int
     best: BestSnapshot
+    left_out: dict[str, str]  # diagnoses that the networks do not suit, and why
     loop: LoopState = field(default_factory=LoopState)
 
     @classmethod
@@ -258,6 +261,7 @@ class LiveTrial:
             for ref in trial.evaluation.metrics
             if registry.skip("metric", ref, trial) is None
         }
+        left_out = {} if has_noise(generator) else _leave_out(diagnoses)
         seed_everything(seed_for(seed, "components"))  # for components that draw random numbers, such as dropout
         gan = GAN(generator, discriminator, loss, regularizers, training_data, trial.training, seed)
         view = RunView(
@@ -298,6 +302,7 @@ class LiveTrial:
             labels=training.labels,
             seed=seed,
             best=BestSnapshot(trial.evaluation.keep_best),
+            left_out=left_out,
         )
 
     def state_dict(self) -> dict[str, Any]:
@@ -325,6 +330,14 @@ class LiveTrial:
         """Generate `n` samples from the noise, and under the conditions, that this trial is always evaluated with."""
         generator, seed = self.gan.evaluated_generator(), seed_for(self.seed, "evaluation latents")
         return generate(generator, n, seed, self.labels, self.gan.device, self.evaluator.given(n))
+
+
+def _leave_out(diagnoses: dict[str, Diagnosis]) -> dict[str, str]:
+    """Take out what cannot happen to a generator without noise; return why, by name."""
+    names = [name for name, diagnosis in diagnoses.items() if adapt("diagnosis", diagnosis).needs_noise]
+    for name in names:
+        del diagnoses[name]
+    return dict.fromkeys(names, "the generator has no noise: it makes one sample of each condition")
 
 
 def _check_networks(view: RunView, trial: Trial) -> None:

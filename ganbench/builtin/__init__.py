@@ -103,6 +103,7 @@ def ganbench_diagnoses() -> Iterator[ganbench.Component]:
     )
     yield ganbench.Component("weak-discriminator", "ganbench.builtin.diagnoses.failures:WeakDiscriminator")
     yield ganbench.Component("mode-collapse", "ganbench.builtin.diagnoses.failures:ModeCollapse")
+    yield ganbench.Component("ignored-condition", "ganbench.builtin.diagnoses.condition:IgnoredCondition")
     yield ganbench.Component("divergence", "ganbench.builtin.diagnoses.divergence:Divergence")
     yield ganbench.Component("oscillation", "ganbench.builtin.diagnoses.failures:Oscillation")
     yield ganbench.Component("memorization", "ganbench.builtin.diagnoses.failures:Memorization")

@@ -46,6 +46,7 @@ class Failure(StrEnum):
 NO_FAILURE_FOUND = "no-failure-found"  # the verdict where nothing is found
 UNDERTRAINED = "undertrained"  # the verdict where nothing is found of a run that is still improving, far from the data
 QUALITY_REGRESSION = "quality-regression"  # samples were better before, whatever the cause
+IGNORED_CONDITION = "ignored-condition"  # G makes the same of every condition, where the data has conditions
 WIRING = "wiring"  # the verdict where the program is not what its author thinks: no failure of training itself
 INCONCLUSIVE = "inconclusive"  # the verdict where there are signs of a failure, but not enough of them
 

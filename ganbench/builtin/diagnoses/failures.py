@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import ganbench
 from ganbench import Failure
 
-from .calibrated import Calibrated
+from .calibrated import MIN_AGE, Calibrated
+from .heads import find_strong_head
 
 if TYPE_CHECKING:
     from .smooth_d import SmoothDFork
@@ -54,6 +57,31 @@ class OverpoweringDiscriminator(Calibrated):
         self._fork = self._fork or SmoothDFork()
         return self._fork.measure(view)
 
+    def diagnose(self, history: ganbench.History) -> Iterator[ganbench.Finding]:
+        """Yield findings that name the head which is too strong, where there are several; a warning if G still learns."""
+        findings = list(super().diagnose(history))
+        head = find_strong_head(history.columns)
+        if head is None:
+            yield from findings
+            return
+        step = int(history.columns["step"][-1])
+        for finding in findings:
+            evidence = {**finding.evidence, **head.evidence(step)}
+            yield replace(finding, summary=f"{finding.summary} {head}.", evidence=evidence)
+        if not findings and step >= MIN_AGE * history.steps and history.nonfinite is None:
+            yield ganbench.Finding(
+                diagnosis=self.name,
+                horizon="now",
+                severity="warning",
+                confidence=0.5,
+                onset_step=step,
+                summary=f"{head}: it may leave the generator nothing to learn from the others.",
+                evidence=head.evidence(step),
+                remedy=ganbench.Remedy(
+                    advice=f"Give head {head.number} fewer parameters or a gradient penalty, or the others more to see."
+                ),
+            )
+
 
 class WeakDiscriminator(Calibrated):
     """D misses what a fresh critic finds: the generator is taught that bad samples are good."""
@@ -82,6 +110,7 @@ class ModeCollapse(Calibrated):
 
     name = Failure.MODE_COLLAPSE
     follows = (Failure.OVERPOWERING_DISCRIMINATOR, Failure.WEAK_DISCRIMINATOR, Failure.OSCILLATION)
+    needs_noise = True
     probes = (
         "coverage",
         "precision",
