@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from .results.cost import Forecast, forecast
 from .results.reports import check_reports, write_reports
 from .results.reuse import list_trials_on, reusable_results
 from .results.store import Store, describe_environment
-from .suite.expand import NETWORKS, UNKNOWN, expand, is_selected, select_trials
+from .suite.expand import KIND_OF_SETTING, UNKNOWN, expand, is_selected, select_trials
 from .suite.metric_names import metric_label, resolve_metric, why_left_out
 from .suite.parse import Suite, override_suite, read_suite
 from .training.preemption import Deadline, pause_when_asked
@@ -295,21 +295,28 @@ def _store_result(store: Store, result: TrialResult) -> TrialResult:
 
 def _check_names(suite: Suite, registry: Registry) -> None:
     """Check every name before any option: names need no import, so a slip is reported at once."""
-    for entry in suite.datasets.values():
+    _find_named(suite.training, registry, f"{suite.source}: [training]")
+    for label, entry in suite.datasets.items():
         if not registry.is_unavailable("dataset", entry.ref.name):
             registry.find("dataset", entry.ref.name, suite.source)
+        _find_named(entry.settings, registry, f"{suite.source}: [datasets.{label}]")
     for label, method in suite.methods.items():
         where = f"{suite.source}: method {label!r}"
         for settings in (method.settings, method.points, method.images):
-            named = [(part, settings[part]) for part in NETWORKS if part in settings]
-            named += [("regularizer", ref) for ref in settings.get("regularizers", ())]
-            for kind, ref in named:
-                if not registry.is_unavailable(kind, ref.name):
-                    registry.find(kind, ref.name, where)
+            _find_named(settings, registry, where)
     metrics = [resolve_metric(ref, registry) for ref in suite.metrics]
     for kind, refs in (("metric", metrics), ("diagnosis", suite.diagnoses), ("report", suite.reports)):
         for ref in refs or ():
             registry.find(kind, ref.name, suite.source)
+
+
+def _find_named(settings: Mapping[str, Any], registry: Registry, where: str) -> None:
+    """Find every component that settings name, as a registry does. Raises RequestError at the first that is unknown."""
+    named = [(kind, settings[key]) for key, kind in KIND_OF_SETTING.items() if key in settings]
+    named += [("regularizer", ref) for ref in settings.get("regularizers", ())]
+    for kind, ref in named:
+        if not registry.is_unavailable(kind, ref.name):
+            registry.find(kind, ref.name, where)
 
 
 def check_features(trials: Sequence[Trial], registry: Registry, where: str) -> None:

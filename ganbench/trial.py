@@ -263,7 +263,7 @@ class LiveTrial:
         }
         left_out = {} if has_noise(generator) else _leave_out(diagnoses)
         seed_everything(seed_for(seed, "components"))  # for components that draw random numbers, such as dropout
-        gan = GAN(generator, discriminator, loss, regularizers, training_data, trial.training, seed)
+        gan = GAN(generator, discriminator, loss, regularizers, training_data, trial.training, seed, registry.build)
         view = RunView(
             generator,
             discriminator,

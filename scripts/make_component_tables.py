@@ -16,6 +16,7 @@ from ganbench.registry.registry import Registration, load_registry
 
 PAGE = Path(__file__).parents[1] / "docs" / "components.md"
 END = "<!-- end -->"
+ENDS = (("gt", "ge"), ("lt", "le"))  # what a bound is called in an annotation, low and high
 
 
 def fill(page: str) -> str:
@@ -80,12 +81,24 @@ def _type(hint: Any) -> str:
     """Return a type as a suite's author reads it: `int ≥ 1`, `float`, one of some texts."""
     if get_origin(hint) is Annotated:
         base, *marks = get_args(hint)
-        return _type(base) + "".join(f" ≥ {mark.ge}" for mark in marks if getattr(mark, "ge", None) is not None)
+        return _type(base) + "".join(map(_bounds, marks))
+    if get_origin(hint) is tuple and ... not in get_args(hint):
+        return " and ".join(_type(one) for one in get_args(hint))
     if get_origin(hint) is Literal:
         return " or ".join(f'`"{value}"`' for value in get_args(hint))
     if get_origin(hint) in (Union, UnionType):
         return " or ".join(_type(one) for one in get_args(hint) if one is not type(None))
     return str(getattr(hint, "__name__", hint))
+
+
+def _bounds(mark: Any) -> str:
+    """Return the bounds of an annotated number: ` ≥ 1`, ` in [0, 1)`."""
+    low, high = (next((getattr(mark, n) for n in names if getattr(mark, n, None) is not None), None) for names in ENDS)
+    if low is not None and high is not None:
+        return f" in {'(' if mark.ge is None else '['}{low}, {high}{')' if mark.le is None else ']'}"
+    if low is not None:
+        return f" {'>' if mark.ge is None else '≥'} {low}"
+    return "" if high is None else f" {'<' if mark.le is None else '≤'} {high}"
 
 
 def _cell(text: str) -> str:

@@ -51,6 +51,14 @@ def ganbench_regularizers() -> Iterator[ganbench.Component]:
 
 
 @ganbench.hookimpl
+def ganbench_optimizers() -> Iterator[ganbench.Component]:
+    yield ganbench.Component("adam", "ganbench.builtin.optimizers:adam")
+    yield ganbench.Component("adamw", "ganbench.builtin.optimizers:adamw")
+    yield ganbench.Component("rmsprop", "ganbench.builtin.optimizers:rmsprop")
+    yield ganbench.Component("sgd", "ganbench.builtin.optimizers:sgd")
+
+
+@ganbench.hookimpl
 def ganbench_datasets() -> Iterator[ganbench.Component]:
     yield ganbench.Component("ring", "ganbench.builtin.datasets.mixtures:Ring")
     yield ganbench.Component("grid", "ganbench.builtin.datasets.mixtures:Grid")

@@ -38,6 +38,11 @@ def ganbench_regularizers() -> Iterable[Component]:  # type: ignore[empty-body]
 
 
 @hookspec
+def ganbench_optimizers() -> Iterable[Component]:  # type: ignore[empty-body]
+    """Optimizers of a player's weights: `build(parameters, **options)` returns a `torch.optim.Optimizer`."""
+
+
+@hookspec
 def ganbench_datasets() -> Iterable[Component]:  # type: ignore[empty-body]
     """Training and held-out samples: `build(**options)`."""
 
@@ -82,6 +87,7 @@ HOOKS = {
     "discriminator": "ganbench_discriminators",
     "loss": "ganbench_losses",
     "regularizer": "ganbench_regularizers",
+    "optimizer": "ganbench_optimizers",
     "dataset": "ganbench_datasets",
     "features": "ganbench_features",
     "metric": "ganbench_metrics",

@@ -174,6 +174,14 @@ class Registry:
                 options[name] = {"name": inner.name, **inner.options}
         return replace(ref, options=options)
 
+    def check_with_defaults(self, kind: str, ref: ComponentRef, where: str) -> ComponentRef:
+        """Return `ref` as `check` does, with the defaults of the options that it leaves out, all as JSON has them."""
+        if self.is_unavailable(kind, ref.name):
+            return ref
+        checked = self.check(kind, ref, where)
+        options = {o.name: o.default for o in self.find(kind, ref.name).options.values()} | dict(checked.options)
+        return replace(ref, options={k: list(v) if isinstance(v, tuple) else v for k, v in options.items()})
+
     def build(self, kind: str, ref: ComponentRef, *given: Any) -> Any:
         """Build a component, as an instance of its kind's base class; features once for all that name them alike.
 
@@ -285,13 +293,14 @@ def as_ref(value: str | Mapping[str, Any], where: str) -> ComponentRef:
 
 def refs_of(trial: Trial) -> dict[str, tuple[ComponentRef, ...]]:
     """Return the components of a trial, by kind."""
-    parts = trial.components
+    parts, optimizers = trial.components, (trial.training.optimizer_g, trial.training.optimizer_d)
     return {
         "dataset": (parts.dataset,),
         "generator": (parts.generator,),
         "discriminator": (parts.discriminator,),
         "loss": (parts.loss,),
         "regularizer": parts.regularizers,
+        "optimizer": optimizers if optimizers[0] != optimizers[1] else optimizers[:1],
         "metric": trial.evaluation.metrics,
         "diagnosis": trial.diagnoses,
     }

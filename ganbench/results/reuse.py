@@ -11,6 +11,8 @@ from ..suite.trial_id import decides_result
 from .store import Store
 from .trial_files import UnreadableTrial
 
+KINDS_SINCE = {"optimizer", "update"}  # kinds whose origins older results do not state: they were part of ganbench
+
 
 def reusable_results(chosen: Sequence[Trial], store: Store, registry: Registry) -> tuple[list[TrialResult], list[str]]:
     """Return the stored results of `chosen` that can be reused, and a note for each one that must be rerun.
@@ -50,6 +52,8 @@ def _describe_changes(old: Mapping[str, str], new: Mapping[str, str], trial: Tri
     old, new = (
         {part: origin for part, origin in origins.items() if decides_result(trial, part)} for origins in (old, new)
     )
+    recorded = {part.partition(" ")[0] for part in old}
+    new = {p: o for p, o in new.items() if p.partition(" ")[0] in recorded or p.partition(" ")[0] not in KINDS_SINCE}
     if not old or old == new:
         return ""
     changes = [f"{part} came from {old.get(part)}, now {new[part]}" for part in new if old.get(part) != new[part]]

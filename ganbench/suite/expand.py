@@ -19,6 +19,7 @@ _ADAM = ComponentRef("adam", {"lr": 2e-4, "betas": [0.5, 0.999], "eps": 1e-8, "w
 DEFAULTS: dict[str, Any] = {"steps": 2000, "batch_size": 128, "optimizer_g": _ADAM, "optimizer_d": _ADAM}
 UNKNOWN = DataSpec("unknown", ())  # of a data set whose own code fails: its trials end in an error that says so
 NETWORKS = ("generator", "discriminator", "loss")
+KIND_OF_SETTING = {**{name: name for name in NETWORKS}, "optimizer_g": "optimizer", "optimizer_d": "optimizer"}
 
 
 def expand(
@@ -54,7 +55,7 @@ def expand(
             timeout = settings.pop("timeout", TIMEOUT)
             where = f"{suite.source}: method {method!r}"
             components = _components(settings, dataset.ref, registry, where)
-            training = Training(**settings)
+            training = _training(settings, registry, where)
             _check_stops(training, metrics, diagnoses, registry, where)
             _check_batches(training, device, where)
             for seed in suite.seeds:
@@ -91,7 +92,7 @@ def with_overrides(trial: Trial, method: str, entry: MethodEntry, registry: Regi
     settings |= _settings_for(trial.data, entry)
     timeout = settings.pop("timeout", trial.timeout)
     components = _components(settings, parts.dataset, registry, where)
-    training = Training(**settings)
+    training = _training(settings, registry, where)
     _check_stops(training, trial.evaluation.metrics, trial.diagnoses, registry, where)
     _check_batches(training, trial.device, where)
     return _with_id(replace(trial, method=method, components=components, training=training, timeout=timeout))
@@ -163,6 +164,15 @@ def _components(settings: dict[str, Any], dataset: ComponentRef, registry: Regis
         loss=checked("loss", settings.pop("loss")),
         regularizers=tuple(checked("regularizer", ref) for ref in regularizers),
     )
+
+
+def _training(settings: dict[str, Any], registry: Registry, where: str) -> Training:
+    """The training settings, with every option of the optimizers, so that a stored trial states them."""
+    optimizers = {
+        key: registry.check_with_defaults("optimizer", settings[key], f"{where}: {key}")
+        for key in ("optimizer_g", "optimizer_d")
+    }
+    return Training(**{**settings, **optimizers})
 
 
 def _metrics(suite: Suite, registry: Registry) -> tuple[ComponentRef, ...]:

@@ -6,7 +6,7 @@ import fnmatch
 import itertools
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,26 +20,13 @@ from . import schema
 def to_record(key: str, value: Any, where: str) -> Any:
     """Return a setting's value as the record that trials carry. Raises RequestError, its line beginning with `where`."""
     place = f"{where}: {key}"
-    if key in ("generator", "discriminator", "loss"):
+    if key in ("generator", "discriminator", "loss", "optimizer", "optimizer_g", "optimizer_d"):
         return as_ref(value, place)
     if key == "regularizers":
         return tuple(as_ref(item, place) for item in value)
-    if key in ("optimizer", "optimizer_g", "optimizer_d"):
-        return _optimizer(value, place)
     if key == "stop_when":
         return _stop_when(value, place)
     return tuple(value) if isinstance(value, list) else value
-
-
-def _optimizer(value: schema.Ref, where: str) -> ComponentRef:
-    """The optimizer with all its options, so that a stored trial states them."""
-    ref = as_ref(value, where)
-    if ref.name not in schema.OPTIMIZERS:
-        raise RequestError(f"{where}: no optimizer is called {ref.name!r}; {did_you_mean(ref.name, schema.OPTIMIZERS)}")
-    table = schema.OPTIMIZERS[ref.name]
-    options = table(**check_options(ref.options, fields_of(table), f"{where}: {ref.name}"))
-    values = {f.name: getattr(options, f.name) for f in fields(options)}
-    return ComponentRef(ref.name, {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()})  # as JSON
 
 
 def _stop_when(value: Mapping[str, Any], where: str) -> StopWhen:

@@ -20,6 +20,8 @@ from .check import RENAMED, ContractError, NotApplicable
 
 BUILT_INS = "ganbench"  # their distribution
 NETWORKS = ("generator", "discriminator")
+BUILT_FOR_DATA = (*NETWORKS,)  # kinds whose `build` is given what the data looks like
+GIVEN = {**dict.fromkeys(BUILT_FOR_DATA, "data"), "optimizer": "parameters"}  # what `build` is given beside options
 
 # Data that components are tried on: the first `MAX_SPECS` that they do not skip.
 SPECS = (
@@ -31,6 +33,7 @@ SPECS = (
     DataSpec("images", (3, 64, 64), value_range=(-1.0, 1.0)),
 )
 MAX_SPECS = 2
+SETTINGS_OF = {"optimizer": ("optimizer_g", "optimizer_d")}  # training settings that name a component of a kind
 BATCH_SIZE = 60  # of the trials that `skip` is asked about: divides into packs of 2 to 6
 
 
@@ -83,8 +86,9 @@ class Candidate:
             raise NotApplicable(f"its files are not here: {error}") from error
 
     def build_for_data(self, seed: int | None = None, **options: Any) -> Any:
-        """Build the component; a network for the first data that it does not skip with these options."""
-        given = self.specs(**options)[:1] if self.entry.kind in NETWORKS else []
+        """Build the component, for the first data that it does not skip with these options if it is built for data."""
+        kind = self.entry.kind
+        given = given_for(kind, self.specs(**options)[0] if kind in BUILT_FOR_DATA else SPECS[0])
         return self.build(*given, seed=seed, **options)
 
     def why_skipped(self, trial: Trial, **options: Any) -> str | None:
@@ -95,10 +99,12 @@ class Candidate:
             parts = {kind: ref}
         elif kind == "regularizer":
             parts = {"regularizers": (ref,)}
+        named: dict[str, Any] = dict.fromkeys(SETTINGS_OF.get(kind, ()), ref)
         evaluation = Evaluation(metrics=(ref,)) if kind == "metric" else trial.evaluation
         trial = replace(
             trial,
             components=replace(trial.components, **parts),
+            training=replace(trial.training, **named),
             evaluation=evaluation,
             diagnoses=(ref,) if kind == "diagnosis" else (),
         )
@@ -114,6 +120,18 @@ class Candidate:
                 fix="return None from skip(trial) where trial.data suits",
             )
         return accepted[:MAX_SPECS]
+
+
+def example_parameters() -> list[torch.nn.Parameter]:
+    """Return weights that an optimizer is tried on."""
+    return [torch.nn.Parameter(torch.tensor([[3.0, -2.0], [1.0, 0.5]])), torch.nn.Parameter(torch.tensor([-1.0, 4.0]))]
+
+
+def given_for(kind: str, spec: DataSpec) -> tuple[Any, ...]:
+    """Return what `build` of a kind is given beside its options, for such data."""
+    if kind in BUILT_FOR_DATA:
+        return (spec,)
+    return (example_parameters(),) if kind == "optimizer" else ()
 
 
 def trial_on(spec: DataSpec, dataset: str = "check") -> Trial:

@@ -16,13 +16,20 @@ from torch import Tensor, nn
 from ..contract.adapt import adapt, provides
 from ..contract.components import Loss, Regularizer
 from ..contract.outputs import DiscriminatorFn
-from ..contract.records import Batch, ComponentRef, Player, Training
+from ..contract.records import Batch, Player, Training
 from ..contract.state import load_state, state_of
 from ..contract.view import Game
 from .data import DeviceDataset
 from .discriminator import BoundDiscriminator, combine_of, condition_argument, evaluate_by_head
 from .noise import sample_noise
-from .optimizers import build_optimizer, decay_factor
+from .optimizers import (
+    Build,
+    build_from_installed,
+    build_optimizer,
+    decay_factor,
+    learning_rates,
+    set_learning_rates,
+)
 from .precision import Precision
 from .seeding import preserve_rng_state, restore_rng_state, rng_state, seed_for
 from .view import RunView
@@ -39,6 +46,7 @@ class GAN(Game):
         training: The training data.
         settings: How to train.
         seed: Seeds the order of the data and the noise.
+        build: Builds what `settings` name, as `Registry.build` does; by default from the installed plugins.
 
     Attributes:
         steps_done: Steps done so far.
@@ -58,6 +66,7 @@ class GAN(Game):
         training: DeviceDataset,
         settings: Training,
         seed: int,
+        build: Build = build_from_installed,
     ) -> None:
         if settings.channels_last:
             for network in (generator, discriminator):
@@ -67,6 +76,7 @@ class GAN(Game):
         self.settings = settings
         self.device = training.device
         self.seed = seed
+        self._build = build
         self.steps_done = 0
         self.d_updates = 0
         self._data = training
@@ -79,8 +89,9 @@ class GAN(Game):
             partial(self._by_head, self.loss, of) for of in (loss.discriminator, loss.generator)
         )
         self._d_weights, self._g_weights = _trainable(discriminator), _trainable(generator)
-        self.optimizer_d = build_optimizer(settings.optimizer_d, self._d_weights)
-        self.optimizer_g = build_optimizer(settings.optimizer_g, self._g_weights)
+        self.optimizer_d = build_optimizer(build, settings.optimizer_d, self._d_weights)
+        self.optimizer_g = build_optimizer(build, settings.optimizer_g, self._g_weights)
+        self._rates_d, self._rates_g = learning_rates(self.optimizer_d), learning_rates(self.optimizer_g)
         self._penalties_d, self._after_step_d = self._regularizers_of("discriminator")
         self._penalties_g, self._after_step_g = self._regularizers_of("generator")
         self.average = copy.deepcopy(generator).requires_grad_(False).eval() if settings.ema else None
@@ -310,27 +321,28 @@ class GAN(Game):
         **settings: Any,
     ) -> GAN:
         """Return a copy of the game, trained `steps` further under other rules (see `Game.fork`)."""
-        rules = replace(
-            self.settings,
-            optimizer_d=_scaled(self.settings.optimizer_d, lr_d),
-            optimizer_g=_scaled(self.settings.optimizer_g, lr_g),
-            **settings,
-        )
+        rules = replace(self.settings, **settings)
         with preserve_rng_state(self.device), torch.enable_grad():
-            other = self._copy(rules, {**self.regularizers, **(more_regularizers or {})})
+            other = self._copy(rules, {**self.regularizers, **(more_regularizers or {})}, lr_d, lr_g)
             for _ in range(steps):
                 other.step()
         other.view = self.view.of(other.generator, other.discriminator, other.average)
         other.view.game = other
         return other
 
-    def _copy(self, settings: Training, regularizers: Mapping[str, Regularizer]) -> GAN:
+    def _copy(self, settings: Training, regularizers: Mapping[str, Regularizer], lr_d: float, lr_g: float) -> GAN:
         """A copy of the game under other rules. It shares the data, and nothing that learns."""
         # One copy call, for what the parts share; a loss may have state, too.
         parts = (self.generator, self.discriminator, self.loss, dict(regularizers))
-        other = GAN(*copy.deepcopy(parts), self._data, settings, self.seed)
+        other = GAN(*copy.deepcopy(parts), self._data, settings, self.seed, self._build)
         # The loss and regularizers are copies as they are now; those of other rules keep their own options.
         other.load_state_dict({**self.state_dict(), "components": {}})
+        other._rates_d = _scaled(
+            self._rates_d if settings.optimizer_d == self.settings.optimizer_d else other._rates_d, lr_d
+        )
+        other._rates_g = _scaled(
+            self._rates_g if settings.optimizer_g == self.settings.optimizer_g else other._rates_g, lr_g
+        )
         other._set_learning_rates()  # those loaded are of the old rules
         return other
 
@@ -345,12 +357,8 @@ class GAN(Game):
 
     def _set_learning_rates(self) -> None:
         factor = decay_factor(self.settings.lr_decay, self.steps_done / self.settings.steps)
-        for optimizer, ref in (
-            (self.optimizer_g, self.settings.optimizer_g),
-            (self.optimizer_d, self.settings.optimizer_d),
-        ):
-            for group in optimizer.param_groups:
-                group["lr"] = ref.options["lr"] * factor
+        set_learning_rates(self.optimizer_d, self._rates_d, factor)
+        set_learning_rates(self.optimizer_g, self._rates_g, factor)
 
 
 @contextmanager
@@ -374,5 +382,5 @@ def _trainable(network: nn.Module) -> list[nn.Parameter]:
     return [weight for weight in network.parameters() if weight.requires_grad]
 
 
-def _scaled(optimizer: ComponentRef, factor: float) -> ComponentRef:
-    return replace(optimizer, options={**optimizer.options, "lr": optimizer.options["lr"] * factor})
+def _scaled(rates: list[float | None], factor: float) -> list[float | None]:
+    return [None if rate is None else rate * factor for rate in rates]

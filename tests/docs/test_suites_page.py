@@ -117,15 +117,6 @@ def test_its_keys_types_and_defaults_are_those_of_the_code(section):
         check_default(table, key, default)
 
 
-def test_every_optimizer_is_listed_with_its_options():
-    shown = {(row[0].strip("`"), row[1].strip("`")): row for row in rows("Optimizers", 5)}
-    tables = {name: properties(table) for name, table in schema.OPTIMIZERS.items()}
-    assert sorted(shown) == sorted((name, key) for name, keys in tables.items() for key in keys)
-    for (name, key), (_, _, kind, default, _) in shown.items():
-        assert kind == describe(tables[name][key]), (name, key)
-        check_default(schema.OPTIMIZERS[name], key, default)
-
-
 def test_defaults_of_evaluation_are_those_of_trials():
     assert schema.EvaluationTable() == schema.EvaluationTable(
         list(Evaluation(()).at), Evaluation(()).samples, list(Evaluation(()).expensive_at)

@@ -49,7 +49,10 @@ def method(**changes: object) -> dict:
         (method(generator={"name": "mlp", "normalization": "batsch"}), r"normalization"),
         (method(optimizer="adm"), r"no optimizer is called 'adm'; did you mean 'adam'\?"),
         (method(optimizer={"name": "adam", "lr": -1.0}), r"lr = -1.0: expected float > 0"),
-        (method(optimizer={"name": "sgd", "betas": [0, 1]}), r"sgd: unknown key 'betas'"),
+        (
+            method(optimizer={"name": "sgd", "betas": [0, 1]}),
+            r"optimizer_g: optimizer 'sgd' of ganbench .*: unknown key 'betas'",
+        ),
         (method(regularizers=["r3"]), r"no regularizer is called 'r3'"),
         (method(stop_on=["mode-colapse"]), r"stop_on: 'mode-colapse' .*did you mean 'mode-collapse'\?"),
         (method(stop_when={"metric": "mods.covered", "at_least": 8}), r"'mods' is not among the suite's metrics"),

@@ -22,7 +22,7 @@ from ...contract.hooks import HOOKS
 from ...contract.options import REQUIRED, Option, convert
 from ...registry.registry import as_ref
 from ...training.seeding import SETTINGS, deterministic
-from ..candidate import NETWORKS, Candidate
+from ..candidate import BUILT_FOR_DATA, GIVEN, NETWORKS, Candidate
 from ..check import BASIC, BEHAVIOURS, ContractError, NotApplicable, check
 from ..helpers import networks
 from ..helpers.spawned import behaviour_in_other_process
@@ -45,7 +45,8 @@ def describes_itself(candidate: Candidate) -> None:
 @check(needs=())
 def options_are_declared(candidate: Candidate) -> None:
     """Every option is keyword-only and annotated, and its default is of that type and can be stored as JSON."""
-    wanted = 1 if candidate.entry.kind in NETWORKS else 0
+    given = GIVEN.get(candidate.entry.kind, "")
+    wanted = 1 if given else 0
     positional = [
         p
         for p in inspect.signature(candidate.entry.build).parameters.values()
@@ -55,7 +56,7 @@ def options_are_declared(candidate: Candidate) -> None:
         raise ContractError(
             f"takes {positional[wanted].name!r} as a positional parameter, which no suite can set",
             cause="the `*` before the options is missing",
-            fix=f"write `{'data, ' if wanted else ''}*, {positional[wanted].name}: type = default`",
+            fix=f"write `{f'{given}, ' if given else ''}*, {positional[wanted].name}: type = default`",
         )
     for option in candidate.entry.options.values():
         if option.type is Any:
@@ -130,7 +131,7 @@ def builds_from_every_option(candidate: Candidate) -> None:
 
 def _is_supported(candidate: Candidate, **options: Any) -> bool:
     """Return whether there is data that a network with these options does not skip; True for other components."""
-    if candidate.entry.kind not in NETWORKS:
+    if candidate.entry.kind not in BUILT_FOR_DATA:
         return True
     try:
         return bool(candidate.specs(**options))

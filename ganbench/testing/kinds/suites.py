@@ -14,7 +14,7 @@ from ...registry.registry import refs_of
 from ...results.reports import check_reports
 from ...suite.expand import expand
 from ...suite.parse import Suite, read_suite
-from ..candidate import Candidate
+from ..candidate import Candidate, given_for
 from ..check import BASIC, ContractError, NotApplicable, behaviour, check
 from ..helpers.trials import specs_of
 
@@ -202,10 +202,9 @@ def _to_build(candidate: Candidate, trial: Trial) -> Iterator[tuple[str, Compone
     if candidate.registry.why_skipped(trial):
         return
     for kind, refs in refs_of(trial).items():
-        given = (trial.data,) if kind in ("generator", "discriminator") else ()
         for ref in refs:
             if candidate.registry.skip(kind, ref, trial) is None:
-                yield kind, ref, given
+                yield kind, ref, given_for(kind, trial.data)
 
 
 @behaviour("suite")
