@@ -12,13 +12,15 @@ from torch import Tensor
 
 from ..contract.records import Batch
 from ..contract.view import View
-from .probe_features import Embedding
+from .missing_regions import scan_regions
+from .probe_features import MAX_VALUES, Embedding, average_pixels
 from .signals import auc
 
 MAX_PROBE_SAMPLES = 512  # held-out samples of each kind, at most
 MIN_PROBE_SAMPLES = 8  # of each kind: with fewer, a probe says nothing
 FAKES_PER_REAL = 2  # generated samples for each real one, where coverage is the question
 N_BINS = 32
+MAX_REGION_REALS, MAX_REGION_FAKES = 2048, 1024  # of large samples, where regions are searched: no D looks at them
 MAX_CHUNK_VALUES = 2**21  # of samples that are looked at together, so that large ones do not fill the memory
 MIN_CHUNK_SAMPLES = 8
 BALL_SHARE = 0.03  # of the real samples, inside a real sample's ball: about as wide as a mode, whatever the scale
@@ -44,10 +46,12 @@ class ProbeSamples:
     Attributes:
         features: What they are compared in, (n, d), float32.
         logits: D's, without a graph: one a sample, or one a pack of samples.
+        layout: What regions of the data are searched in, (n, d), float32.
     """
 
     features: Tensor
     logits: Tensor
+    layout: Tensor
 
     def __len__(self) -> int:
         return len(self.features)
@@ -56,8 +60,8 @@ class ProbeSamples:
         """Return the first `n`, whole packs, and the rest."""
         judged = n * len(self.logits) // len(self.features)
         return (
-            ProbeSamples(self.features[:n], self.logits[:judged]),
-            ProbeSamples(self.features[n:], self.logits[judged:]),
+            ProbeSamples(self.features[:n], self.logits[:judged], self.layout[:n]),
+            ProbeSamples(self.features[n:], self.logits[judged:], self.layout[n:]),
         )
 
 
@@ -76,7 +80,7 @@ class ProbeBatch:
     """
 
     def __init__(self, view: View, embed: Embedding, floor: bool) -> None:
-        self._view, self._embed = view, embed
+        self._view, self._embed, self._floor = view, embed, floor
         parts = 2 + FAKES_PER_REAL if floor else 2
         n = self.n = view.round_to_pack(min(MAX_PROBE_SAMPLES, view.affordable, max(view.held_out_size // parts, 1)))
         # drawn at once, so that no sample is its own floor
@@ -105,6 +109,20 @@ class ProbeBatch:
         k = max(1, round(BALL_SHARE * len(real)))
         return torch.cdist(real, real).topk(k + 1, dim=1, largest=False).values[:, -1]
 
+    @cached_property
+    def missing_region(self) -> tuple[Tensor, Tensor]:
+        """What `scan_regions` finds among these samples, and more of them where few can be passed through D."""
+        real = [self.real.layout, self.more_real.layout]
+        fake = [self.all_fake.layout]
+        if self._are_large_pictures:
+            n_real = max(min(MAX_REGION_REALS, self._view.held_out_size // 2) - 2 * self.n, 0)
+            n_fake = max(min(MAX_REGION_FAKES, 2 * FAKES_PER_REAL * self.n) - len(self.all_fake), 0)
+            n_drawn = n_real + (n_fake if self._floor else 0)
+            drawn = self._lay_out(self._view.held_out_chunks(n_drawn, self._chunk) if n_drawn else ())
+            made = drawn[n_real:] if self._floor else self._lay_out(map(self._view.evaluated, self._sizes(n_fake)))
+            real, fake = [*real, drawn[:n_real]], [*fake, made]
+        return scan_regions(torch.cat(real), torch.cat(fake))
+
     @property
     def _chunk(self) -> int:
         values = math.prod(self._view.data.shape)
@@ -113,11 +131,24 @@ class ProbeBatch:
     def _sizes(self, n: int) -> list[int]:
         return [min(self._chunk, n - done) for done in range(0, n, self._chunk)]
 
+    @property
+    def _are_large_pictures(self) -> bool:
+        shape = self._view.data.shape
+        return len(shape) == 3 and math.prod(shape) > MAX_VALUES
+
+    def _layout_of(self, x: Tensor) -> Tensor:
+        """Where things lie in pictures tells classes apart that differ by their shape, better than features do."""
+        return average_pixels(x) if self._are_large_pictures else x.flatten(1)[:, :0]
+
+    @torch.no_grad()
+    def _lay_out(self, chunks: Iterable[Batch]) -> Tensor:
+        return torch.cat([self.real.layout[:0], *(self._layout_of(chunk.x) for chunk in chunks)])
+
     @torch.no_grad()
     def _look(self, chunks: Iterable[Batch]) -> ProbeSamples:
-        looked = [(self._embed(chunk.x), self._view.logits(chunk)) for chunk in chunks]
-        features, logits = zip(*looked, strict=True)
-        return ProbeSamples(torch.cat(features), torch.cat(logits))
+        looked = [(self._embed(chunk.x), self._view.logits(chunk), self._layout_of(chunk.x)) for chunk in chunks]
+        features, logits, layouts = (torch.cat(parts) for parts in zip(*looked, strict=True))
+        return ProbeSamples(features, logits, layouts if self._are_large_pictures else features)
 
 
 def fresh_critic_auc(batch: ProbeBatch) -> Tensor:
@@ -210,6 +241,16 @@ def memory_gap(batch: ProbeBatch) -> Tensor:
     return auc(batch.seen.logits, fake) - auc(batch.more_real.logits, fake)
 
 
+def missing_region(batch: ProbeBatch) -> Tensor:
+    """Return the share of the data that generated samples lack in the region where they are most clearly too few."""
+    return batch.missing_region[1]
+
+
+def missing_region_deviation(batch: ProbeBatch) -> Tensor:
+    """Return how clearly they are, in standard errors; chance alone gives 2 to 3, the worst of many regions."""
+    return batch.missing_region[0]
+
+
 PROBES: dict[str, Callable[[ProbeBatch], Tensor]] = {
     "fresh_critic_auc": fresh_critic_auc,
     "known_critic_auc": known_critic_auc,
@@ -220,6 +261,8 @@ PROBES: dict[str, Callable[[ProbeBatch], Tensor]] = {
     "spread": spread,
     "nearest_training": nearest_training,
     "memory_gap": memory_gap,
+    "missing_region": missing_region,
+    "missing_region_deviation": missing_region_deviation,
 }
 
 

@@ -119,6 +119,8 @@ class ModeCollapse(Calibrated):
         "spread",
         "fresh_critic_auc",
         "known_critic_auc",
+        "missing_region",
+        "missing_region_deviation",
     )
     also_shown = {"coverage": "coverage_floor"}
     text = "The generator does not reach {coverage_deficit} of the real data: modes are missing."
