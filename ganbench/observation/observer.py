@@ -20,7 +20,7 @@ from ..contract.state import load_state, state_of
 from ..contract.view import View
 from .probe_features import choose_embedding
 from .probes import PROBES, ProbeBatch, why_not_probed
-from .signals import SIGNALS, SignalBatch, auc_by_head, textbook_signals
+from .signals import SIGNALS, SignalBatch, auc_by_head, literature_signals, textbook_signals
 from .wiring.watch import WiringWatch
 
 FIXED_NOISE_SAMPLES = 64  # fixed latents
@@ -119,6 +119,8 @@ class Observer:
             if probe:
                 values |= self._probe(view)
                 values |= _columns_of(self._diagnoses, lambda diagnosis: diagnosis.probe(view))
+            if self._diagnoses:
+                values |= literature_signals(signals)
         row = {"step": float(step)} | _numbers(values)
         self._rows.append(row)
         return row

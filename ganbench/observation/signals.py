@@ -14,6 +14,8 @@ from ..contract.view import View
 from ..training.schedule import MAX_SIGNAL_SAMPLES, MIN_SIGNAL_SAMPLES
 
 MAX_SIGNAL_VALUES = 2**22  # of samples that are passed through D together, so that large ones do not fill the memory
+SMALL_MOVE = 1e-2  # of noise, behind G's steepness
+MAX_STEEPNESS_SAMPLES = 16  # behind G's steepness, a mean of much the same numbers
 MIN_LARGE_SAMPLES = 8  # behind a signal, however large they are
 
 
@@ -106,6 +108,32 @@ def input_gradient_of_g(batch: SignalBatch) -> Tensor:
     if gradient is None:  # a loss that does not depend on the samples teaches G nothing
         return torch.zeros((), device=x.device)
     return gradient.flatten(1).norm(dim=1).mean() * len(x) / batch.view.data_std
+
+
+def literature_signals(batch: SignalBatch) -> dict[str, Tensor]:
+    """Return what rules of the literature read, beside what is measured already.
+
+    `sign_d` is E sign D(x) on training data, and `mean_logit_...` are the means of D that its overfitting is read from
+    (Karras et al. 2020, https://arxiv.org/abs/2006.06676); `steepness` is how far G's samples move for a small move of
+    their noise (Gao et al. 2025, https://openreview.net/forum?id=58gPkcVbFL), of a trial. It draws, so that it comes last.
+    """
+    logits = {"train": batch.real_logits, "held_out": batch.held_out_logits, "fake": batch.fake_logits}
+    values = {"sign_d": batch.real_logits.sign().mean()}
+    values |= {f"mean_logit_{part}": of_part.mean() for part, of_part in logits.items()}
+    view = batch.view
+    if view.game is None or not view.has_noise:
+        return values
+    return values | {"steepness": _steepness(view, min(batch.n, MAX_STEEPNESS_SAMPLES))}
+
+
+@torch.no_grad()
+def _steepness(view: View, n: int) -> Tensor:
+    """The mean of |G(z + e) - G(z)| / |e| for a small e, over the standard deviation of the data."""
+    given, z, direction = view.real(n), view.noise(n), view.noise(n)
+    length = direction.flatten(1).norm(dim=1).clamp_min(1e-12)
+    move = SMALL_MOVE * direction / length.view(-1, *[1] * (direction.ndim - 1))
+    here, there = (view.generate(noise, given).x.flatten(1) for noise in (z, z + move))
+    return (there - here).norm(dim=1).mean() / SMALL_MOVE / view.data_std
 
 
 SIGNALS: dict[str, Callable[[SignalBatch], Tensor]] = {

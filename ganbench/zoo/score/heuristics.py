@@ -1,7 +1,6 @@
 """Rules of thumb and of the literature as diagnosers: the score of each is its signal, its threshold the one advised.
 
-Of the literature only what a history holds can be computed: the signs and mean outputs of D that adaptive augmentation
-reads (Karras et al. 2020, https://arxiv.org/abs/2006.06676) and the sensitivity of G to z are not observed.
+A recording that was made before a rule's signals were observed is nothing that the rule suspects.
 """
 
 from __future__ import annotations
@@ -59,6 +58,36 @@ def discriminator_score_off(history: History) -> float:
     return abs((_recent(history, "d_real") + 1 - _recent(history, "d_fake")) / 2 - 0.5)
 
 
+def signs_of_d(history: History) -> float:
+    """Return E sign D(x) on training data: r_t of adaptive augmentation (Karras et al. 2020), 0 to 1 as D overfits.
+
+    See https://arxiv.org/abs/2006.06676.
+    """
+    return _recent(history, "sign_d")
+
+
+def held_out_logits_fallen(history: History) -> float:
+    """Return how far D's mean on held-out data has fallen from training data to generated samples: r_v of the same."""
+    train, held_out, fake = (_recent(history, f"mean_logit_{part}") for part in ("train", "held_out", "fake"))
+    return (train - held_out) / (train - fake) if abs(train - fake) > 1e-9 else np.nan
+
+
+def gradients_fallen(history: History) -> float:
+    """Return how far D's gradient times G's steepness is below its highest, in decades.
+
+    Training turns from fitting to collapse as both gradients change (Gao et al. 2025,
+    https://openreview.net/forum?id=58gPkcVbFL). The gradient is that of G's loss at its samples, and the source's own
+    metric weighs the two otherwise.
+    """
+    gradient, steepness = (history.columns.get(name, np.empty(0)) for name in ("input_gradient", "steepness"))
+    if len(gradient) != len(steepness):
+        return np.nan
+    product = (gradient * steepness)[np.isfinite(gradient * steepness)]
+    if len(product) < RECENT_OBSERVATIONS:
+        return np.nan
+    return float(np.log10(max(product.max(), 1e-12)) - np.log10(max(product[-RECENT_OBSERVATIONS:].mean(), 1e-12)))
+
+
 @dataclass(frozen=True)
 class Rule:
     """A rule of thumb, taken as a sign of every failure: it says that something is wrong, not what."""
@@ -88,5 +117,8 @@ RULES = (
     # The source advises no thresholds: 0.4 is a score within 0.1 of its limits.
     Rule("literature: generator score", generator_score_off, 0.4),
     Rule("literature: discriminator score", discriminator_score_off, 0.4),
+    Rule("literature: signs of D (r_t)", signs_of_d, 0.6),  # the target of adaptive augmentation
+    Rule("literature: D on held-out data (r_v)", held_out_logits_fallen, 0.5),  # half of the way
+    Rule("literature: gradient x steepness", gradients_fallen, 1.0),  # no threshold is advised: a decade
 )
 ALWAYS = Rule("always fail", lambda history: 1.0, 1.0)
