@@ -64,6 +64,7 @@ def ganbench_datasets() -> Iterator[ganbench.Component]:
     yield ganbench.Component("grid", "ganbench.builtin.datasets.mixtures:Grid")
     yield ganbench.Component("digits", "ganbench.builtin.datasets.digits:Digits")
     yield ganbench.Component("stacked-digits", "ganbench.builtin.datasets.digits:StackedDigits")
+    yield ganbench.Component("shapes", "ganbench.builtin.datasets.shapes:Shapes")
 
 
 @ganbench.hookimpl

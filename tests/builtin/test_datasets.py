@@ -75,3 +75,25 @@ def test_the_grid_is_centred_and_spaced():
 def test_options_out_of_range_are_refused(name, options):
     with pytest.raises(ValueError, match="|".join(options)):
         dataset(name, **options)
+
+
+def test_shapes_are_drawn_exactly_in_ten_classes():
+    options = {"size": 2000, "held_out": 500}
+    data = dataset("shapes", **options)
+    for batch, n in ((data.training(), 2000), (data.held_out(), 500)):
+        assert batch.x.shape == (n, 3, 28, 28) and batch.x.dtype == torch.uint8
+        assert set(batch.labels.tolist()) == set(range(10))
+    batch = data.training()
+    assert torch.equal(batch.x, dataset("shapes", **options).training().x)
+    assert not torch.equal(batch.x[:500], data.held_out().x)
+    red, _, blue = batch.x.float().amax(dim=(2, 3)).T
+    assert torch.equal(red > blue, batch.labels < 5)  # warm or cold
+    middle = batch.x[:, :, 11:17, 11:17].float().amax(dim=1).mean(dim=(1, 2))
+    ring = batch.labels % 5 == 1
+    assert middle[ring].max() < middle[batch.labels % 5 == 0].min()  # a ring is hollow, a disc is not
+
+
+@pytest.mark.parametrize(("options", "said"), [({"side": 7}, "side = 7"), ({"size": 0}, "size = 0")])
+def test_shapes_that_cannot_be_drawn_are_refused(options, said):
+    with pytest.raises(ValueError, match=said):
+        dataset("shapes", **options)

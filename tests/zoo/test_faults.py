@@ -82,11 +82,27 @@ def test_few_half_and_unbalanced_train_on_a_part_and_hold_out_all():
         assert torch.equal(part.held_out().x, whole.held_out().x)
 
 
+def test_without_trains_on_all_but_the_last_classes_and_holds_out_all():
+    whole, lacking = build("dataset", "digits"), build("dataset", "without", inner="digits", missing=2)
+    assert set(lacking.training().labels.tolist()) == set(range(8))
+    assert torch.equal(lacking.held_out().x, whole.held_out().x)
+
+
+def test_a_blind_discriminator_is_never_shown_a_generated_sample():
+    loss = build("loss", "blind")
+    fake = torch.randn(8, 2, requires_grad=True)
+    value = loss.discriminator(lambda batch: batch.x.sum(dim=1), Batch(torch.randn(8, 2)), Batch(fake))
+    assert not value.requires_grad
+    assert loss.generator(lambda batch: batch.x.sum(dim=1), Batch(torch.randn(8, 2)), Batch(fake)).requires_grad
+
+
 @pytest.mark.parametrize(
     ("kind", "name", "options", "said"),
     [
         ("dataset", "few", {"n": 0}, "n = 0"),
         ("dataset", "unbalanced", {"rare": 101}, "rare = 101"),
+        ("dataset", "without", {"missing": 10}, "missing = 10"),
+        ("dataset", "without", {"inner": "ring"}, "with labels"),
         ("loss", "flipped", {"share": 2.0}, "share = 2.0"),
         ("regularizer", "variance", {"weight": -1.0}, "weight = -1.0"),
     ],

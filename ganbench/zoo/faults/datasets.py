@@ -68,6 +68,23 @@ class Half(_Part):
         return torch.nonzero(measure < measure.median()).flatten()
 
 
+class Without(_Part):
+    """Another labelled data set with its last classes left out of training, evaluated on all of them."""
+
+    def __init__(self, *, inner: Inner = "digits", missing: int = 1) -> None:  # type: ignore[assignment]
+        super().__init__(inner())
+        if not self.spec.classes:
+            raise ValueError("inner must be a data set with labels")
+        if not 0 <= missing < self.spec.classes:
+            raise ValueError(f"missing = {missing} must be from 0 to {self.spec.classes - 1}, or no class is left")
+        self.missing = missing
+
+    def shown(self, batch: ganbench.Batch) -> torch.Tensor:
+        """All rows but those of the last classes."""
+        assert batch.labels is not None  # __init__ refuses a data set without
+        return torch.nonzero(batch.labels < self.spec.classes - self.missing).flatten()
+
+
 class Unbalanced(_Part):
     """Another data set with `rare` of a hundred left of every second mode or class in training."""
 

@@ -35,6 +35,26 @@ class Flipped(ganbench.Loss):
         return loss
 
 
+class Blind(ganbench.Loss):
+    """A loss whose D is never shown what G makes: another real sample stands in its place."""
+
+    expected_failures = {"trains-d-to-separate": "its D never sees a generated sample"}
+
+    def __init__(self, *, inner: Inner = "non-saturating") -> None:  # type: ignore[assignment]
+        self.inner = inner()
+
+    def discriminator(self, d: ganbench.DiscriminatorFn, real: ganbench.Batch, fake: ganbench.Batch) -> torch.Tensor:
+        """The inner loss of real samples against the same ones in another order."""
+        others = ganbench.Batch(real.x.roll(1, 0), None if real.labels is None else real.labels.roll(1, 0))
+        loss: torch.Tensor = self.inner.discriminator(d, real, others)
+        return loss
+
+    def generator(self, d: ganbench.DiscriminatorFn, real: ganbench.Batch, fake: ganbench.Batch) -> torch.Tensor:
+        """The inner loss."""
+        loss: torch.Tensor = self.inner.generator(d, real, fake)
+        return loss
+
+
 class WithClassTerm(ganbench.Loss):
     """A loss with a constant beside it, as a class term has it: values that mislead whoever reads them alone.
 

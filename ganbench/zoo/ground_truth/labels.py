@@ -28,6 +28,12 @@ MEMORIZED_AUC = 0.2  # of D on training data beyond that on held-out data
 MOVED_DISTANCE = 0.4  # in a twentieth of the budget, over that of two real samples: oscillation
 CIRCLED_SHARE = 0.4  # of the path that leads nowhere: oscillation
 
+# Of pictures, whose classes a classifier tells.
+MISSING_SHARE_OF_CLASSES = 0.1  # one of ten
+SAME_SHARE = 0.5  # of what G makes that it makes again and again: modes are points
+NEARER_SHARE = 0.8  # of its distance that is left a quarter of the budget later: G is learning
+MAX_CREDIBLE_SHARE = 0.5  # of its pictures while a G that is learning is young
+
 
 def count_modes(data: ganbench.DataSpec) -> int:
     """Return how many modes data has whose ground truth is known."""
@@ -36,7 +42,10 @@ def count_modes(data: ganbench.DataSpec) -> int:
 
 @dataclass(frozen=True)
 class Labels:
-    """What is true of a run: the failures present at each fraction of its budget, and those that it ended with."""
+    """What is true of a run: the failures present at each fraction of its budget, and those that it ended with.
+
+    A run on pictures that ends while it is young misses modes, and has not failed.
+    """
 
     state: Mapping[float, frozenset[str]]
     end: frozenset[str]
@@ -76,6 +85,8 @@ def labels(scores: pd.DataFrame, steps: int, status: str, n_modes: int, nonfinit
     if 1.0 not in state and status != "diverged":
         raise ValueError("its ground truth was not measured at its end")
     end = frozenset({"divergence"}) if status == "diverged" else state.get(1.0, frozenset())
+    if status != "diverged" and _is_young(table, steps):
+        end -= {"mode-collapse"}
     return Labels(state, end, _onsets(state, end, steps, nonfinite_at))
 
 
@@ -85,10 +96,11 @@ def _present(table: pd.DataFrame, step: int, steps: int, n_modes: int) -> frozen
         raise ValueError(f"its ground truth lacks {', '.join(unmeasured)} at step {step}")
     behind = _is_behind(now, n_modes)
     shrunk = n_modes <= MANY_MODES and now.get("spread", np.nan) < MIN_SPREAD  # of many, too few samples are credible
+    shrunk |= now.get("same", np.nan) >= SAME_SHARE
     missed = now["strong_auc"] - max(0.5, now["d_auc"], now["d_auc"] + now["gap"])  # a D with a memory is not blind
     found = {
         "mode-collapse": behind or shrunk,
-        "weak-discriminator": behind and missed >= MISSED_AUC,
+        "weak-discriminator": behind and missed >= MISSED_AUC and not _is_taught(table, step),
         "overpowering-discriminator": _is_ahead(now, n_modes) and _is_rescued(table, step, steps, n_modes),
         "memorization": now["gap"] >= MEMORIZED_AUC,
         "oscillation": behind and step == steps and now["moved"] >= MOVED_DISTANCE and now["circled"] >= CIRCLED_SHARE,
@@ -98,7 +110,33 @@ def _present(table: pd.DataFrame, step: int, steps: int, n_modes: int) -> frozen
 
 def _is_behind(row: pd.Series, n_modes: int) -> bool:
     """Whether G misses modes."""
+    if _is_of_pictures(row):
+        return bool(row["missing"] >= MISSING_SHARE_OF_CLASSES - 1e-9)
     return bool(row["missing"] >= (MISSING_SHARE if n_modes <= MANY_MODES else MISSING_SHARE_OF_MANY))
+
+
+def _is_of_pictures(row: pd.Series) -> bool:
+    """Whether a classifier told the modes: only there it is measured what G makes again and again."""
+    return bool(np.isfinite(row.get("same", np.nan)))
+
+
+def _is_taught(table: pd.DataFrame, step: int) -> bool:
+    """Whether G gets nearer to the data by the next time that all is measured; at the end, whether it just has.
+
+    A strong classifier tells any picture of a short run from real ones: what D misses says nothing while G learns from it.
+    """
+    measured = table["d_auc"].dropna().index
+    if not _is_of_pictures(table.loc[step]) or len(measured) < 2:
+        return False
+    place = min(measured.get_loc(step), len(measured) - 2)
+    before, after = (table.loc[measured[i], "distance"] for i in (place, place + 1))
+    return bool(after <= NEARER_SHARE * before)
+
+
+def _is_young(table: pd.DataFrame, steps: int) -> bool:
+    """Whether a run on pictures ended while it was still learning, few of its pictures being credible yet."""
+    last: Any = table.loc[steps]
+    return _is_of_pictures(last) and last["good"] <= MAX_CREDIBLE_SHARE and _is_taught(table, steps)
 
 
 def _is_ahead(row: pd.Series, n_modes: int) -> bool:

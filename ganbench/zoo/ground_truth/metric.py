@@ -15,7 +15,8 @@ from torch import Tensor
 import ganbench
 
 from .c2st import auc, c2st_auc
-from .modes import ModeAssignment, assign_modes
+from .modes import ModeAssignment, assign_modes, to_coordinates
+from .pictures import is_known, is_picture
 
 PROBE_FRACTIONS = (0.1, 0.25, 0.5, 0.75, 1.0)  # of the budget at which everything is measured
 MAX_COMPARED_SAMPLES = 1000  # real and generated each, behind an energy distance
@@ -27,6 +28,7 @@ FORK_D_STEPS = 2  # a smooth D may learn fast
 QUALITY_MAX_MODES = 100  # beyond so many modes quality does not count
 MIN_MODE_SAMPLES = 8  # real samples of a mode; if no mode has so many, one generated sample reaches it
 REACHED_SHARE = 0.1  # of a mode's share of the real samples, else
+SAME_DISTANCE = 0.25  # of the usual one between neighbours among real pictures: two generated ones are the same
 
 
 def energy_distance(some: Tensor, others: Tensor) -> float:
@@ -62,9 +64,10 @@ def smooth_d_fork(game: ganbench.Game, steps: int) -> ganbench.Game:
 class GroundTruth(ganbench.Metric):
     """What is true of a run: modes missing, what D misses, whether a smooth D would free G.
 
-    - `missing`: share of modes (of a mixture, digits, stacked digits) that G does not reach; `good`: share of samples
-      that are credible ones of their mode; `spread`: their variance within a mode, over that of real ones.
-    - `distance`: energy distance to held-out data. `rescued`: the same of a fork with a smooth D, after a tenth of the
+    - `missing`: share of modes (of a mixture, digits, stacked digits, classes of pictures) that G does not reach; `good`:
+      share of samples that are credible ones of their mode; `spread`: their variance within a mode, over that of real
+      ones; of pictures `same`: share of them that G makes again and again.
+    - `distance`: energy distance to held-out data, of pictures in the features of a classifier trained apart. `rescued`: the same of a fork with a smooth D, after a tenth of the
       budget more, from states up to the middle of the budget; `rescued_end`: after half of the budget, once, from its
       middle or from the first state after it; `..._missing` likewise. Measured if D is strong and G behind.
     - `d_auc`: AUC of D, held-out against generated; `strong_auc`: that of a classifier trained apart; `gap`: how much
@@ -75,7 +78,7 @@ class GroundTruth(ganbench.Metric):
     """
 
     better = {
-        **dict.fromkeys(("missing", "distance", "rescued", "rescued_end", "rescued_missing"), "lower"),
+        **dict.fromkeys(("missing", "same", "distance", "rescued", "rescued_end", "rescued_missing"), "lower"),
         **dict.fromkeys(("rescued_end_missing", "gap", "moved", "circled", "strong_auc"), "lower"),
         **dict.fromkeys(("good", "spread", "d_auc", "copied"), "higher"),
     }
@@ -90,7 +93,7 @@ class GroundTruth(ganbench.Metric):
         """Return why the truth about the trial's data is not known; None if it is."""
         if trial.data.kind == "points":
             return None if trial.data.modes else f"{trial.dataset} does not state its modes"
-        known = trial.data.shape in ((1, 8, 8), (3, 8, 8))
+        known = trial.data.shape in ((1, 8, 8), (3, 8, 8)) or is_known(trial.components.dataset, trial.data)
         return None if known else f"the modes of {trial.dataset} are not known"
 
     def __init__(self) -> None:
@@ -100,12 +103,13 @@ class GroundTruth(ganbench.Metric):
     def score(self, samples: ganbench.Samples) -> dict[str, float]:
         """Return what the samples alone show."""
         real, fake = (assign_modes(x, samples.modes) for x in (samples.real, samples.fake))
-        return {
+        truth = {
             "missing": missing(real, fake),
             "good": float(fake.good.double().mean()),
             "spread": spread(real, fake),
-            "distance": energy_distance(samples.real, samples.fake),
+            "distance": energy_distance(to_coordinates(samples.real), to_coordinates(samples.fake)),
         }
+        return truth | ({"same": same(samples.real, samples.fake)} if is_picture(samples.spec.shape) else {})
 
     def score_game(self, samples: ganbench.Samples, game: ganbench.Game) -> dict[str, float]:
         """Return everything at the probed fractions of the budget, and the cheap part in between."""
@@ -113,9 +117,14 @@ class GroundTruth(ganbench.Metric):
         truth = self.score(samples) | self._motion(samples)
         if any(game.steps_done == max(1, round(fraction * game.steps)) for fraction in PROBE_FRACTIONS):
             truth |= _measure_discriminator(game)
-            if truth["d_auc"] >= FORK_AUC and truth["missing"] >= FORK_MISSING:
+            if truth["d_auc"] >= FORK_AUC and truth["missing"] >= FORK_MISSING and self._is_worth_a_fork(game, done):
                 truth |= self._measure_fork(game, samples, done)
         return truth
+
+    @staticmethod
+    def _is_worth_a_fork(game: ganbench.Game, done: float) -> bool:
+        """Pictures are dear: their runs are forked once, in the middle."""
+        return not is_picture(game.view.data.shape) or done >= LONG_FORK_SHARE - 1e-3
 
     def _measure_fork(self, game: ganbench.Game, samples: ganbench.Samples, done: float) -> dict[str, float]:
         """How far a fork with a smooth D gets, after a while and, once, after half of the budget."""
@@ -177,9 +186,19 @@ def _measure_discriminator(game: ganbench.Game) -> dict[str, float]:
         return {
             "d_auc": d_auc,
             "gap": auc(logits[1], logits[2]) - d_auc,
-            "strong_auc": c2st_auc(held_out.x.cpu(), fake.x.cpu()),
+            "strong_auc": c2st_auc(*(to_coordinates(part.x.cpu()) for part in (held_out, fake))),
             "copied": _copied(seen.x.cpu(), held_out.x.cpu(), fake.x.cpu()),
         }
+
+
+def same(real: Tensor, fake: Tensor) -> float:
+    """Return the share of generated pictures that have a twin among the others: far nearer than real neighbours are."""
+    near_real, near_fake = (_to_nearest(part.flatten(1).nan_to_num()[:MAX_COMPARED_SAMPLES]) for part in (real, fake))
+    return float((near_fake < SAME_DISTANCE * near_real.median()).double().mean())
+
+
+def _to_nearest(x: Tensor) -> Tensor:
+    return torch.cdist(x, x).fill_diagonal_(torch.inf).min(dim=1).values
 
 
 def _copied(seen: Tensor, held_out: Tensor, fake: Tensor) -> float:
@@ -195,6 +214,6 @@ def _outcome(game: ganbench.Game, samples: ganbench.Samples, name: str) -> dict[
         fake = view.evaluated(len(samples.fake)).x.cpu()
     real = assign_modes(samples.real, samples.modes)
     return {
-        name: energy_distance(samples.real, fake),
+        name: energy_distance(to_coordinates(samples.real), to_coordinates(fake)),
         f"{name}_missing": missing(real, assign_modes(fake, samples.modes)),
     }

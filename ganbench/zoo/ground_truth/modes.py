@@ -1,4 +1,4 @@
-"""Assigns samples to modes: those of a mixture, digits, or three stacked digits.
+"""Assigns samples to modes: those of a mixture, digits, three stacked digits, or classes of pictures.
 
 Shares no code with the metrics and probes that diagnoses read, on purpose.
 """
@@ -13,6 +13,8 @@ from torch import Tensor
 
 import ganbench
 
+from .pictures import CLASSES, is_picture, look_at
+
 MIN_SPREAD_SAMPLES = 8  # good samples of a mode from which its spread is computed
 MAX_DIGIT_DISTANCE = 1.25  # times the distance within which 95 % of digits lie from another one
 
@@ -24,7 +26,8 @@ class ModeAssignment:
     Attributes:
         mode: The mode of each sample, of shape (N,), from 0 to `n_modes - 1`.
         good: Whether each sample is a credible one of its mode, of shape (N,).
-        offset: The difference of each sample from the centre of its mode, of shape (N, dimensions).
+        offset: The difference of each sample from the centre of its mode, of shape (N, dimensions); of pictures their
+            features.
         n_modes: How many modes there are.
     """
 
@@ -48,7 +51,7 @@ class ModeAssignment:
 
 
 def assign_modes(x: Tensor, modes: ganbench.Modes | None) -> ModeAssignment:
-    """Assign samples of shape (N, *shape) to the nearest of `modes`, or else as 8x8 digits in one or three channels.
+    """Assign samples of shape (N, *shape) to the nearest of `modes`, or else as digits or as pictures, by their shape.
 
     Raises ValueError if the modes of such samples are not known.
     """
@@ -57,6 +60,9 @@ def assign_modes(x: Tensor, modes: ganbench.Modes | None) -> ModeAssignment:
         distance, mode = torch.cdist(x.double(), modes.centres.double(), compute_mode=exact).min(dim=1)
         good = distance <= 3 * modes.sigma * (x.shape[1] / 2) ** 0.5
         return ModeAssignment(mode, good, x.double() - modes.centres.double()[mode], len(modes.centres))
+    if is_picture(tuple(x.shape[1:])):
+        seen = look_at(x)
+        return ModeAssignment(seen.classes, seen.credible, seen.features, CLASSES)
     if x.shape[1:] not in ((1, 8, 8), (3, 8, 8)):
         raise ValueError(f"the modes of samples of shape {tuple(x.shape[1:])} are not known")
     digits, goods = zip(*(_digits(channel.flatten(1)) for channel in x.split(1, dim=1)), strict=True)
@@ -81,3 +87,14 @@ def _real_digits() -> tuple[Tensor, Tensor, float]:
     images = torch.from_numpy(digits.data).float() / 8 - 1
     apart = torch.cdist(images, images).fill_diagonal_(torch.inf).min(dim=1).values
     return images, torch.from_numpy(digits.target).long(), MAX_DIGIT_DISTANCE * float(apart.quantile(0.95))
+
+
+def to_coordinates(x: Tensor) -> Tensor:
+    """Return what distances are taken in, (N, dimensions): the samples, or the features of known pictures.
+
+    A classifier of pixels, and a distance of them, see that samples are generated, and little of how good they are.
+    """
+    if not is_picture(tuple(x.shape[1:])):
+        return x.flatten(1)
+    finite = x.isfinite().flatten(1).all(dim=1)
+    return look_at(x).features.masked_fill(~finite[:, None], torch.nan)

@@ -76,6 +76,7 @@ def _run(recording: Recording) -> dict[str, object]:
         "recipe": recording.recipe,
         "family": recording.family,
         "loss": recording.loss,
+        "network": recording.network,
         "seed": recording.seed,
         "part": recording.part,
         "status": recording.status,
@@ -131,4 +132,5 @@ def _recording(run: Any, rows: pd.DataFrame, states: pd.DataFrame) -> Recording:
         history=History(columns, int(run["steps"]), nonfinite),
         labels=Labels(state, end, onset),
         seconds=float(run["seconds"]),
+        network=str(run.get("network", "")),  # not in recordings of earlier versions
     )

@@ -99,7 +99,7 @@ def check_runs(table: Table) -> None:
     """Raise ValueError, one line, if a row does not describe a run."""
     if table.rows.empty:
         raise ValueError(f"{table.file} has no rows")
-    table.texts(*TEXT, "ended_with")
+    table.texts(*TEXT, "ended_with", *(["network"] if "network" in table.rows else []))
     runs = table.rows["run"]
     if (twice := runs[runs.duplicated()]).size:
         raise ValueError(f"{table.file}: run {twice.iloc[0]!r} is listed twice")
