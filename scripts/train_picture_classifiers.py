@@ -25,9 +25,13 @@ SEED = 0
 BATCH_SIZE = 100
 STEPS = {"shapes": 1000, "mnist": 2500, "cifar-10": 2500}
 CORRUPTED_SHARE = 0.4  # of a batch, beside the real ones
+NOISE = 0.1  # at most, in every picture
+ROUGHNESS = {"shapes": 0.3}  # of patches in what counts as real: generated shapes have some, and are shapes
 
 
-def train(x: Tensor, labels: Tensor, shape: tuple[int, int, int], steps: int, flips: bool) -> PictureClassifier:
+def train(
+    x: Tensor, labels: Tensor, shape: tuple[int, int, int], steps: int, roughness: float, flips: bool
+) -> PictureClassifier:
     """Return a classifier trained on pictures (N, *shape) in [-1, 1]; the same on one thread at every call."""
     stream = torch.Generator().manual_seed(SEED)
     with torch.device("meta"):  # torch's own initial weights would come from the global random state
@@ -47,8 +51,8 @@ def train(x: Tensor, labels: Tensor, shape: tuple[int, int, int], steps: int, fl
         others = x[torch.randint(len(x), (round(CORRUPTED_SHARE * BATCH_SIZE),), generator=stream)]
         bad = corrupt(others, stream)
         target = torch.cat([labels[rows], torch.full((len(bad),), CLASSES)])
-        noise = 0.1 * torch.rand(len(target), 1, 1, 1, generator=stream)
-        shown = torch.cat([real, bad])
+        noise = NOISE * torch.rand(len(target), 1, 1, 1, generator=stream)
+        shown = torch.cat([_roughen(real, roughness, stream) if roughness else real, bad])
         shown = (shown + noise * torch.randn(shown.shape, generator=stream)).clamp(-1, 1)
         loss = functional.cross_entropy(classifier(shown), target)
         optimizer.zero_grad()
@@ -56,6 +60,14 @@ def train(x: Tensor, labels: Tensor, shape: tuple[int, int, int], steps: int, fl
         optimizer.step()
         schedule.step()
     return classifier.eval().requires_grad_(False)
+
+
+def _roughen(x: Tensor, roughness: float, stream: torch.Generator) -> Tensor:
+    """Add fine noise and noise in patches, each of up to so much."""
+    fine, coarse = (roughness * torch.rand(len(x), 1, 1, 1, generator=stream) for _ in range(2))
+    patches = torch.randn(len(x), x.shape[1], 9, 9, generator=stream)
+    patches = functional.interpolate(patches, size=x.shape[2:], mode="bilinear")
+    return (x + fine * torch.randn(x.shape, generator=stream) + coarse * patches).clamp(-1, 1)
 
 
 def _shift(x: Tensor, stream: torch.Generator) -> Tensor:
@@ -96,7 +108,9 @@ def main() -> None:
         data = registry.build("dataset", ComponentRef(known.name, {}))
         (x, labels), (held_x, held_labels) = ((_floats(b.x), b.labels) for b in (data.training(), data.held_out()))
         began = time.perf_counter()
-        classifier = train(x, labels, shape, STEPS[known.name], flips=known.name == "cifar-10")
+        classifier = train(
+            x, labels, shape, STEPS[known.name], ROUGHNESS.get(known.name, 0.0), flips=known.name == "cifar-10"
+        )
         weights = {key: tensor.half() for key, tensor in classifier.state_dict().items()}
         WEIGHTS.mkdir(exist_ok=True)
         save_file(weights, WEIGHTS / f"{known.name}.safetensors")

@@ -1,6 +1,6 @@
-"""Fits the weights of the calibrated diagnoses on recordings of the zoo, a folder that `ganbench score` wrote.
+"""Fits the weights of the calibrated diagnoses on recordings of the zoo, folders that `ganbench score` wrote.
 
-    python -m ganbench.zoo.fit weights RECORDINGS [--treated SUMMARY]
+    python -m ganbench.zoo.fit weights RECORDINGS... [--treated SUMMARY]
     python -m ganbench.zoo.fit transfer RECORDINGS
 
 `weights` looks at the development part alone and writes `calibration.json`, which is all that the diagnoses use; with
@@ -73,13 +73,13 @@ def main() -> None:
 
 
 @main.command()
-@click.argument("recordings", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("recordings", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option(
     "--treated", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="summary.csv of a treatment."
 )
-def weights(recordings: Path, treated: Path | None) -> None:
-    """Fit on the development part of RECORDINGS and write calibration.json."""
-    table = read_numbers(recordings)
+def weights(recordings: tuple[Path, ...], treated: Path | None) -> None:
+    """Fit on the development part of RECORDINGS, one folder or several, and write calibration.json."""
+    table = pd.concat([read_numbers(folder) for folder in recordings], ignore_index=True)
     models = {
         diagnosis: {horizon: fit(table, diagnosis, horizon, names) for horizon, names in by_horizon.items()}
         for diagnosis, by_horizon in READINGS.items()

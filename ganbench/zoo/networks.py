@@ -21,7 +21,7 @@ class SmallResidualGenerator(nn.Module):
 
     skip = staticmethod(_skip)
 
-    def __init__(self, data: ganbench.DataSpec, *, latent_dim: int = 64, width: int = 32) -> None:
+    def __init__(self, data: ganbench.DataSpec, *, latent_dim: int = 64, width: int = 16) -> None:
         super().__init__()
         channels, side, _ = data.shape
         self.latent_dim = latent_dim
@@ -46,7 +46,7 @@ class SmallResidualDiscriminator(nn.Module):
 
     skip = staticmethod(_skip)
 
-    def __init__(self, data: ganbench.DataSpec, *, width: int = 32) -> None:
+    def __init__(self, data: ganbench.DataSpec, *, width: int = 16) -> None:
         super().__init__()
         self.stem = nn.Conv2d(data.shape[0], width, 3, stride=2, padding=1)
         self.blocks = nn.Sequential(_Down(width), _Down(width, halves=False))

@@ -125,10 +125,11 @@ def _is_taught(table: pd.DataFrame, step: int) -> bool:
 
     A strong classifier tells any picture of a short run from real ones: what D misses says nothing while G learns from it.
     """
-    measured = table["d_auc"].dropna().index
-    if not _is_of_pictures(table.loc[step]) or len(measured) < 2:
+    now: Any = table.loc[step]
+    measured = list(table["d_auc"].dropna().index)
+    if not _is_of_pictures(now) or len(measured) < 2:
         return False
-    place = min(measured.get_loc(step), len(measured) - 2)
+    place = min(measured.index(step), len(measured) - 2)
     before, after = (table.loc[measured[i], "distance"] for i in (place, place + 1))
     return bool(after <= NEARER_SHARE * before)
 

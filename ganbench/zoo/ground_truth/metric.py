@@ -23,6 +23,7 @@ MAX_COMPARED_SAMPLES = 1000  # real and generated each, behind an energy distanc
 MAX_PAIRED_SAMPLES = 500  # behind a mean distance of pairs
 N_SAMPLES = 1500  # behind what is measured of D
 FORK_AUC, FORK_MISSING = 0.9, 0.1  # AUC of D and share of missing modes from which a fork is tried
+PICTURES_FORK_AUC = 0.95  # the same of pictures, whose forks are dear
 FORK_SHARE, LONG_FORK_SHARE = 0.1, 0.5  # of the budget that a fork is trained; the long one starts at the middle
 FORK_D_STEPS = 2  # a smooth D may learn fast
 QUALITY_MAX_MODES = 100  # beyond so many modes quality does not count
@@ -117,14 +118,16 @@ class GroundTruth(ganbench.Metric):
         truth = self.score(samples) | self._motion(samples)
         if any(game.steps_done == max(1, round(fraction * game.steps)) for fraction in PROBE_FRACTIONS):
             truth |= _measure_discriminator(game)
-            if truth["d_auc"] >= FORK_AUC and truth["missing"] >= FORK_MISSING and self._is_worth_a_fork(game, done):
+            if truth["missing"] >= FORK_MISSING and self._is_worth_a_fork(game, truth["d_auc"]):
                 truth |= self._measure_fork(game, samples, done)
         return truth
 
     @staticmethod
-    def _is_worth_a_fork(game: ganbench.Game, done: float) -> bool:
-        """Pictures are dear: their runs are forked once, in the middle."""
-        return not is_picture(game.view.data.shape) or done >= LONG_FORK_SHARE - 1e-3
+    def _is_worth_a_fork(game: ganbench.Game, d_auc: float) -> bool:
+        """Pictures are dear: their runs are forked once, in the middle or later."""
+        if is_picture(game.view.data.shape):
+            return d_auc >= PICTURES_FORK_AUC and game.steps_done >= LONG_FORK_SHARE * game.steps
+        return d_auc >= FORK_AUC
 
     def _measure_fork(self, game: ganbench.Game, samples: ganbench.Samples, done: float) -> dict[str, float]:
         """How far a fork with a smooth D gets, after a while and, once, after half of the budget."""
