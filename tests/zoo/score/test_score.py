@@ -175,11 +175,21 @@ def test_runs_on_other_data_than_the_zoos_are_all_held_out():
     assert parts == {"held-out"}
 
 
+def test_drawn_pictures_are_in_both_parts_by_their_networks_too():
+    parts = {
+        replace(recording("r", fails=False, level=0, recipe=f"{family}/x", dataset="shapes"), network=network).part
+        for family in ("healthy", "weak", "collapse")
+        for network in ("conv", "small-residual")
+    }
+    assert parts == {"development", "held-out"}
+
+
 def test_recordings_are_the_same_when_read_back(tmp_path):
-    broken = recording("broken", fails=False, level=np.nan, status="diverged")
+    broken = replace(recording("broken", fails=False, level=np.nan, status="diverged"), network="conv")
     dataset.write([*RUNS, broken], tmp_path)
     back = dataset.read(tmp_path)
     assert [r.run for r in back] == [*(r.run for r in RUNS), "broken"]
+    assert (back[0].network, back[-1].network) == ("", "conv")
     for old, new in zip(RUNS, back, strict=False):
         assert old.labels == new.labels
         np.testing.assert_allclose(old.history.columns["signal"], new.history.columns["signal"], rtol=1e-6)
