@@ -13,6 +13,7 @@ from .contract.components import (
     Metric,
     Regularizer,
     Report,
+    Update,
 )
 from .contract.errors import CannotScore, RequestError, RunPaused, StorageError
 from .contract.events import (
@@ -57,6 +58,7 @@ from .contract.records import (
     TrialResult,
     WiringFault,
 )
+from .contract.updates import GameInTraining
 from .contract.view import Game, View
 
 if TYPE_CHECKING:
@@ -112,6 +114,7 @@ __all__ = [
     "Features",
     "Finding",
     "Game",
+    "GameInTraining",
     "History",
     "Horizon",
     "Loss",
@@ -141,6 +144,7 @@ __all__ = [
     "TrialResult",
     "TrialResumed",
     "TrialStarted",
+    "Update",
     "View",
     "WiringFault",
     "diagnose",

@@ -51,6 +51,15 @@ def ganbench_regularizers() -> Iterator[ganbench.Component]:
 
 
 @ganbench.hookimpl
+def ganbench_updates() -> Iterator[ganbench.Component]:
+    yield ganbench.Component("alternating", "ganbench.builtin.updates:Alternating")
+    yield ganbench.Component("extragradient", "ganbench.builtin.updates:Extragradient")
+    yield ganbench.Component("optimistic", "ganbench.builtin.updates:Optimistic")
+    yield ganbench.Component("simultaneous", "ganbench.builtin.updates:Simultaneous")
+    yield ganbench.Component("unrolled", "ganbench.builtin.updates:Unrolled")
+
+
+@ganbench.hookimpl
 def ganbench_optimizers() -> Iterator[ganbench.Component]:
     yield ganbench.Component("adam", "ganbench.builtin.optimizers:adam")
     yield ganbench.Component("adamw", "ganbench.builtin.optimizers:adamw")

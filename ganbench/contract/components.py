@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor, nn
 
+    from .updates import GameInTraining
     from .view import Game, View
 
 
@@ -169,6 +170,22 @@ class Regularizer:
 
     def after_step(self, module: nn.Module) -> None:
         """Change the weights of the player's network in place, after its optimizer has stepped; optional."""
+
+
+class Update:
+    """How both players' weights change in one step.
+
+    What a rule remembers from step to step is resumed: offer `state_dict`, or keep it in plain attributes.
+
+    Example:
+        >>> class Alternating(ganbench.Update):
+        ...     def step(self, game):
+        ...         return game.train_discriminator(), game.train_generator()
+    """
+
+    def step(self, game: GameInTraining) -> tuple[Tensor, Tensor]:
+        """Carry out one step; return the last losses of D and of G, scalars on the device, detached."""
+        raise _missing(self, "step")
 
 
 # --- data and evaluation -----------------------------------------------------------------------------
@@ -402,6 +419,7 @@ class Executor:
 BASE_CLASSES: dict[str, type] = {
     "loss": Loss,
     "regularizer": Regularizer,
+    "update": Update,
     "dataset": Dataset,
     "features": Features,
     "metric": Metric,

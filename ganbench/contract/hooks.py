@@ -38,6 +38,11 @@ def ganbench_regularizers() -> Iterable[Component]:  # type: ignore[empty-body]
 
 
 @hookspec
+def ganbench_updates() -> Iterable[Component]:  # type: ignore[empty-body]
+    """How the players' weights change in one step: `build(**options)`."""
+
+
+@hookspec
 def ganbench_optimizers() -> Iterable[Component]:  # type: ignore[empty-body]
     """Optimizers of a player's weights: `build(parameters, **options)` returns a `torch.optim.Optimizer`."""
 
@@ -87,6 +92,7 @@ HOOKS = {
     "discriminator": "ganbench_discriminators",
     "loss": "ganbench_losses",
     "regularizer": "ganbench_regularizers",
+    "update": "ganbench_updates",
     "optimizer": "ganbench_optimizers",
     "dataset": "ganbench_datasets",
     "features": "ganbench_features",

@@ -159,7 +159,7 @@ class StopWhen:
 
 @dataclass(frozen=True)
 class Training:
-    """How a GAN is trained. One step is `d_steps` updates of D, then `g_steps` updates of G.
+    """How a GAN is trained. One step is `d_steps` updates of D, then `g_steps` updates of G, unless `update` says otherwise.
 
     Attributes:
         steps: The budget, in steps.
@@ -178,6 +178,7 @@ class Training:
         accumulate: Parts of a batch that go through the networks one after the other, their gradients added.
         clip: The largest norm of a player's gradient; larger ones are scaled down to it. 0 for no limit.
         channels_last: Whether pictures and weights of convolutions lie in memory channels last.
+        update: How both players' weights change in a step.
     """
 
     steps: int
@@ -196,6 +197,7 @@ class Training:
     accumulate: int = 1
     clip: float = 0.0
     channels_last: bool = False
+    update: ComponentRef = field(default_factory=lambda: ComponentRef("alternating"))
 
 
 @dataclass(frozen=True)

@@ -300,6 +300,7 @@ def refs_of(trial: Trial) -> dict[str, tuple[ComponentRef, ...]]:
         "discriminator": (parts.discriminator,),
         "loss": (parts.loss,),
         "regularizer": parts.regularizers,
+        "update": (trial.training.update,),
         "optimizer": optimizers if optimizers[0] != optimizers[1] else optimizers[:1],
         "metric": trial.evaluation.metrics,
         "diagnosis": trial.diagnoses,

@@ -19,7 +19,12 @@ _ADAM = ComponentRef("adam", {"lr": 2e-4, "betas": [0.5, 0.999], "eps": 1e-8, "w
 DEFAULTS: dict[str, Any] = {"steps": 2000, "batch_size": 128, "optimizer_g": _ADAM, "optimizer_d": _ADAM}
 UNKNOWN = DataSpec("unknown", ())  # of a data set whose own code fails: its trials end in an error that says so
 NETWORKS = ("generator", "discriminator", "loss")
-KIND_OF_SETTING = {**{name: name for name in NETWORKS}, "optimizer_g": "optimizer", "optimizer_d": "optimizer"}
+KIND_OF_SETTING = {
+    **{name: name for name in NETWORKS},
+    "optimizer_g": "optimizer",
+    "optimizer_d": "optimizer",
+    "update": "update",
+}
 
 
 def expand(
@@ -172,7 +177,10 @@ def _training(settings: dict[str, Any], registry: Registry, where: str) -> Train
         key: registry.check_with_defaults("optimizer", settings[key], f"{where}: {key}")
         for key in ("optimizer_g", "optimizer_d")
     }
-    return Training(**{**settings, **optimizers})
+    training = Training(**{**settings, **optimizers})
+    if registry.is_unavailable("update", training.update.name):
+        return training
+    return replace(training, update=registry.check("update", training.update, f"{where}: update"))
 
 
 def _metrics(suite: Suite, registry: Registry) -> tuple[ComponentRef, ...]:

@@ -20,7 +20,7 @@ from . import schema
 def to_record(key: str, value: Any, where: str) -> Any:
     """Return a setting's value as the record that trials carry. Raises RequestError, its line beginning with `where`."""
     place = f"{where}: {key}"
-    if key in ("generator", "discriminator", "loss", "optimizer", "optimizer_g", "optimizer_d"):
+    if key in ("generator", "discriminator", "loss", "optimizer", "optimizer_g", "optimizer_d", "update"):
         return as_ref(value, place)
     if key == "regularizers":
         return tuple(as_ref(item, place) for item in value)

@@ -40,6 +40,7 @@ class TrainingTable:
     accumulate: Positive | None = None
     clip: Annotated[float, Meta(ge=0)] | None = None
     channels_last: bool | None = None
+    update: Ref | None = None
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from .kinds import (
     regularizers,
     reports,
     suites,
+    updates,
 )
 from .pytest import cases
 from .run_checks import CheckOutcome, run_checks
@@ -49,4 +50,5 @@ __all__ = [
     "run_checks",
     "select_candidates",
     "suites",
+    "updates",
 ]

@@ -33,7 +33,10 @@ SPECS = (
     DataSpec("images", (3, 64, 64), value_range=(-1.0, 1.0)),
 )
 MAX_SPECS = 2
-SETTINGS_OF = {"optimizer": ("optimizer_g", "optimizer_d")}  # training settings that name a component of a kind
+SETTINGS_OF = {
+    "update": ("update",),
+    "optimizer": ("optimizer_g", "optimizer_d"),
+}  # training settings that name a component of a kind
 BATCH_SIZE = 60  # of the trials that `skip` is asked about: divides into packs of 2 to 6
 
 

@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from ..contract.adapt import adapt, provides
-from ..contract.components import Loss, Regularizer
+from ..contract.components import Loss, Regularizer, Update
 from ..contract.outputs import DiscriminatorFn
 from ..contract.records import Batch, Player, Training
 from ..contract.state import load_state, state_of
@@ -33,6 +34,9 @@ from .optimizers import (
 from .precision import Precision
 from .seeding import preserve_rng_state, restore_rng_state, rng_state, seed_for
 from .view import RunView
+
+if TYPE_CHECKING:
+    from ..contract.updates import Judge, Weights
 
 
 class GAN(Game):
@@ -88,9 +92,9 @@ class GAN(Game):
         self._loss_d, self._loss_g = (
             partial(self._by_head, self.loss, of) for of in (loss.discriminator, loss.generator)
         )
-        self._d_weights, self._g_weights = _trainable(discriminator), _trainable(generator)
-        self.optimizer_d = build_optimizer(build, settings.optimizer_d, self._d_weights)
-        self.optimizer_g = build_optimizer(build, settings.optimizer_g, self._g_weights)
+        self.d_weights, self.g_weights = _trainable(discriminator), _trainable(generator)
+        self.optimizer_d = build_optimizer(build, settings.optimizer_d, self.d_weights)
+        self.optimizer_g = build_optimizer(build, settings.optimizer_g, self.g_weights)
         self._rates_d, self._rates_g = learning_rates(self.optimizer_d), learning_rates(self.optimizer_g)
         self._penalties_d, self._after_step_d = self._regularizers_of("discriminator")
         self._penalties_g, self._after_step_g = self._regularizers_of("generator")
@@ -99,6 +103,8 @@ class GAN(Game):
         self._averaged_weights = list(generator.parameters())
         self._real = self.real_batch()
         self._g_is_frozen = False  # while D is updated
+        self._other_d_weights: Weights | None = None  # of a D that judges in place of D
+        self.update: Update = build("update", settings.update)
 
     @property
     def steps(self) -> int:
@@ -112,7 +118,7 @@ class GAN(Game):
             self.train_discriminator()
 
     def step(self) -> tuple[Tensor, Tensor]:
-        """Update D `d_steps` times, then G `g_steps` times; return their last losses, scalars on the device."""
+        """Change both players' weights by the update rule of the settings; return their last losses, scalars on the device."""
         if self._precision.lowers_products:
             with self._precision.products():
                 return self._step()
@@ -121,15 +127,24 @@ class GAN(Game):
     def _step(self) -> tuple[Tensor, Tensor]:
         if self.settings.lr_decay != "constant":
             self._set_learning_rates()
-        for _ in range(self.settings.d_steps):
-            loss_d = self.train_discriminator()
-        for _ in range(self.settings.g_steps):
-            loss_g = self.train_generator()
+        loss_d, loss_g = self.update.step(self)
         self.steps_done += 1
         return loss_d, loss_g
 
     def train_discriminator(self) -> Tensor:
         """Update D on real and on generated data, steps 3 and 4 of the textbook; G is frozen. Return the loss."""
+        loss = self.differentiate_discriminator()
+        self.update_discriminator()
+        return loss
+
+    def train_generator(self, judge: Judge | None = None) -> Tensor:
+        """Update G on D's judgement, step 5 of the textbook; D is frozen. Return the loss."""
+        loss = self.differentiate_generator(judge)
+        self.update_generator()
+        return loss
+
+    def differentiate_discriminator(self) -> Tensor:
+        """Replace D's gradients by those of a new batch; G is frozen. Return the loss."""
         self._real = self.real_batch()
         noise = self._sample_noise()
         self.optimizer_d.zero_grad()
@@ -144,36 +159,65 @@ class GAN(Game):
                 if self.d_updates % every == 0:
                     total = total + penalty(real, fake) * every  # lazy regularization: as strong on average
             losses.append(self._add_gradients("d", loss, total))
-        self._precision.update("d", self.optimizer_d, self._d_weights, self.settings.clip)
-        for after_step in self._after_step_d:
-            after_step(self.discriminator)
-        self.d_updates += 1
         return _sum(losses)
 
-    def train_generator(self) -> Tensor:
-        """Update G on D's judgement, step 5 of the textbook; D is frozen. Return the loss."""
+    def update_discriminator(self, adjust: Callable[[], None] | None = None, *, lookahead: bool = False) -> None:
+        """Let D's optimizer step (see `GameInTraining`)."""
+        self._precision.update("d", self.optimizer_d, self.d_weights, self.settings.clip)
+        if adjust is not None:
+            adjust()
+        for after_step in self._after_step_d:
+            after_step(self.discriminator)
+        if not lookahead:
+            self.d_updates += 1
+
+    def differentiate_generator(self, judge: Judge | None = None) -> Tensor:
+        """Replace G's gradients by those of new noise; D is frozen. Return the loss."""
         losses = []
         self._g_is_frozen = False
-        with frozen(self._d_weights):
+        with frozen(self.d_weights):
             noise = self._sample_noise()
             self.optimizer_g.zero_grad()
             for real, z in self._parts(self._real, noise):
                 fake = self._generate(z, real)
-                loss = self._loss_g(real, fake)
-                total = loss
-                for penalty, every in self._penalties_g:
-                    if self.steps_done % every == 0:
-                        total = total + penalty(real, fake) * every
+                with self._judged_by(None if judge is None else judge(real, fake)):
+                    loss = self._loss_g(real, fake)
+                    total = loss
+                    for penalty, every in self._penalties_g:
+                        if self.steps_done % every == 0:
+                            total = total + penalty(real, fake) * every
                 losses.append(self._add_gradients("g", loss, total))
-        self._precision.update("g", self.optimizer_g, self._g_weights, self.settings.clip)
+        return _sum(losses)
+
+    def update_generator(self, adjust: Callable[[], None] | None = None, *, lookahead: bool = False) -> None:
+        """Let G's optimizer step, and the running average follow (see `GameInTraining`)."""
+        self._precision.update("g", self.optimizer_g, self.g_weights, self.settings.clip)
+        if adjust is not None:
+            adjust()
         for after_step in self._after_step_g:
             after_step(self.generator)
-        if self.average is not None:
+        if self.average is not None and not lookahead:
             # The weights of the first steps are forgotten sooner than the decay alone would have it.
             decay = min(self.settings.ema, (self.steps_done + 1) / (self.steps_done + 10))
             with torch.no_grad():
                 torch._foreach_lerp_(self._average_weights, self._averaged_weights, 1 - decay)
-        return _sum(losses)
+
+    def discriminator_objective(self, real: Batch, fake: Batch, weights: Weights) -> Tensor:
+        """Return what D minimizes if it has these weights; every penalty as strong as it is on average."""
+        with self._judged_by(weights):
+            total = self._loss_d(real, fake)
+            for penalty, _ in self._penalties_d:
+                total = total + penalty(real, fake)
+        return total
+
+    @contextmanager
+    def _judged_by(self, weights: Weights | None) -> Iterator[None]:
+        """Let a D with these weights judge inside the block; D as it is with None."""
+        before, self._other_d_weights = self._other_d_weights, weights
+        try:
+            yield
+        finally:
+            self._other_d_weights = before
 
     def _parts(self, real: Batch, noise: Tensor) -> Iterator[tuple[Batch, Tensor]]:
         """The parts of a batch that go through the networks at once, with the noise of as many samples."""
@@ -204,7 +248,11 @@ class GAN(Game):
 
     def _run_discriminator(self, batch: Batch) -> Any:
         condition = condition_argument(self.discriminator, batch.condition)
-        return self._precision.call(self.discriminator, batch.x, batch.labels, **condition)
+        network = self.discriminator
+        if self._other_d_weights is not None:  # with buffers of its own: what it counts is no update of D
+            buffers = {name: buffer.clone() for name, buffer in self.discriminator.named_buffers()}
+            network = _Functional(self.discriminator, {**buffers, **self._other_d_weights})
+        return self._precision.call(network, batch.x, batch.labels, **condition)
 
     def _by_head(
         self,
@@ -288,6 +336,7 @@ class GAN(Game):
             "counters": counters,
             "real": (self._real.x, self._real.labels, self._real.condition),
             "random": rng_state(self.device),
+            "update": state_of(self.update),
         }
         return copy.deepcopy(state)
 
@@ -308,6 +357,8 @@ class GAN(Game):
             getattr(self, name).set_state(generator_state)
         for name, counter in state["counters"].items():
             setattr(self, name, counter)
+        if "update" in state:
+            load_state(self.update, state["update"])
         self._real = Batch(*state["real"])
         restore_rng_state(state["random"], self.device)
 
@@ -336,7 +387,10 @@ class GAN(Game):
         parts = (self.generator, self.discriminator, self.loss, dict(regularizers))
         other = GAN(*copy.deepcopy(parts), self._data, settings, self.seed, self._build)
         # The loss and regularizers are copies as they are now; those of other rules keep their own options.
-        other.load_state_dict({**self.state_dict(), "components": {}})
+        state = self.state_dict()
+        if settings.update != self.settings.update:
+            del state["update"]
+        other.load_state_dict({**state, "components": {}})
         other._rates_d = _scaled(
             self._rates_d if settings.optimizer_d == self.settings.optimizer_d else other._rates_d, lr_d
         )
@@ -371,6 +425,16 @@ def frozen(weights: list[nn.Parameter]) -> Iterator[None]:
     finally:
         for weight in weights:
             weight.requires_grad_(True)
+
+
+class _Functional:
+    """A network with other weights and buffers."""
+
+    def __init__(self, network: nn.Module, weights: Mapping[str, Tensor]) -> None:
+        self._network, self._weights = network, dict(weights)
+
+    def __call__(self, *inputs: Any, **more: Any) -> Any:
+        return functional_call(self._network, self._weights, inputs, more)
 
 
 def _sum(losses: list[Tensor]) -> Tensor:

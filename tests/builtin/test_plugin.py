@@ -15,6 +15,7 @@ COUNTS = {
     "ganbench_discriminators": 2,
     "ganbench_losses": 6,
     "ganbench_regularizers": 5,
+    "ganbench_updates": 5,
     "ganbench_optimizers": 4,
     "ganbench_datasets": 4,
     "ganbench_features": 16,

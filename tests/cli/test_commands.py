@@ -264,6 +264,7 @@ def test_list_names_every_component_with_its_options_and_origin(ganbench):
         "discriminator": {"mlp", "conv"},
         "loss": {"minimax", "non-saturating", "least-squares", "hinge", "wasserstein", "relativistic"},
         "regularizer": {"r1", "r2", "gradient-penalty", "dragan", "weight-clipping"},
+        "update": {"alternating", "extragradient", "optimistic", "simultaneous", "unrolled"},
         "optimizer": {"adam", "adamw", "rmsprop", "sgd"},
         "diagnosis": {"overpowering-discriminator", "weak-discriminator", "mode-collapse", "divergence"},
         "report": {"csv", "figures", "markdown", "html", "latex"},

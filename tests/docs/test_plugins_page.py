@@ -23,6 +23,7 @@ KINDS = {
     "discriminator": "Discriminators",
     "loss": "Losses",
     "regularizer": "Regularizers",
+    "update": "Updates",
     "optimizer": "Optimizers",
     "dataset": "Data sets",
     "features": "Features",

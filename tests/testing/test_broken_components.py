@@ -75,6 +75,10 @@ REFUSALS = [
     ("regularizer", "MisspeltPenalty", "has-a-penalty-or-after-step", "after_step(module), but 'penalize'"),
     ("regularizer", "ReplacesWeights", "changes-weights-in-place", "replaces weight 'net.1.weight'"),
     ("regularizer", "ChangesCopies", "changes-weights-in-place", "changes no weight"),
+    ("update", "ForgetsG", "changes-both-players", "is as before, or not finite"),
+    ("update", "ReturnsNothing", "returns-both-losses", "a step returns None"),
+    ("update", "CountsNothing", "changes-both-players", "counts 0 updates of D in 3 steps"),
+    ("update", "HidesItsState", "resumes-its-state", "goes on otherwise"),
     ("optimizer", "Ascends", "descends", "half the sum of squares"),
     ("optimizer", "Forgets", "resumes", "goes on otherwise from its state_dict"),
     ("optimizer", "TakesTheFirst", "is-a-torch-optimizer", "holds 1 weights, and was given 2"),
@@ -123,7 +127,9 @@ def test_a_broken_component_fails_the_check_meant_for_it_alone(kind, name, check
         assert "likely cause:" in failed[check] and "fix:" in failed[check]
 
 
-@pytest.mark.parametrize("kind", ["generator", "discriminator", "loss", "regularizer", "optimizer", "dataset"])
+@pytest.mark.parametrize(
+    "kind", ["generator", "discriminator", "loss", "regularizer", "update", "optimizer", "dataset"]
+)
 def test_a_sound_component_passes_every_check(kind):
     assert failures(kind, "Sound") == {}
 

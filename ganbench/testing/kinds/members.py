@@ -34,6 +34,7 @@ DECLARATIONS = (Member("skip", True), Member("check_options", False), Member("ex
 REQUIRED = {
     "loss": ("discriminator", "generator"),
     "regularizer": (),  # `penalty` or `after_step`: see `has_a_penalty_or_after_step`
+    "update": ("step",),
     "dataset": ("spec", "training", "held_out"),
     "features": ("dim", "preprocessing"),
     "metric": ("better", "score"),
