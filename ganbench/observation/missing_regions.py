@@ -1,11 +1,12 @@
 """Regions of the real data that generated samples are missing from, whatever they look like elsewhere.
 
-A spatial scan statistic (Kulldorff 1997, https://doi.org/10.1080/03610929708831995) over clusters of real samples: of all
-neighbourhoods of clusters, the one whose share of generated samples is most clearly too small. A class that is missing
-is such a region, and so are modes that are rare among generated samples alone.
+A spatial scan statistic (Kulldorff 1997, https://doi.org/10.1080/03610929708831995) over clusters of real samples: of the
+neighbourhoods of clusters that hold less than two fifths of the generated samples that they should, the one that most
+clearly holds too few. A class that is missing is such a region; one that is made half as often as it should be is none.
 
-A generator that is not good yet moves all of its samples, in brightness, contrast and sharpness. So they are first given
-the mean and the spread of the real ones, direction by direction: what is left is where they are dense and where not.
+A generator that is not good yet moves all of its samples, in brightness, contrast and sharpness. So a region counts as
+reached by as many of them as they are, or as they are with the mean and the spread of the real ones, direction by
+direction, whichever is more.
 """
 
 from __future__ import annotations
@@ -16,21 +17,22 @@ from torch import Tensor
 DIRECTIONS = 32  # leading principal ones, in which clusters are looked for
 MAX_CLUSTERS, SAMPLES_PER_CLUSTER = 48, 24
 MAX_SHARE = 0.5  # of the real samples in a region
+MISSED = 0.4  # of the generated samples that a region should have: with more it is reached, if too rarely
 MAX_STRETCH = 2.0  # of generated samples along a direction: a collapsed generator is not made to look like the data
 MAX_DISTANCE = 1e4  # of a value from the mean, in standard deviations, so that no square overflows
 ROUNDS = 12  # of k-means, and a third as many of the search for principal directions
 
 
 def scan_regions(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the largest deficit of generated samples in a region of real ones.
+    """Return the clearest deficit of generated samples in a region of real ones that they miss.
 
     Args:
         real: (n, d).
         fake: (m, d).
 
     Returns:
-        How many standard errors the region's share of generated samples lies below that of real ones, at least 0; and
-        which share of the data it lacks.
+        How many standard errors the region's share of generated samples lies below that of real ones, and how far; 0
+        and 0 if none is missed.
     """
     random = torch.Generator().manual_seed(0)
     real, fake = (part.nan_to_num(0.0, 0.0, 0.0) for part in (real, fake))  # that they are not finite is said elsewhere
@@ -40,19 +42,20 @@ def scan_regions(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
     real, fake = real @ directions, fake @ directions
     spread = real.std(0)
     stretch = (spread / fake.std(0).clamp_min(1e-12)).clamp(1 / MAX_STRETCH, MAX_STRETCH)
-    fake = (fake - fake.mean(0)) * stretch
+    aligned = (fake - fake.mean(0)) * stretch
 
     centres = _cluster(real, random)
-    of_real, of_fake = (_count_nearest(part, centres) for part in (real, fake))
     order = torch.cdist(centres, centres).argsort(dim=1)  # a row for each cluster: the others by their distance to it
-    in_real, in_fake = of_real[order].cumsum(1), of_fake[order].cumsum(1)
+    in_real, *in_fake = (_count_nearest(part, centres)[order].cumsum(1) for part in (real, fake, aligned))
     n, m = len(real), len(fake)
-    lacking = in_real / n - in_fake / m
-    both = (in_real + in_fake) / (n + m)
+    reached = torch.maximum(*in_fake) / m  # what is missed is missed either way
+    share = in_real / n
+    both = (in_real + reached * m) / (n + m)
     error = (both * (1 - both) * (1 / n + 1 / m)).sqrt().clamp_min(1e-12)
-    significance = torch.where(in_real <= MAX_SHARE * n, lacking / error, torch.zeros_like(error)).flatten()
-    worst = significance.argmax()
-    return significance[worst].clamp_min(0), lacking.flatten()[worst].clamp_min(0)
+    is_missed = (share <= MAX_SHARE) & (reached <= MISSED * share)
+    deviation = torch.where(is_missed, (share - reached) / error, torch.zeros_like(error)).flatten()
+    worst = deviation.argmax()
+    return deviation[worst], torch.where(is_missed, share - reached, torch.zeros_like(error)).flatten()[worst]
 
 
 def _principal_directions(centred: Tensor, random: torch.Generator) -> Tensor:

@@ -242,12 +242,12 @@ def memory_gap(batch: ProbeBatch) -> Tensor:
 
 
 def missing_region(batch: ProbeBatch) -> Tensor:
-    """Return the share of the data that generated samples lack in the region where they are most clearly too few."""
+    """Return the share of the data that generated samples lack in the region that they most clearly miss."""
     return batch.missing_region[1]
 
 
 def missing_region_deviation(batch: ProbeBatch) -> Tensor:
-    """Return how clearly they are, in standard errors; chance alone gives 2 to 3, the worst of many regions."""
+    """Return how clearly they miss it, in standard errors; chance alone gives up to 3, the worst of many regions."""
     return batch.missing_region[0]
 
 

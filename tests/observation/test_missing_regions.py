@@ -41,6 +41,12 @@ def test_missing_classes_are_a_missing_region(shares, missing):
     assert missing / 4 < lacking < missing + 0.05  # a part of it: a region is a neighbourhood
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_classes_that_are_only_less_frequent_are_reached_all_the_same(seed):
+    deviation, _ = scan_regions(classes(1500, EVEN, seed), classes(1000, [0.1] * 8 + [0.06] * 2, seed + 10))
+    assert deviation < CLEAR
+
+
 @pytest.mark.parametrize("style", [lambda x: 0.7 * x, lambda x: x + 0.5, lambda x: 1.3 * x - 0.3])
 def test_a_style_that_all_samples_share_is_no_missing_region(style):
     real, fake = classes(1500, EVEN, 1), classes(1000, EVEN, 2)
