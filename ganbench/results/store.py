@@ -5,6 +5,7 @@ environment.json   where, with what and by which command the last run was made
 checkpoints/       of trials that have not ended (checkpoints.py)
 trials/<id>/       a trial's files (trial_files.py)
 report/            what the reports wrote
+results.cache      of many trials, what was read of them last (result_cache.py); may be deleted
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from ..contract.files import write_atomically
 from ..contract.records import TrialResult
 from ..registry.plugins import Origin, own_version
 from ..suite.trial_id import SCHEMA
+from .result_cache import ResultCache
 from .trial_files import (
     UnreadableTrial,
     encode_json,
@@ -163,12 +165,14 @@ class Store:
             RequestError: If `ids` is not given and suite.json does not list trials.
         """
         results, damaged = [], []
-        for trial_id in self._listed_ids() if ids is None else ids:
+        wanted = self._listed_ids() if ids is None else ids
+        cache = ResultCache(self.folder, len(wanted))
+        for trial_id in wanted:
             if not _is_folder_name(trial_id):
                 damaged.append(printable(f"{self.folder / 'suite.json'}: {trial_id[:80]!r} is not the id of a trial"))
             elif self.has(trial_id):
                 try:
-                    result = self.read(trial_id)
+                    result = cache.read(trial_id, self.folder_of(trial_id))
                 except UnreadableTrial as error:
                     damaged.append(printable(str(error)))
                     continue
@@ -177,6 +181,7 @@ class Store:
                 else:
                     place = self.folder_of(trial_id) / "trial.json"
                     damaged.append(printable(f"{place}: it is of another trial, {result.trial.id!r}"))
+        cache.save()
         return results, damaged
 
     def missing(self) -> list[str]:

@@ -78,6 +78,22 @@ class _HistoryFacts:
     wiring: tuple[WiringFault, ...] = ()
 
 
+@dataclass(frozen=True)
+class _Readable:
+    """A result without its arrays, as its files say it."""
+
+    trial: Trial
+    facts: ResultFacts
+    scores: tuple[Score, ...]
+    findings: tuple[Finding, ...]
+
+    def to_result(self) -> TrialResult:
+        return TrialResult(trial=self.trial, **vars(self.facts), scores=self.scores, findings=self.findings)
+
+
+_READABLE = msgspec.msgpack.Decoder(_Readable)
+
+
 # --- writing -----------------------------------------------------------------------------------------
 
 
@@ -192,12 +208,19 @@ def read_result(folder: Path) -> TrialResult:
     trial = read_trial(folder)
     facts = _decode_json(folder / "result.json", ResultFacts)
     facts = replace(facts, verdicts=tuple(RENAMED_VERDICTS.get(verdict, verdict) for verdict in facts.verdicts))
-    return TrialResult(
-        trial=trial,
-        **vars(facts),
-        scores=tuple(_read_scores(folder / "scores.csv")),
-        findings=_read_findings(folder / "findings.json"),
-    )
+    scores, findings = tuple(_read_scores(folder / "scores.csv")), _read_findings(folder / "findings.json")
+    return _Readable(trial, facts, scores, findings).to_result()
+
+
+def encode_result(result: TrialResult) -> bytes:
+    """Return a result without its arrays as MessagePack."""
+    facts = ResultFacts(**{f.name: getattr(result, f.name) for f in fields(ResultFacts)})
+    return msgspec.msgpack.encode(_Readable(result.trial, facts, result.scores, result.findings))
+
+
+def decode_result(encoded: bytes | msgspec.Raw) -> TrialResult:
+    """Return the result that `encode_result` encoded. Raise msgspec.MsgspecError if it is damaged."""
+    return _READABLE.decode(encoded).to_result()
 
 
 def read_history(folder: Path) -> History:

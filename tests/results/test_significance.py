@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from ganbench.results.significance import fewest_seeds, min_p_value, p_values, pair_p_value
+from ganbench.results import significance
+from ganbench.results.significance import MIN_ASYMPTOTIC, fewest_seeds, min_p_value, p_values, pair_p_value
 
 
 def array(*values: float) -> np.ndarray:
@@ -65,3 +66,19 @@ def test_equal_methods_are_told_apart_in_at_most_a_twentieth_of_whole_comparison
     n = 400 if draw == "continuous" else 80  # other patterns of ties take a null distribution of their own
     wrong = np.mean([p_values(study()).min() <= 0.05 for _ in range(n)])
     assert wrong <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / n)
+
+
+@pytest.mark.parametrize("draw", ["continuous", "few values"])
+@pytest.mark.parametrize("gap", [0.0, 0.4])
+def test_with_many_seeds_the_normal_distribution_says_what_permutations_do(monkeypatch, draw, gap):
+    rng = np.random.default_rng(3)
+    ours, theirs = rng.normal(size=MIN_ASYMPTOTIC), rng.normal(size=MIN_ASYMPTOTIC + 7) + gap
+    if draw == "few values":
+        ours, theirs = np.floor(ours), np.floor(theirs)
+    asymptotic = pair_p_value(ours, theirs)
+    monkeypatch.setattr(significance, "MIN_ASYMPTOTIC", 10_000)
+    assert asymptotic == pytest.approx(pair_p_value(ours, theirs), abs=0.02)
+
+
+def test_many_seeds_of_one_and_the_same_value_differ_in_nothing():
+    assert pair_p_value(np.ones(MIN_ASYMPTOTIC), np.ones(MIN_ASYMPTOTIC)) == 1.0

@@ -236,10 +236,9 @@ def tables_by_dataset(comparison: ganbench.Comparison) -> list[DatasetTables]:
 
 def to_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Return a frame's rows as dictionaries, with None for missing cells."""
-    return [
-        {str(key): None if value is None or value != value else value for key, value in record.items()}
-        for record in frame.astype(object).to_dict("records")
-    ]
+    names = [str(name) for name in frame.columns]
+    columns = [column.astype(object).where(column.notna(), None).tolist() for _, column in frame.items()]
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def distinct(values: Iterable[Any]) -> list[str]:

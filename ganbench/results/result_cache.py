@@ -1,0 +1,86 @@
+"""Keep what was read of many stored trials in one file, so that the next report reads it instead of their own files.
+
+The file is a copy, never the original: a trial is taken from it only while the sizes and times of its own files are what
+they were, and where it is damaged, of another version or cannot be written, the trials' own files are read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ..contract.files import write_atomically
+from ..contract.records import TrialResult
+from ..registry.plugins import own_version
+from .trial_files import decode_result, encode_result, read_result
+
+CACHE_FILE = "results.cache"
+MIN_TRIALS = 500  # below, a cache saves less than a second
+FILES = ("trial.json", "result.json", "scores.csv", "findings.json")  # of a trial, that a result is read from
+
+Signature = list[list[int]]  # of each of FILES its size in bytes, and when it was changed, in nanoseconds
+
+
+class _Content(msgspec.Struct):
+    """What the file says: the version that wrote it, and of each trial its signature and its encoded result."""
+
+    version: str
+    trials: dict[str, tuple[Signature, msgspec.Raw]]
+
+
+class ResultCache:
+    """The results of a folder's trials as they were last read.
+
+    Args:
+        folder: The results folder.
+        n_trials: How many trials are going to be read; with few nothing is kept.
+    """
+
+    def __init__(self, folder: Path, n_trials: int) -> None:
+        self._path = folder / CACHE_FILE
+        self._is_used = n_trials >= MIN_TRIALS
+        self._old = self._load() if self._is_used else {}
+        self._new: dict[str, tuple[Signature, msgspec.Raw]] = {}
+        self._has_changed = False
+
+    def read(self, trial_id: str, folder: Path) -> TrialResult:
+        """Return the result of a trial. Raise UnreadableTrial if it is damaged."""
+        signature = _sign(folder) if self._is_used else None
+        if signature is None:
+            return read_result(folder)
+        known = self._old.get(trial_id)
+        if known is not None and known[0] == signature:
+            with contextlib.suppress(msgspec.MsgspecError):
+                result = decode_result(known[1])
+                self._new[trial_id] = known
+                return result
+        result = read_result(folder)
+        self._new[trial_id] = (signature, msgspec.Raw(encode_result(result)))
+        self._has_changed = True
+        return result
+
+    def save(self) -> None:
+        """Write what was read, if anything of it was not in the file; a folder that cannot be written stays as it is."""
+        if self._is_used and (self._has_changed or len(self._new) != len(self._old)):
+            with contextlib.suppress(OSError):
+                write_atomically(self._path, msgspec.msgpack.encode(_Content(own_version(), self._new)))
+
+    def _load(self) -> Mapping[str, Any]:
+        try:
+            content = msgspec.msgpack.decode(self._path.read_bytes(), type=_Content)
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return content.trials if content.version == own_version() else {}
+
+
+def _sign(folder: Path) -> Signature | None:
+    """Return the sizes and times of a trial's files; None if one is not there."""
+    try:
+        stats = [(folder / name).stat() for name in FILES]
+    except OSError:
+        return None
+    return [[one.st_size, one.st_mtime_ns] for one in stats]
