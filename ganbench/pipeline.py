@@ -302,7 +302,7 @@ def _check_names(suite: Suite, registry: Registry) -> None:
         _find_named(entry.settings, registry, f"{suite.source}: [datasets.{label}]")
     for label, method in suite.methods.items():
         where = f"{suite.source}: method {label!r}"
-        for settings in (method.settings, method.points, method.images):
+        for settings in method.tables:
             _find_named(settings, registry, where)
     metrics = [resolve_metric(ref, registry) for ref in suite.metrics]
     for kind, refs in (("metric", metrics), ("diagnosis", suite.diagnoses), ("report", suite.reports)):

@@ -243,7 +243,10 @@ class LiveTrial:
         for part, batch in (("training", training), ("held-out", held_out)):
             if where := describe_nonfinite(batch.x):
                 raise NonFiniteData(f"{part} part: {where}")
-        training_data, held_out_data = (DeviceDataset(part, trial.data, device) for part in (training, held_out))
+        try:
+            training_data, held_out_data = (DeviceDataset(part, trial.data, device) for part in (training, held_out))
+        except ValueError as error:
+            raise ValueError(f"data set {trial.components.dataset.name!r}: {error}") from error
         here = torch.device("cpu")
         seed_everything(seed_for(seed, "generator"))
         generator = registry.build("generator", parts.generator, trial.data).to(device)

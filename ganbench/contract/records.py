@@ -74,7 +74,8 @@ class DataSpec:
     """What a data set's samples look like: enough to build networks for it.
 
     Attributes:
-        kind: `"points"`, `"images"`, or `"unknown"`.
+        kind: What a sample is: `"points"`, `"images"`, or a name of the data set's own, as `"tabular"` or `"waveforms"`,
+            for which a suite may give methods settings; `"unknown"` where nothing is known.
         shape: Shape of one sample: (dimensions,) for points, (channels, height, width) for images.
         value_range: Lowest and highest value; None if unbounded.
         classes: Number of classes; 0 if the data has no labels.
@@ -83,7 +84,7 @@ class DataSpec:
             embedding; None if there is no such thing.
     """
 
-    kind: Literal["points", "images", "unknown"]
+    kind: str
     shape: tuple[int, ...]
     value_range: tuple[float, float] | None = None
     classes: int = 0

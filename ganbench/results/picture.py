@@ -34,12 +34,12 @@ def draw_samples(samples: Array, reals: Array, path: Path) -> None:
     """Draw samples to a PNG file.
 
     Args:
-        samples: Generated points (N, dimensions) or images (N, C, H, W) in [-1, 1]. Points that are not finite are left
+        samples: Generated images (N, C, H, W) in [-1, 1] of 1 or 3 channels, or anything else (N, ...), drawn as points. Points that are not finite are left
             out; pixels that are not finite are drawn as the nearest limit, NaN as black.
         reals: Real ones, of the same form.
         path: The file to write.
     """
-    if samples.ndim == 4:
+    if samples.ndim == 4 and samples.shape[1] in (1, 3):
         _draw_sheet([(samples, GENERATED_ROWS), (reals, REAL_ROWS)], path)
     else:
         _draw_points(samples.reshape(len(samples), -1), reals.reshape(len(reals), -1), path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -11,7 +12,7 @@ from ..contract.errors import RequestError, did_you_mean
 from ..contract.records import ComponentRef, Components, DataSpec, Evaluation, Training, Trial
 from ..registry.registry import Registry
 from .metric_names import metric_label, resolve_metric
-from .parse import MethodEntry, Suite
+from .parse import SHORT_FORMS, MethodEntry, Suite
 from .trial_id import trial_id
 
 TIMEOUT = 900.0  # seconds a trial may take unless the suite says otherwise
@@ -50,6 +51,7 @@ def expand(
     evaluation = Evaluation(metrics, suite.at, suite.samples, suite.expensive_at, suite.keep_best)
     _check_keep_best(evaluation, registry, f"{suite.source}: [evaluation]")
     diagnoses = _diagnoses(suite, registry)
+    _check_kinds(suite, specs)
     trials = []
     for label, spec in specs.items():
         dataset = suite.datasets[label]
@@ -147,8 +149,24 @@ _KEYS: dict[str, Callable[[Trial], str]] = {
 
 def _settings_for(spec: DataSpec, entry: MethodEntry) -> dict[str, Any]:
     """The settings of a method for data of a kind."""
-    own = {"points": entry.points, "images": entry.images, UNKNOWN.kind: {**entry.images, **entry.points}}[spec.kind]
-    return {**entry.settings, **own}
+    if spec.kind != UNKNOWN.kind:
+        return {**entry.settings, **entry.on.get(spec.kind, {})}
+    every = dict(entry.settings)  # nothing is trained: so that no part is missing, whatever the kind would have been
+    for kind in sorted(entry.on, key=lambda kind: ("images", "points").index(kind) if kind in SHORT_FORMS else -1):
+        every |= entry.on[kind]
+    return every
+
+
+def _check_kinds(suite: Suite, specs: Mapping[str, DataSpec]) -> None:
+    """Raise RequestError for settings of a kind of data that is nearly the name of one that the suite has."""
+    kinds = {spec.kind for spec in specs.values()}
+    for method, entry in suite.methods.items():
+        for kind in entry.on.keys() - kinds - set(SHORT_FORMS):
+            if near := get_close_matches(kind, sorted(kinds), n=1, cutoff=0.75):
+                raise RequestError(
+                    f"{suite.source}: [methods.{method}.on.{kind}]: no data set of this suite is of that kind; "
+                    f"did you mean {near[0]!r}?"
+                )
 
 
 def _components(settings: dict[str, Any], dataset: ComponentRef, registry: Registry, where: str) -> Components:

@@ -36,6 +36,7 @@ def _stop_when(value: Mapping[str, Any], where: str) -> StopWhen:
     return stop
 
 
+SHORT_FORMS = ("points", "images")  # kinds of data whose settings may stand in the method's own table
 Settings = Mapping[str, Any]  # checked values of a TrainingTable or NetworksTable, those that were set
 
 
@@ -53,8 +54,12 @@ class MethodEntry:
     """A method of a suite: its settings, and those that differ by kind of data."""
 
     settings: Settings
-    points: Settings
-    images: Settings
+    on: Mapping[str, Settings] = field(default_factory=dict)
+
+    @property
+    def tables(self) -> Iterable[Settings]:
+        """Its settings, and those for each kind of data."""
+        return (self.settings, *self.on.values())
 
 
 @dataclass(frozen=True)
@@ -136,11 +141,17 @@ def parse_suite(table: Mapping[str, Any], path: Path) -> Suite:
 def parse_method(table: Mapping[str, Any], where: str) -> MethodEntry:
     """Return a method from its table. Raises RequestError, its line beginning with `where`."""
     settings = dict(_settings(schema.MethodTable, table, where))
-    by_kind = {
-        kind: _settings(schema.NetworksTable, settings.pop(kind, {}), f"{where.removesuffix(']')}.{kind}]")
-        for kind in ("points", "images")
+    on = {
+        kind: _settings(schema.NetworksTable, given, f"{where.removesuffix(']')}.on.{kind}]")
+        for kind, given in settings.pop("on", {}).items()
     }
-    return MethodEntry(settings, **by_kind)
+    for kind in SHORT_FORMS:
+        given = settings.pop(kind, None)
+        if given is not None and kind in on:
+            raise RequestError(f"{where}: {kind!r} and 'on.{kind}' are the same: give one of them")
+        if given is not None:
+            on[kind] = _settings(schema.NetworksTable, given, f"{where.removesuffix(']')}.{kind}]")
+    return MethodEntry(settings, on)
 
 
 def override_suite(suite: Suite, *, seeds: int | None = None, steps: int | None = None) -> Suite:
@@ -155,7 +166,7 @@ def override_suite(suite: Suite, *, seeds: int | None = None, steps: int | None 
             training={**suite.training, "steps": steps},
             datasets={k: replace(d, settings=_without_steps(d.settings)) for k, d in suite.datasets.items()},
             methods={
-                k: MethodEntry(_without_steps(m.settings), _without_steps(m.points), _without_steps(m.images))
+                k: MethodEntry(_without_steps(m.settings), {kind: _without_steps(t) for kind, t in m.on.items()})
                 for k, m in suite.methods.items()
             },
         )
@@ -231,7 +242,7 @@ def _grid_methods(grid: schema.GridTable, where: str) -> dict[str, MethodEntry]:
         label = "+".join(_label(part) for part in parts)
         if label in methods:
             raise RequestError(f"{place}: {label} is listed twice")
-        methods[label] = MethodEntry(settings, {}, {})
+        methods[label] = MethodEntry(settings)
     return methods
 
 

@@ -45,7 +45,7 @@ class TrainingTable:
 
 @dataclass(frozen=True)
 class NetworksTable(TrainingTable):
-    """Networks, loss and training settings: what `points` and `images` of a method may set."""
+    """Networks, loss and training settings: what a method may set for a kind of data."""
 
     generator: Ref | None = None
     discriminator: Ref | None = None
@@ -55,10 +55,11 @@ class NetworksTable(TrainingTable):
 
 @dataclass(frozen=True)
 class MethodTable(NetworksTable):
-    """A method: networks, loss, regularizers, training settings, and what differs on points or on images."""
+    """A method: networks, loss, regularizers, training settings, and what differs on data of a kind."""
 
-    points: dict[str, Any] = field(default_factory=dict)
-    images: dict[str, Any] = field(default_factory=dict)
+    points: dict[str, Any] = field(default_factory=dict)  # short for on.points
+    images: dict[str, Any] = field(default_factory=dict)  # short for on.images
+    on: dict[str, dict[str, Any]] = field(default_factory=dict)  # by kind of data
 
 
 @dataclass(frozen=True)

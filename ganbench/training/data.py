@@ -24,7 +24,7 @@ class DeviceDataset:
             raise ValueError(f"the data set's samples are {batch.x.dtype}; give float32, or uint8 with a value range")
         if batch.x.dtype == torch.uint8 and spec.value_range is None:
             raise ValueError("the data set's samples are uint8, and its spec states no value_range that they span")
-        _check_condition(batch, spec)
+        check_condition(batch, spec)
         self._x = batch.x.to(device)
         self.labels = None if batch.labels is None else batch.labels.to(device)
         self._condition = None if batch.condition is None else batch.condition.to(device)
@@ -63,23 +63,21 @@ class DeviceDataset:
         return float((share * (value - mean).square()).sum().sqrt()) * self._unit
 
 
-def _check_condition(batch: Batch, spec: DataSpec) -> None:
+def check_condition(batch: Batch, spec: DataSpec) -> None:
     """Raise ValueError unless a batch has the conditions that the spec states, one for each sample."""
     condition = batch.condition
     if condition is None and spec.condition is None:
         return
     if spec.condition is None:
-        raise ValueError("the data set gives conditions, and its spec states none: give DataSpec(..., condition=shape)")
+        raise ValueError("it has conditions, and its spec states none: give DataSpec(..., condition=shape)")
     if condition is None:
-        raise ValueError(f"the data set's spec states a condition {spec.condition}, and its batches have none")
+        raise ValueError(f"its spec states conditions of shape {spec.condition}, and it has none")
     if tuple(condition.shape) != (len(batch), *spec.condition):
         raise ValueError(
-            f"the data set gives conditions {tuple(condition.shape)} for {len(batch)} samples, "
-            f"and its spec states {spec.condition} for each"
+            f"its conditions are {tuple(condition.shape)} for {len(batch)} samples, and its spec states "
+            f"{spec.condition} for each"
         )
     if condition.dtype not in (torch.float32, torch.uint8, torch.int64):
-        raise ValueError(
-            f"the data set's conditions are {condition.dtype}; give float32, int64, or uint8 as of samples"
-        )
+        raise ValueError(f"its conditions are {condition.dtype}; give float32, int64, or uint8 as of samples")
     if condition.dtype == torch.uint8 and spec.value_range is None:
-        raise ValueError("the data set's conditions are uint8, and its spec states no value_range that they span")
+        raise ValueError("its conditions are uint8, and its spec states no value_range that they span")

@@ -58,6 +58,9 @@ def method(**changes: object) -> dict:
         (method(stop_when={"metric": "mods.covered", "at_least": 8}), r"'mods' is not among the suite's metrics"),
         (method(stop_when={"metric": "modes.covered"}), r"give one of 'at_least' and 'at_most'"),
         (method(points={"generatr": "mlp"}), r"\[methods.m.points\]: unknown key 'generatr'"),
+        (method(on={"tabular": {"generatr": "mlp"}}), r"\[methods.m.on.tabular\]: unknown key 'generatr'"),
+        (method(on={"points": {}}, points={}), r"\[methods.m\]: 'points' and 'on.points' are the same: give one"),
+        (method(on={"point": {"ema": 0.9}}), r"\[methods.m.on.point\]: no data set .*; did you mean 'points'\?"),
         (suite_table(metrics=["mode"]), r"no metric is called 'mode'; did you mean 'modes'\?"),
         (suite_table(diagnoses=["mode-colapse"]), r"no diagnosis is called 'mode-colapse'"),
         (suite_table(datasets=["rng"]), r"no dataset is called 'rng'; did you mean 'ring'\?"),
@@ -125,6 +128,27 @@ def test_a_method_may_differ_between_points_and_images():
         "ring": "mlp",
         "digits": "conv",
     }
+
+
+def test_a_method_may_differ_on_a_kind_of_data_that_a_plugin_names(plugin_file):
+    files = plugin_file('''
+class Table(ganbench.Dataset):
+    """Rows of four columns."""
+    spec = ganbench.DataSpec("tabular", (4,))
+
+@ganbench.hookimpl
+def ganbench_datasets():
+    yield ganbench.Component("rows", Table)
+''')
+    own = {"on": {"tabular": {"steps": 7, "loss": "minimax"}, "points": {"steps": 8}}, "images": {"steps": 9}}
+    table = suite_table(datasets=["rows", "ring", "digits"], methods={"m": {"loss": "hinge", **MLP, **own}})
+    trials = trials_of(table, files)
+    assert {t.dataset: (t.training.steps, t.components.loss.name) for t in trials} == {
+        "rows": (7, "minimax"),
+        "ring": (8, "hinge"),
+        "digits": (9, "hinge"),
+    }
+    assert trials[0].data.kind == "tabular"
 
 
 def test_the_nearest_setting_wins():

@@ -13,7 +13,7 @@ from torch import Tensor
 from ...contract.components import Dataset
 from ...contract.records import Batch, DataSpec
 from ...observation.wiring.data import describe_nonfinite
-from ...training.data import DeviceDataset
+from ...training.data import DeviceDataset, check_condition
 from ..candidate import Candidate
 from ..check import ContractError, NotApplicable, behaviour, check
 
@@ -34,12 +34,20 @@ def states_its_spec(candidate: Candidate) -> None:
             cause="it is not a DataSpec, or set only when samples are loaded",
             fix="set `spec = ganbench.DataSpec(...)` on the class or in __init__",
         )
-    dimensions = {"points": 1, "images": 3}.get(spec.kind)
-    if dimensions is None or len(spec.shape) != dimensions or min(spec.shape) < 1:
+    dimensions = {"points": 1, "images": 3}.get(spec.kind, len(spec.shape))  # of a kind of its own, any
+    is_named = isinstance(spec.kind, str) and spec.kind not in ("", "unknown")
+    if not is_named or len(spec.shape) != dimensions or min(spec.shape, default=0) < 1:
         raise ContractError(
             f"its spec states kind {spec.kind!r} and shape {spec.shape}",
             cause="the shape of a batch, or channels last",
-            fix='state ("points", (dimensions,)) or ("images", (channels, height, width)), without the batch',
+            fix='state ("points", (dimensions,)), ("images", (channels, height, width)), or a kind of your own, without '
+            "the batch",
+        )
+    if spec.condition is not None and min(spec.condition, default=1) < 1:
+        raise ContractError(
+            f"its spec states a condition of shape {spec.condition}",
+            cause="a dimension without extent",
+            fix="state the shape of one condition, without the batch, or None",
         )
     if spec.value_range is not None and not spec.value_range[0] < spec.value_range[1]:
         raise ContractError(
@@ -97,6 +105,14 @@ def _check_batch(part: str, batch: Any, spec: DataSpec) -> None:
             fix="return (N, *spec.shape)",
         )
     _check_labels(part, batch, spec)
+    try:
+        check_condition(batch, spec)
+    except ValueError as error:
+        raise ContractError(
+            f"its {part} part: {error}",
+            cause="batches and spec.condition do not agree",
+            fix="return Batch(x, labels, condition) with conditions (N, *spec.condition), or state none",
+        ) from error
 
 
 def _check_labels(part: str, batch: Batch, spec: DataSpec) -> None:
@@ -218,7 +234,7 @@ def modes_are_where_it_claims(candidate: Candidate) -> None:
 def take_evenly(batch: Batch, spec: DataSpec, n: int = MAX_SAMPLES) -> Tensor:
     """Return up to `n` samples, spread evenly over the part, as floats."""
     rows = torch.linspace(0, len(batch.x) - 1, min(n, len(batch.x))).long()
-    return DeviceDataset(Batch(batch.x[rows]), spec, torch.device("cpu")).take(torch.arange(len(rows))).x
+    return DeviceDataset(batch[rows], spec, torch.device("cpu")).take(torch.arange(len(rows))).x
 
 
 @behaviour("dataset")

@@ -51,7 +51,7 @@ def treated(trial: Trial, remedy: Remedy, registry: Registry) -> Trial:
 
 def unchanged(trial: Trial, registry: Registry) -> Trial:
     """Return the trial as it is, under a name of its own."""
-    return with_overrides(trial, f"{trial.method} + unchanged", MethodEntry({}, {}, {}), registry, trial.id)
+    return with_overrides(trial, f"{trial.method} + unchanged", MethodEntry({}), registry, trial.id)
 
 
 def settings_of(trial: Trial) -> bytes:
