@@ -23,12 +23,22 @@ CLIP = {
 def ganbench_generators() -> Iterator[ganbench.Component]:
     yield ganbench.Component("mlp", "ganbench.builtin.networks.mlp:MLPGenerator")
     yield ganbench.Component("conv", "ganbench.builtin.networks.dcgan:ConvGenerator")
+    yield ganbench.Component("sagan", "ganbench.builtin.networks.sagan:SAGANGenerator")
+    yield ganbench.Component("biggan", "ganbench.builtin.networks.biggan:BigGANGenerator")
+    yield ganbench.Component("stylegan2", "ganbench.builtin.networks.stylegan2:StyleGAN2Generator")
+    yield ganbench.Component("r3gan", "ganbench.builtin.networks.r3gan:R3GANGenerator")
+    yield ganbench.Component("r3gan-small", "ganbench.builtin.networks.r3gan:SmallR3GANGenerator")
 
 
 @ganbench.hookimpl
 def ganbench_discriminators() -> Iterator[ganbench.Component]:
     yield ganbench.Component("mlp", "ganbench.builtin.networks.mlp:MLPDiscriminator")
     yield ganbench.Component("conv", "ganbench.builtin.networks.dcgan:ConvDiscriminator")
+    yield ganbench.Component("sagan", "ganbench.builtin.networks.sagan:SAGANDiscriminator")
+    yield ganbench.Component("biggan", "ganbench.builtin.networks.biggan:BigGANDiscriminator")
+    yield ganbench.Component("stylegan2", "ganbench.builtin.networks.stylegan2:StyleGAN2Discriminator")
+    yield ganbench.Component("r3gan", "ganbench.builtin.networks.r3gan:R3GANDiscriminator")
+    yield ganbench.Component("r3gan-small", "ganbench.builtin.networks.r3gan:SmallR3GANDiscriminator")
 
 
 @ganbench.hookimpl

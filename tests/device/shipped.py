@@ -18,6 +18,10 @@ RING = {"ring": {"dataset": {"name": "ring", "sigma": 0.05, "size": 2000, "held_
 DIGITS = {"digits": {}}
 NORMALIZATIONS = ("none", "batch", "layer", "spectral")
 NETWORKS = ("generator", "discriminator")
+COMBINED = {
+    "mlp",
+    "conv",
+}  # each generator with each discriminator; a discriminator of neither name goes with its own, or conv
 TRAINING = {"steps": 4, "batch_size": 16, "observations": 2}
 
 
@@ -81,14 +85,18 @@ def _has_weights(metric: Registration) -> bool:
 
 
 def _pairs(registry: Registry, datasets: dict[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """Every generator with every discriminator that serve the data."""
+    """Every generator with every discriminator that serve the data, but for those of a pair of their own."""
     probe = _trial(datasets)
     generators, discriminators = (
         [{"name": entry.name} for entry in shipped(kind) if _serves(registry, kind, entry.name, probe)]
         for kind in NETWORKS
     )
+    partnered = {g["name"] for g in generators} & {d["name"] for d in discriminators} - COMBINED
     for generator in generators:
         for discriminator in discriminators:
+            names = {generator["name"], discriminator["name"]}
+            if len(names) > 1 and names & partnered:
+                continue
             yield _narrow(registry, "generator", generator), _narrow(registry, "discriminator", discriminator)
 
 

@@ -53,7 +53,7 @@ class Lite0(PictureFeatures):
         """Return features (N, dim) of pictures (N, 3, H, W) in uint8."""
         size = (self.size, self.size)
         x = functional.interpolate(pictures.float(), size, mode="bicubic", antialias=True).clamp(0, 255)
-        network = _load_network().to(pictures.device)
+        network = load_network().to(pictures.device)
         activation = network._swish
         x = activation(network._bn0(network._conv_stem((x - 127) / 128)))
         tapped = x
@@ -82,7 +82,7 @@ def _checksum() -> str:
 
 
 @functools.cache
-def _load_network() -> Any:
+def load_network() -> Any:
     """Return the network with its weights, frozen, in evaluation mode; the same one for the whole process."""
     from efficientnet_lite_pytorch import EfficientNet
 

@@ -6,7 +6,8 @@ from typing import Literal
 
 import torch
 from torch import nn
-from torch.nn.utils.parametrizations import spectral_norm
+
+from .spectral import spectral_norm
 
 Normalization = Literal["none", "batch", "layer", "spectral"]
 
@@ -43,3 +44,20 @@ def to_range(x: torch.Tensor, value_range: tuple[float, float] | None) -> torch.
         return x
     low, high = value_range
     return low + (high - low) * (torch.tanh(x) + 1) / 2
+
+
+def linear_to_range(x: torch.Tensor, value_range: tuple[float, float] | None, clip: bool) -> torch.Tensor:
+    """Return `x` with [-1, 1] mapped to the data's range, and clipped to it if `clip`; as it is if the data has none."""
+    if value_range is None:
+        return x
+    low, high = value_range
+    x = low + (high - low) * (x + 1) / 2
+    return x.clamp(low, high) if clip else x
+
+
+def from_range(x: torch.Tensor, value_range: tuple[float, float] | None) -> torch.Tensor:
+    """Return `x` with the data's range mapped to [-1, 1], or as it is if the data has none."""
+    if value_range is None:
+        return x
+    low, high = value_range
+    return (x - low) * (2 / (high - low)) - 1

@@ -31,7 +31,7 @@ def test_they_are_the_networks_own():
     features, x = Lite0(), pictures()
     pixels = torch.nn.functional.interpolate(to_bytes(x).float(), (64, 64), mode="bicubic", antialias=True)
     with torch.no_grad():
-        maps = lite0._load_network().extract_features((pixels.clamp(0, 255) - 127) / 128)
+        maps = lite0.load_network().extract_features((pixels.clamp(0, 255) - 127) / 128)
     assert torch.allclose(features(x), maps.mean(dim=(2, 3)), atol=1e-5)
 
 
@@ -69,7 +69,7 @@ def test_the_size_decides_the_features_and_is_stated():
 
 
 def test_loading_and_using_it_draws_nothing():
-    lite0._load_network.cache_clear()
+    lite0.load_network.cache_clear()
     torch.manual_seed(5)
     before = torch.get_rng_state()
     Lite0()(pictures())
@@ -77,7 +77,7 @@ def test_loading_and_using_it_draws_nothing():
 
 
 def test_it_is_frozen_and_its_weights_are_those_of_the_file():
-    assert not any(weight.requires_grad for weight in lite0._load_network().parameters())
+    assert not any(weight.requires_grad for weight in lite0.load_network().parameters())
     assert not Lite0()(pictures().requires_grad_(True)).requires_grad
     assert Lite0().checksum == lite0._checksum() and len(Lite0().checksum) == 64
 
