@@ -19,7 +19,7 @@ from .results.checkpoints import drop_checkpoints
 from .results.cost import Forecast, forecast
 from .results.reports import check_reports, write_reports
 from .results.reuse import list_trials_on, reusable_results
-from .results.store import Store, describe_environment
+from .results.store import Store, describe_environment, explain_failed_write
 from .suite.expand import KIND_OF_SETTING, UNKNOWN, expand, is_selected, select_trials
 from .suite.metric_names import metric_label, resolve_metric, why_left_out
 from .suite.parse import Suite, override_suite, read_suite
@@ -282,11 +282,8 @@ def _store_result(store: Store, result: TrialResult) -> TrialResult:
     try:
         store.write(result)
     except OSError as error:
-        why = " ".join(str(error).split())
-        raise StorageError(
-            f"the result of {result.trial.id} cannot be stored in {store.folder}: {why}; what was stored before is kept. "
-            "Make room there, and the same command does the rest"
-        ) from error
+        what = f"the result of {result.trial.id}"
+        raise StorageError(explain_failed_write(what, store.folder, error)) from error
     except (TypeError, ValueError) as error:
         result = TrialResult(result.trial, Status.ERROR, f"the result cannot be stored: {error}", steps=result.steps)
         store.write(result)

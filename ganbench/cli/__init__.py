@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import shlex
 import sys
@@ -10,7 +11,7 @@ import warnings
 import click
 
 from .. import __version__
-from ..contract.errors import RequestError, RunPaused, StorageError
+from ..contract.errors import RequestError, RunPaused, StorageError, printable
 
 COMMANDS = {
     "run": "Train, diagnose and compare the methods of a suite.",
@@ -77,6 +78,12 @@ def main() -> None:
     except BrokenPipeError:  # a reader such as `head` that has read enough
         sys.stderr.close()
         sys.exit(1)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS):
+            raise
+        _fail(
+            printable(f"{error.filename or 'a file'} cannot be written: {error.strerror}; make room and try again"), 1
+        )
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -23,7 +23,7 @@ from typing import Any
 import filelock
 import msgspec
 
-from ..contract.errors import RequestError, printable
+from ..contract.errors import RequestError, StorageError, printable
 from ..contract.files import write_atomically
 from ..contract.records import TrialResult
 from ..registry.plugins import Origin, own_version
@@ -94,6 +94,7 @@ class Store:
 
         Raises:
             RequestError: If the folder cannot be written to, or another run is writing to it.
+            StorageError: If its first files cannot be written, as on a full disk.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -106,12 +107,15 @@ class Store:
         except OSError as error:
             raise RequestError(f"output {self.folder} cannot be written: {error.strerror or error}") from None
         try:
-            self._remove_leftovers()
-            self._migrate()
-            # First of all files: from now on the folder belongs to this suite.
-            write_atomically(self.folder / "suite.json", encode_json({"schema": SCHEMA, **facts}))
-            write_atomically(self.folder / "environment.json", encode_json(environment))
-            self.trials.mkdir(exist_ok=True)
+            try:
+                self._remove_leftovers()
+                self._migrate()
+                # First of all files: from now on the folder belongs to this suite.
+                write_atomically(self.folder / "suite.json", encode_json({"schema": SCHEMA, **facts}))
+                write_atomically(self.folder / "environment.json", encode_json(environment))
+                self.trials.mkdir(exist_ok=True)
+            except OSError as error:
+                raise StorageError(explain_failed_write("the run", self.folder, error)) from error
             yield
         finally:
             lock.release()
@@ -249,6 +253,15 @@ def _is_folder_name(trial_id: str) -> bool:
     """Whether an id, which suite.json may hold in any form, is the name of a folder directly below another."""
     is_short = len(trial_id.encode("utf-8", "surrogatepass")) <= MAX_NAME_BYTES
     return is_short and trial_id.isprintable() and trial_id not in ("", ".", "..") and not set(trial_id) & {"/", "\\"}
+
+
+def explain_failed_write(what: str, folder: Path, error: OSError) -> str:
+    """Return the line of a StorageError: what cannot be stored where and why, what is kept, and what to do."""
+    why = " ".join(str(error).split())
+    return printable(
+        f"{what} cannot be stored in {folder}: {why}; what was stored before is kept. "
+        "Make room there, and the same command does the rest"
+    )
 
 
 def describe_environment(command: str, device: str, origins: Iterable[Origin]) -> dict[str, Any]:

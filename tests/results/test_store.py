@@ -9,6 +9,8 @@ import sys
 import pytest
 
 from ganbench import RequestError
+from ganbench.contract.errors import StorageError
+from ganbench.results import store as store_module
 from ganbench.results.store import Store
 
 
@@ -79,3 +81,20 @@ def test_a_damaged_list_of_trials_is_refused_in_one_line(tmp_path, trials, messa
     with pytest.raises(RequestError) as raised:
         Store(tmp_path).results()
     assert str(raised.value) == f"{tmp_path / 'suite.json'}: 'trials' is not a list of trial ids: {message}"
+
+
+def test_a_disk_that_is_full_at_the_start_of_a_run_is_said_in_one_line_and_the_folder_is_free_again(
+    tmp_path, monkeypatch
+):
+    with monkeypatch.context() as patch:
+
+        def fail(path, content):
+            raise OSError(28, "No space left on device", str(path))
+
+        patch.setattr(store_module, "write_atomically", fail)
+        with pytest.raises(StorageError) as raised, Store(tmp_path).begin_run({"suite": "s"}, {}):
+            pass
+    assert "No space left on device" in str(raised.value)
+    assert "\n" not in str(raised.value)
+    with Store(tmp_path).begin_run({"suite": "s"}, {}):
+        pass
