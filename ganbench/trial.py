@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import torch
 
-from .contract.adapt import adapt
+from .contract.adapt import adapt, provides
 from .contract.components import Dataset, Diagnosis
 from .contract.events import Event, TrialNote, TrialProgress, TrialResumed, TrialStarted
 from .contract.failures import WIRING, Status
@@ -30,6 +30,7 @@ from .suite.metric_names import features_label, metric_label, why_left_out
 from .training.checkpoint import Checkpointer
 from .training.data import DeviceDataset
 from .training.game import GAN
+from .training.loader import BatchStream
 from .training.loop import LoopState, train
 from .training.noise import has_noise
 from .training.pause import TrialPaused
@@ -266,7 +267,10 @@ class LiveTrial:
         }
         left_out = {} if has_noise(generator) else _leave_out(diagnoses)
         seed_everything(seed_for(seed, "components"))  # for components that draw random numbers, such as dropout
-        gan = GAN(generator, discriminator, loss, regularizers, training_data, trial.training, seed, registry.build)
+        stream = _batch_stream(dataset, trial, device)
+        gan = GAN(
+            generator, discriminator, loss, regularizers, training_data, trial.training, seed, registry.build, stream
+        )
         view = RunView(
             generator,
             discriminator,
@@ -333,6 +337,18 @@ class LiveTrial:
         """Generate `n` samples from the noise, and under the conditions, that this trial is always evaluated with."""
         generator, seed = self.gan.evaluated_generator(), seed_for(self.seed, "evaluation latents")
         return generate(generator, n, seed, self.labels, self.gan.device, self.evaluator.given(n))
+
+
+def _batch_stream(dataset: Dataset, trial: Trial, device: torch.device) -> Callable[[int], BatchStream] | None:
+    """What makes the stream of training batches, where the data set has a loader."""
+    if not provides(dataset, "training_loader"):
+        return None
+    name, seed = trial.components.dataset.name, seed_for(trial.seed, "data order")
+
+    def stream(batch_size: int) -> BatchStream:
+        return BatchStream(name, lambda: dataset.training_loader(batch_size, seed), trial.data, batch_size, device)
+
+    return stream
 
 
 def _leave_out(diagnoses: dict[str, Diagnosis]) -> dict[str, str]:

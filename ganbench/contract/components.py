@@ -213,6 +213,20 @@ class Dataset:
         """Return all held-out samples, in the form of `training`."""
         raise _missing(self, "held_out")
 
+    def training_loader(self, batch_size: int, seed: int) -> Iterable[Batch]:
+        """Return what yields batches to train on, for data that does not fit into memory; optional.
+
+        It is iterated again at its end, and a smaller batch there is left out. The same seed gives the same batches in
+        the same order, so that a run can be resumed: by drawing as many again, or faster with `state_dict` and
+        `load_state_dict` of the returned object. `training` then returns as many training samples as fit into memory,
+        which are observed and make up the floor.
+
+        Args:
+            batch_size: Samples in a batch.
+            seed: Seeds the order.
+        """
+        raise _missing(self, "training_loader")
+
 
 class Features:
     """Maps samples to feature vectors, in which metrics compare them.

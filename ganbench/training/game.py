@@ -22,6 +22,7 @@ from ..contract.state import load_state, state_of
 from ..contract.view import Game
 from .data import DeviceDataset
 from .discriminator import BoundDiscriminator, combine_of, condition_argument, evaluate_by_head
+from .loader import BatchStream
 from .noise import sample_noise
 from .optimizers import (
     Build,
@@ -51,6 +52,8 @@ class GAN(Game):
         settings: How to train.
         seed: Seeds the order of the data and the noise.
         build: Builds what `settings` name, as `Registry.build` does; by default from the installed plugins.
+        stream: Makes the stream of training batches of a size, where the data set has a loader; None where batches are
+            drawn from `training`.
 
     Attributes:
         steps_done: Steps done so far.
@@ -71,6 +74,7 @@ class GAN(Game):
         settings: Training,
         seed: int,
         build: Build = build_from_installed,
+        stream: Callable[[int], BatchStream] | None = None,
     ) -> None:
         if settings.channels_last:
             for network in (generator, discriminator):
@@ -84,6 +88,8 @@ class GAN(Game):
         self.steps_done = 0
         self.d_updates = 0
         self._data = training
+        self._make_stream = stream
+        self._stream = None if stream is None else stream(settings.batch_size)
         self._precision = Precision(settings.precision, self.device)
         self._part_size = settings.batch_size // settings.accumulate
         self._order = torch.Generator(self.device).manual_seed(seed_for(seed, "data order"))
@@ -276,9 +282,12 @@ class GAN(Game):
         return penalties, [r.after_step for r in mine if provides(r, "after_step")]
 
     def real_batch(self) -> Batch:
-        """Draw a batch of training data, with replacement."""
-        size = (self.settings.batch_size,)
-        batch = self._data.take(torch.randint(len(self._data), size, generator=self._order, device=self.device))
+        """Draw a batch of training data, with replacement; from the data set's loader, the next one."""
+        if self._stream is not None:
+            batch = self._stream.draw()
+        else:
+            size = (self.settings.batch_size,)
+            batch = self._data.take(torch.randint(len(self._data), size, generator=self._order, device=self.device))
         if self.settings.channels_last and batch.x.ndim == 4:
             return batch.with_x(batch.x.to(memory_format=torch.channels_last))
         return batch
@@ -337,6 +346,7 @@ class GAN(Game):
             "real": (self._real.x, self._real.labels, self._real.condition),
             "random": rng_state(self.device),
             "update": state_of(self.update),
+            "stream": None if self._stream is None else self._stream.state_dict(),
         }
         return copy.deepcopy(state)
 
@@ -359,6 +369,8 @@ class GAN(Game):
             setattr(self, name, counter)
         if "update" in state:
             load_state(self.update, state["update"])
+        if self._stream is not None:
+            self._stream.load_state_dict(state["stream"])
         self._real = Batch(*state["real"])
         restore_rng_state(state["random"], self.device)
 
@@ -385,7 +397,7 @@ class GAN(Game):
         """A copy of the game under other rules. It shares the data, and nothing that learns."""
         # One copy call, for what the parts share; a loss may have state, too.
         parts = (self.generator, self.discriminator, self.loss, dict(regularizers))
-        other = GAN(*copy.deepcopy(parts), self._data, settings, self.seed, self._build)
+        other = GAN(*copy.deepcopy(parts), self._data, settings, self.seed, self._build, self._make_stream)
         # The loss and regularizers are copies as they are now; those of other rules keep their own options.
         state = self.state_dict()
         if settings.update != self.settings.update:

@@ -50,6 +50,45 @@ def leave(monkeypatch, tmp_path) -> Callable[[Trial, int], tuple[TrialResult, li
     allow_trials()
 
 
+STREAMED = '''
+class Loader:
+    """Points in an order that its seed says: three batches and a smaller one."""
+    def __init__(self, batch_size, seed):
+        self.size, self.stream = batch_size, torch.Generator().manual_seed(seed)
+
+    def __iter__(self):
+        for size in (self.size,) * 3 + (self.size // 2,):
+            yield ganbench.Batch(torch.randn(size, 2, generator=self.stream))
+
+class Streamed(ganbench.Dataset):
+    """More points than fit into memory."""
+    spec = ganbench.DataSpec("points", (2,))
+
+    def training(self):
+        return ganbench.Batch(torch.randn(400, 2, generator=torch.Generator().manual_seed(0)))
+
+    def held_out(self):
+        return ganbench.Batch(torch.randn(400, 2, generator=torch.Generator().manual_seed(1)))
+
+    def training_loader(self, batch_size, seed):
+        return Loader(batch_size, seed)
+
+@ganbench.hookimpl
+def ganbench_datasets():
+    yield ganbench.Component("streamed", Streamed)
+'''
+
+
+def test_a_trial_on_a_loader_goes_on_where_it_was_left(make_trial, run_here, plugin_file, leave):
+    settings = {"datasets": ["streamed"], "metrics": ["energy-distance"], "steps": 40, "observations": 5}
+    trial = make_trial(files=plugin_file(STREAMED), **settings)
+    whole = run_here(trial)
+    assert whole.status == "done", whole.reason
+    resumed, events = leave(trial, 30)
+    assert any(isinstance(event, ganbench.TrialResumed) for event in events)
+    assert_identical(resumed, whole)
+
+
 def assert_identical(ours: TrialResult, theirs: TrialResult) -> None:
     timings = {"seconds": 0.0, "train_seconds": 0.0, "artifacts": None, "scores": ()}
     assert replace(ours, **timings, trial=theirs.trial) == replace(theirs, **timings)

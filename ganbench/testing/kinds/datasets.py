@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from typing import Any
 
@@ -10,10 +11,12 @@ import torch
 from scipy.stats import chi2
 from torch import Tensor
 
+from ...contract.adapt import provides
 from ...contract.components import Dataset
 from ...contract.records import Batch, DataSpec
 from ...observation.wiring.data import describe_nonfinite
 from ...training.data import DeviceDataset, check_condition
+from ...training.loader import BatchStream
 from ..candidate import Candidate
 from ..check import ContractError, NotApplicable, behaviour, check
 
@@ -21,6 +24,7 @@ MAX_SAMPLES = 2000  # of each part, whose values are checked
 MAX_SHARED = 1e-3  # share of held-out samples in the training part: real data sets have a few duplicates
 NEAR_A_MODE = 0.98889  # share of a Gaussian in the plane within three standard deviations
 PARTS = ("training", "held_out")
+LOADED_SAMPLES, LOADED_BATCHES = 16, 3  # in a batch that is asked of a loader, and how many are looked at
 
 
 @check("dataset", basic=True)
@@ -194,6 +198,34 @@ def gives_the_same_samples_again(candidate: Candidate) -> None:
 def _same_values(a: Tensor, b: Tensor) -> bool:
     """Whether two parts hold the same values; NaN is itself."""
     return a.shape == b.shape and a.dtype == b.dtype and bool(torch.equal(a.nan_to_num(), b.nan_to_num()))
+
+
+@check("dataset")
+def its_loader_gives_batches(candidate: Candidate) -> None:
+    """If it offers `training_loader`, that yields batches of the spec without end, the same ones for the same seed."""
+    dataset: Dataset = candidate.build()
+    if not provides(dataset, "training_loader"):
+        raise NotApplicable("it offers no training_loader(batch_size, seed): its training part fits into memory")
+
+    def draw(seed: int) -> list[Batch]:
+        make = functools.partial(dataset.training_loader, LOADED_SAMPLES, seed)
+        stream = BatchStream(candidate.entry.name, make, dataset.spec, LOADED_SAMPLES, torch.device("cpu"))
+        return [stream.draw() for _ in range(LOADED_BATCHES)]
+
+    try:
+        first, again = draw(1), draw(1)
+    except ValueError as error:
+        raise ContractError(
+            str(error),
+            cause="a loader that is made once and used up, or that does not ask for the batch size",
+            fix="return a new iterable of ganbench.Batch with `batch_size` samples at every call",
+        ) from error
+    if not all(_same_values(one.x, other.x) for one, other in zip(first, again, strict=True)):
+        raise ContractError(
+            "its training_loader gives other batches for the same seed",
+            cause="an order drawn from a global random stream",
+            fix="draw the order from torch.Generator().manual_seed(seed)",
+        )
 
 
 @check("dataset")
