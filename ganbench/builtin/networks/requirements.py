@@ -65,7 +65,7 @@ def why_no_room(network: str, data: ganbench.DataSpec, smallest: int, multiple: 
         return f"{network} needs at least {smallest}x{smallest} pixels, and these samples have {height}x{width}"
     if height % multiple or width % multiple:
         return f"{network} needs sides that are multiples of {multiple}, and these samples have {height}x{width}"
-    condition = getattr(data, "condition", None)
+    condition = data.condition
     if condition is not None and (len(condition) != 3 or condition[1:] != data.shape[1:]):
         return (
             f"{network} sees an image beside its condition, which has to be of shape (channels, {height}, {width}); this "
@@ -76,7 +76,7 @@ def why_no_room(network: str, data: ganbench.DataSpec, smallest: int, multiple: 
 
 def channels_with_condition(data: ganbench.DataSpec) -> int:
     """Return the channels of an image with its condition beside it, if the data has one."""
-    condition = getattr(data, "condition", None)
+    condition = data.condition
     return int(data.shape[0] + (condition[0] if condition is not None else 0))
 
 
