@@ -46,7 +46,7 @@ class ProbeSamples:
     Attributes:
         features: What they are compared in, (n, d), float32.
         logits: D's, without a graph: one a sample, or one a pack of samples.
-        layout: What regions of the data are searched in, (n, d), float32.
+        layout: What regions of large pictures are searched in, (n, d), float32; else nothing, (n, 0).
     """
 
     features: Tensor
@@ -111,17 +111,20 @@ class ProbeBatch:
 
     @cached_property
     def missing_region(self) -> tuple[Tensor, Tensor]:
-        """What `scan_regions` finds among these samples, and more of them where few can be passed through D."""
-        real = [self.real.layout, self.more_real.layout]
-        fake = [self.all_fake.layout]
-        if self._are_large_pictures:
-            n_real = max(min(MAX_REGION_REALS, self._view.held_out_size // 2) - 2 * self.n, 0)
-            n_fake = max(min(MAX_REGION_FAKES, 2 * FAKES_PER_REAL * self.n) - len(self.all_fake), 0)
-            n_drawn = n_real + (n_fake if self._floor else 0)
-            drawn = self._lay_out(self._view.held_out_chunks(n_drawn, self._chunk) if n_drawn else ())
-            made = drawn[n_real:] if self._floor else self._lay_out(map(self._view.evaluated, self._sizes(n_fake)))
-            real, fake = [*real, drawn[:n_real]], [*fake, made]
-        return scan_regions(torch.cat(real), torch.cat(fake))
+        """What `scan_regions` finds among these pictures, and more of them where few can be passed through D.
+
+        NaN of points and tiny pictures: there coverage sees what is missing, and a mode that has shrunk is no region.
+        """
+        if not self._are_large_pictures:
+            unknown = self.real.features.new_full((), math.nan)
+            return unknown, unknown
+        n_real = max(min(MAX_REGION_REALS, self._view.held_out_size // 2) - 2 * self.n, 0)
+        n_fake = max(min(MAX_REGION_FAKES, 2 * FAKES_PER_REAL * self.n) - len(self.all_fake), 0)
+        n_drawn = n_real + (n_fake if self._floor else 0)
+        drawn = self._lay_out(self._view.held_out_chunks(n_drawn, self._chunk) if n_drawn else ())
+        made = drawn[n_real:] if self._floor else self._lay_out(map(self._view.evaluated, self._sizes(n_fake)))
+        real = torch.cat([self.real.layout, self.more_real.layout, drawn[:n_real]])
+        return scan_regions(real, torch.cat([self.all_fake.layout, made]))
 
     @property
     def _chunk(self) -> int:
@@ -148,7 +151,7 @@ class ProbeBatch:
     def _look(self, chunks: Iterable[Batch]) -> ProbeSamples:
         looked = [(self._embed(chunk.x), self._view.logits(chunk), self._layout_of(chunk.x)) for chunk in chunks]
         features, logits, layouts = (torch.cat(parts) for parts in zip(*looked, strict=True))
-        return ProbeSamples(features, logits, layouts if self._are_large_pictures else features)
+        return ProbeSamples(features, logits, layouts)
 
 
 def fresh_critic_auc(batch: ProbeBatch) -> Tensor:

@@ -148,6 +148,30 @@ def test_a_state_that_lasts_is_a_failure_since_its_onset_and_one_that_is_over_is
     assert not list(collapse.diagnose(history(**_probed(**healed))))
 
 
+def test_a_region_that_is_missed_at_two_probes_is_a_missing_class():
+    collapse = diagnosis("mode-collapse")
+    region = {"missing_region": 0.06, "missing_region_deviation_floor": 1.0}
+    (finding,) = collapse.diagnose(history(**_probed(**FINE), **region, missing_region_deviation=5.8))
+    assert (finding.severity, finding.horizon) == ("failure", "now")
+    assert "5.8 standard errors too few" in finding.summary and "6.0%" in finding.summary
+    assert finding.evidence["missing_region_deviation"] == ganbench.Evidence(5.8, 1.0, 1000)
+    late = np.r_[np.full(18, 1.0), 5.8, 5.9]
+    (finding,) = collapse.diagnose(history(**_probed(**FINE), **region, missing_region_deviation=late))
+    assert finding.onset_step == 1000
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        pytest.param({"missing_region_deviation": 3.6}, id="as far as chance goes"),
+        pytest.param({"missing_region_deviation": np.r_[np.full(19, 1.0), 6.0]}, id="at one probe"),
+        pytest.param({"missing_region_deviation": 9.0, "energy_distance": 0.2}, id="far from the data"),
+    ],
+)
+def test_a_region_that_may_be_missed_by_chance_or_youth_is_no_failure(columns):
+    assert not list(diagnosis("mode-collapse").diagnose(history(**_probed(**FINE | columns))))
+
+
 def test_a_young_run_gets_a_warning_until_two_probes_forecast_that_it_stays():
     collapse = diagnosis("mode-collapse")
     once = {name: np.r_[np.full(19, FINE[name]), LOST[name]] for name in LOST}

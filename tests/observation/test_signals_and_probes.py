@@ -262,8 +262,23 @@ def test_large_pictures_are_probed_on_few_features_and_a_few_at_a_time(monkeypat
         values = {name: float(PROBES[name](batch)) for name in PROBES}
     assert batch.real.features.shape == (75, 256) and all(math.isfinite(value) for value in values.values())
     assert max(sizes) * 3 * 64 * 64 <= 2**21 and sum(sizes) >= 300
+    assert batch.real.layout.shape == (75, 3 * 16 * 16)
     everything = torch.cat([batch.real.features, batch.more_real.features, batch.all_fake.features])
     assert torch.pdist(everything).min() > 0  # of one draw: no sample is its own floor
+
+
+def test_regions_are_searched_in_pictures_alone():
+    for name in ("missing_region", "missing_region_deviation"):
+        assert all(math.isnan(value) for value in probe(name))
+
+
+def test_pictures_of_one_colour_miss_a_region_that_other_pictures_do_not():
+    with picture_view().at(10) as here:
+        embed = choose_embedding((3, 64, 64))
+        floor, made = (
+            float(PROBES["missing_region_deviation"](ProbeBatch(here, embed, floor=f))) for f in (True, False)
+        )
+    assert floor < 4 < made
 
 
 def test_pictures_of_one_colour_are_seen_by_a_fresh_critic():

@@ -89,8 +89,14 @@ class Calibrated(ganbench.Diagnosis):
         """
         if _is_uninformative(history):
             return 0.0
-        probability = load_models(self.name)[horizon].probability(read_evidence(history))
+        numbers = read_evidence(history)
+        forecast = load_models(self.name)["end"].probability(numbers)
+        probability = self.probability_now(numbers) if horizon == "now" else forecast
         return 0.0 if math.isnan(probability) else probability
+
+    def probability_now(self, numbers: Mapping[str, float]) -> float:
+        """Return the probability of the failure now, from readings; NaN if too few of them were measured."""
+        return load_models(self.name)["now"].probability(numbers)
 
     def diagnose(self, history: ganbench.History) -> Iterator[ganbench.Finding]:
         """Yield a finding of the present state, and a forecast while there is budget left."""
@@ -99,7 +105,7 @@ class Calibrated(ganbench.Diagnosis):
         numbers = read_evidence(history)
         ended = numbers["age"] >= 1
         now, end = (load_models(self.name)[horizon] for horizon in ("now", "end"))
-        present, forecast = now.probability(numbers), self.steady_forecast(history)
+        present, forecast = self.probability_now(numbers), self.steady_forecast(history)
         stays = ended or (numbers["age"] >= MIN_AGE and forecast >= end.failure)
         severity: ganbench.Severity = "failure" if stays else "warning"
         if present >= now.failure:
@@ -129,7 +135,7 @@ class Calibrated(ganbench.Diagnosis):
             severity=severity,
             confidence=round(probability, 3),
             onset_step=self._onset(history),
-            summary=self._summary(numbers, horizon),
+            summary=self._summary(history, numbers, horizon),
             evidence={
                 **{
                     name: ganbench.Evidence(numbers[name], model.bound[name], step)
@@ -146,8 +152,12 @@ class Calibrated(ganbench.Diagnosis):
             track_record=track_record(self.name),
         )
 
-    def _summary(self, numbers: Mapping[str, float], horizon: ganbench.Horizon) -> str:
-        summary = self.text.format(**{name: _evidence_text(value) for name, value in numbers.items()})
+    def explain(self, history: ganbench.History, numbers: Mapping[str, float]) -> str:
+        """Return what is the matter, in a sentence."""
+        return self.text.format(**{name: _evidence_text(value) for name, value in numbers.items()})
+
+    def _summary(self, history: ganbench.History, numbers: Mapping[str, float], horizon: ganbench.Horizon) -> str:
+        summary = self.explain(history, numbers)
         return summary if horizon == "now" else f"Expected at the end of the budget: {summary[0].lower()}{summary[1:]}"
 
     def _onset(self, history: ganbench.History) -> int:
@@ -155,7 +165,7 @@ class Calibrated(ganbench.Diagnosis):
         steps, model = history.columns["step"], load_models(self.name)["now"]
         since = int(steps[-1])
         for row in probed_rows(history)[::-1]:
-            if not model.probability(read_evidence(until(history, row))) >= model.failure:
+            if not self.probability_now(read_evidence(until(history, row))) >= model.failure:
                 break
             since = int(steps[row])
         return since

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import ganbench
 from ganbench import Failure
 
-from .calibrated import MIN_AGE, Calibrated
+from .calibrated import MIN_AGE, Calibrated, latest
 from .heads import find_strong_head
 
 if TYPE_CHECKING:
     from .smooth_d import SmoothDFork
+
+
+CLEARLY_MISSED, STEEPNESS = 4.0, 0.4  # standard errors at which a region is as likely as not missed for good
+NEAR = -1.0  # log10 of the distance to the data within which the samples are good enough to ask which are missing
 
 
 class OverpoweringDiscriminator(Calibrated):
@@ -106,7 +111,10 @@ class WeakDiscriminator(Calibrated):
 
 
 class ModeCollapse(Calibrated):
-    """Regions of the real data that the generator does not reach: modes are missing, or shrunk to points."""
+    """Regions of the real data that the generator does not reach: modes are missing, or shrunk to points.
+
+    One class of ten that is missing shows in no reading of the whole, but in a search for such a region.
+    """
 
     name = Failure.MODE_COLLAPSE
     follows = (Failure.OVERPOWERING_DISCRIMINATOR, Failure.WEAK_DISCRIMINATOR, Failure.OSCILLATION)
@@ -122,8 +130,12 @@ class ModeCollapse(Calibrated):
         "missing_region",
         "missing_region_deviation",
     )
-    also_shown = {"coverage": "coverage_floor"}
+    also_shown = {"coverage": "coverage_floor", "missing_region_deviation": "missing_region_deviation_floor"}
     text = "The generator does not reach {coverage_deficit} of the real data: modes are missing."
+    text_of_region = (
+        "Generated samples are missing from a region of the real data ({missed_region} standard errors too few; "
+        "{share} of all samples should lie there and do not): a class or a mode is missing."
+    )
     remedy = ganbench.Remedy(
         {
             "loss": "relativistic",
@@ -141,6 +153,18 @@ class ModeCollapse(Calibrated):
             },
         }
     )
+
+    def probability_now(self, numbers: Mapping[str, float]) -> float:
+        """Return the probability that modes are missing, on the whole or in one region."""
+        on_the_whole, in_a_region = super().probability_now(numbers), _probability_of_region(numbers)
+        return in_a_region if math.isnan(on_the_whole) else max(on_the_whole, in_a_region)
+
+    def explain(self, history: ganbench.History, numbers: Mapping[str, float]) -> str:
+        """Return which of the two it is, in a sentence."""
+        share = latest(history, "missing_region")
+        if share is None or not _probability_of_region(numbers) > super().probability_now(numbers):
+            return super().explain(history, numbers)
+        return self.text_of_region.format(missed_region=f"{numbers['missed_region']:.1f}", share=f"{share:.1%}")
 
 
 class Oscillation(Calibrated):
@@ -181,3 +205,11 @@ class Memorization(Calibrated):
             "images": {"discriminator": {"name": "mlp", "width": 64}},
         }
     )
+
+
+def _probability_of_region(numbers: Mapping[str, float]) -> float:
+    """The probability that a region is missed; 0 where that was not measured, or G is too far from the data to ask."""
+    clearly, distance = numbers["missed_region"], numbers["distance"]
+    if math.isnan(clearly) or not distance <= NEAR:
+        return 0.0
+    return 1 / (1 + math.exp((CLEARLY_MISSED - clearly) / STEEPNESS))

@@ -27,6 +27,9 @@ DESCRIPTIONS = {
     "lead_times_deficit": "how far ahead D is of a G that is behind: `d_log_margin` times `coverage_deficit`",
     "coverage_deficit": "share of the real data that G does not reach, beyond the floor",
     "empty_bins": "share of bins with far too few generated samples",
+    "missed_region": (
+        "how clearly G misses a region of the data, in standard errors: the lower one of the last two probes"
+    ),
     "distance": "log10 of the energy distance to held-out data, over the distance of two real samples",
     "distance_gain": "decades of energy distance gained since the probe before",
     "spread": "log2 of the spread of generated samples over that of real ones",
@@ -77,6 +80,7 @@ def read_evidence(history: ganbench.History) -> dict[str, float]:
         else np.nan,
         "coverage_deficit": coverage_deficit,
         "empty_bins": empty_bins,
+        "missed_region": _lower_of_two(_probes(columns, "missing_region_deviation")),
         "distance": _last(distance),
         "distance_gain": _gain(-distance),
         "spread": np.log2(np.clip(_last(_probes(columns, "spread")), 1e-3, 1e3)),
@@ -121,6 +125,11 @@ def _floor(columns: Mapping[str, Array], name: str) -> float:
 
 def _last(values: Array) -> float:
     return float(values[-1]) if len(values) else np.nan
+
+
+def _lower_of_two(values: Array) -> float:
+    """The lower one of the last two probes; NaN before there are two."""
+    return float(values[-2:].min()) if len(values) > 1 else np.nan
 
 
 def _gain(values: Array) -> float:
