@@ -37,6 +37,14 @@ def test_looking_draws_nothing_from_the_global_random_state(shapes):
     assert torch.equal(state, torch.get_rng_state())
 
 
+def test_pictures_that_have_changed_are_looked_at_again(shapes):
+    x = shapes[0][:20].clone()
+    first = look_at(x)
+    assert look_at(x) is first
+    x.mul_(0.0)
+    assert not torch.equal(look_at(x).features, first.features)
+
+
 def test_a_class_left_out_is_a_tenth_missing_and_further_from_the_data(shapes):
     x, truth = shapes
     real, rest = x[:1000], x[1000:]

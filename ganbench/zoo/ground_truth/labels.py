@@ -131,7 +131,8 @@ def _is_taught(table: pd.DataFrame, step: int) -> bool:
         return False
     place = min(measured.index(step), len(measured) - 2)
     before, after = (table.loc[measured[i], "distance"] for i in (place, place + 1))
-    return bool(after <= NEARER_SHARE * before)
+    nearest: float = table.loc[: measured[place], "distance"].min()
+    return bool(after <= NEARER_SHARE * before and after < nearest)  # not back from where it had strayed to
 
 
 def _is_young(table: pd.DataFrame, steps: int) -> bool:

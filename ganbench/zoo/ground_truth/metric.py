@@ -17,6 +17,7 @@ import ganbench
 from .c2st import auc, c2st_auc
 from .modes import ModeAssignment, assign_modes, to_coordinates
 from .pictures import is_known, is_picture
+from .rescue import teach
 
 PROBE_FRACTIONS = (0.1, 0.25, 0.5, 0.75, 1.0)  # of the budget at which everything is measured
 MAX_COMPARED_SAMPLES = 1000  # real and generated each, behind an energy distance
@@ -68,9 +69,11 @@ class GroundTruth(ganbench.Metric):
     - `missing`: share of modes (of a mixture, digits, stacked digits, classes of pictures) that G does not reach; `good`:
       share of samples that are credible ones of their mode; `spread`: their variance within a mode, over that of real
       ones; of pictures `same`: share of them that G makes again and again.
-    - `distance`: energy distance to held-out data, of pictures in the features of a classifier trained apart. `rescued`: the same of a fork with a smooth D, after a tenth of the
-      budget more, from states up to the middle of the budget; `rescued_end`: after half of the budget, once, from its
-      middle or from the first state after it; `..._missing` likewise. Measured if D is strong and G behind.
+    - `distance`: energy distance to held-out data, of pictures in the features of a classifier trained apart.
+      `rescued`: the same of a fork with a smooth D, after a tenth of the budget more, from states up to the middle of the
+      budget; `rescued_end`: after half of the budget, once, from its middle or from the first state after it;
+      `..._missing` likewise. Measured if D is strong and G behind. Of pictures, a copy of G is trained against a fresh
+      smooth D in place of the fork, which would be dear.
     - `d_auc`: AUC of D, held-out against generated; `strong_auc`: that of a classifier trained apart; `gap`: how much
       higher D's AUC is on training data; `copied`: distance of generated samples to training data, over that of
       held-out ones (1: as far, 0: copies).
@@ -134,6 +137,10 @@ class GroundTruth(ganbench.Metric):
         late = done >= LONG_FORK_SHARE - 1e-3
         if late and self._long_fork_done:
             return {}
+        if is_picture(game.view.data.shape):
+            self._long_fork_done = True
+            taught = teach(game, round(LONG_FORK_SHARE * game.steps), len(samples.fake))
+            return _distances(taught, samples, "rescued_end")
         soon = smooth_d_fork(game, round(FORK_SHARE * game.steps))
         truth = {} if done > LONG_FORK_SHARE + 1e-3 else _outcome(soon, samples, "rescued")
         if late:
@@ -214,7 +221,10 @@ def _copied(seen: Tensor, held_out: Tensor, fake: Tensor) -> float:
 
 def _outcome(game: ganbench.Game, samples: ganbench.Samples, name: str) -> dict[str, float]:
     with game.view.at(game.steps_done) as view:
-        fake = view.evaluated(len(samples.fake)).x.cpu()
+        return _distances(view.evaluated(len(samples.fake)).x.cpu(), samples, name)
+
+
+def _distances(fake: Tensor, samples: ganbench.Samples, name: str) -> dict[str, float]:
     real = assign_modes(samples.real, samples.modes)
     return {
         name: energy_distance(to_coordinates(samples.real), to_coordinates(fake)),

@@ -8,6 +8,7 @@ and on corrupted pictures, which are a class of their own: what it takes for non
 from __future__ import annotations
 
 import functools
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,9 +99,24 @@ class Seen:
     features: Tensor
 
 
-@torch.no_grad()
+_looks: dict[int, tuple[weakref.ref[Tensor], int, Seen]] = {}  # by identity: the same pictures are asked about again
+
+
 def look_at(x: Tensor) -> Seen:
-    """Classify pictures (N, *shape) of a known data set; one that is not finite is of class 0 and not credible."""
+    """Classify pictures (N, *shape) of a known data set; one that is not finite is of class 0 and not credible.
+
+    What was seen is kept while the tensor is there and stays as it is.
+    """
+    kept = _looks.get(id(x))
+    if kept is None or kept[0]() is not x or kept[1] != x._version:
+        key = id(x)
+        kept = weakref.ref(x, lambda _: _looks.pop(key, None)), x._version, _look(x)
+        _looks[key] = kept
+    return kept[2]
+
+
+@torch.no_grad()
+def _look(x: Tensor) -> Seen:
     known = KNOWN[tuple(x.shape[1:])]
     classifier = _load(known.name)
     finite = x.isfinite().flatten(1).all(dim=1)
