@@ -60,6 +60,19 @@ def validate_options(scaler: object, logits: object, on_finding: object) -> None
             raise ValueError(f"Monitor: {name} is of type {type(value).__name__}; pass {wanted}, or None")
 
 
+def validate_start(adversarial_from: int, budget: int) -> int:
+    """Return the step after which D is trained, below the budget. Raise ValueError if it is anything else."""
+    if isinstance(adversarial_from, bool) or not isinstance(adversarial_from, int):
+        kind = type(adversarial_from).__name__
+        raise ValueError(f"Monitor: adversarial_from is of type {kind}; pass the number of steps before D is trained")
+    if not 0 <= adversarial_from < budget:
+        raise ValueError(
+            f"Monitor: adversarial_from is {adversarial_from} with a budget of {budget}; pass a number of steps from 0 to "
+            f"{budget - 1}"
+        )
+    return adversarial_from
+
+
 def list_optimizers(optimizers: Any) -> list[Any]:
     """Return optimizers given as one, a sequence, or a mapping, without wrappers. Raise ValueError for anything else."""
     if optimizers is None:

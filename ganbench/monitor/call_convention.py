@@ -100,7 +100,8 @@ def infer(captured: Captured, find_partners: Callable[[CallConvention], tuple[in
         SampleMismatch: Their samples do not fit together.
     """
     matches, unmatched = match_calls(captured)
-    matches = matches or match_derived(captured)
+    if not matches:
+        matches, unmatched = match_derived(captured, unmatched)
     convention = _infer_convention(captured, matches)
     if find_partners is not None and convention.possible_partners:
         convention = replace(convention, partners=find_partners(convention))
@@ -156,13 +157,42 @@ def match_calls(captured: Captured) -> tuple[list[MatchedCalls], list[tuple[Call
     return matches, unmatched
 
 
-def match_derived(captured: Captured) -> list[MatchedCalls]:
-    """Match the calls of D that were given something computed from G's samples, as the autograd graph shows."""
-    return [
+def match_derived(
+    captured: Captured, unmatched: list[tuple[Call, bool]]
+) -> tuple[list[MatchedCalls], list[tuple[Call, bool]]]:
+    """Match the calls of D that were given something computed from G's samples.
+
+    The autograd graph shows it; where D was given the same values without a graph, they were detached.
+
+    Args:
+        captured: All calls.
+        unmatched: As `match_calls` returns them.
+
+    Returns:
+        The matches, and the calls that are still unmatched.
+    """
+    derived = [
         MatchedCalls(d.generated, _output_of_size(d.generated, d.call, d.argument), d.call, d.argument, d.trains_g)
         for d in captured.discriminator_calls
         if d.origin == "derived" and d.generated is not None and d.argument is not None
     ]
+    matches, left = list(derived), []
+    for call, requires_grad in unmatched:
+        same = next((match for match in derived if _is_same_call(call, match.call)), None)
+        if same is None:
+            left.append((call, requires_grad))
+        else:
+            matches.append(replace(same, call=call, trains_g=False))
+    return matches, left
+
+
+def _is_same_call(a: Call, b: Call) -> bool:
+    """Return whether two calls of D were given the same batches."""
+    return (
+        a.spec == b.spec
+        and a.batched == b.batched
+        and all(a.leaves[i].shape == b.leaves[i].shape and torch.equal(a.leaves[i], b.leaves[i]) for i in a.batched)
+    )
 
 
 def _split_batch(d: DiscriminatorCall, captured: Captured) -> list[Call]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import torch
@@ -14,6 +14,7 @@ from torch.utils._pytree import tree_flatten
 from torch.utils.hooks import RemovableHandle
 
 from ..observation.hooks import Hook, TensorAddress
+from ..observation.logits import list_tensors, locate_logits
 from .calls import Call, collect_tensors, copy_leaf, count_rows, limit_rows
 from .networks import hooked_module, unwrap
 
@@ -79,16 +80,34 @@ class Gradient:
 
 @dataclass
 class Captured:
-    """The newest calls and gradients since the capture was started, in order."""
+    """The newest calls and gradients since the capture was started, in order.
+
+    Attributes:
+        generator_calls, discriminator_calls, gradients: They.
+        pack: Samples that D judges together.
+    """
 
     generator_calls: deque[GeneratorCall] = field(default_factory=lambda: deque(maxlen=MAX_CALLS))
     discriminator_calls: deque[DiscriminatorCall] = field(default_factory=lambda: deque(maxlen=MAX_CALLS))
     gradients: deque[Gradient] = field(default_factory=lambda: deque(maxlen=MAX_CALLS))
+    pack: int = 1
 
     @property
     def both_called(self) -> bool:
         """Whether both networks have been called."""
         return bool(self.generator_calls and self.discriminator_calls)
+
+    def whole_packs(self) -> Captured:
+        """Return the same, with as many rows of each call of D as make whole packs."""
+        if self.pack == 1:
+            return self
+        whole = {
+            d: replace(d, call=d.call.slice_rows(_whole(d.call.n_kept, self.pack))) for d in self.discriminator_calls
+        }
+        gradients = [
+            replace(g, discriminator_call=whole.get(g.discriminator_call, g.discriminator_call)) for g in self.gradients
+        ]
+        return Captured(self.generator_calls, deque(whole.values()), deque(gradients), self.pack)
 
 
 class Capture:
@@ -129,6 +148,7 @@ class Capture:
         self._handles = [
             hooked_module(self._generator).register_forward_hook(on_generator, with_kwargs=True),
             hooked_module(self._discriminator).register_forward_pre_hook(on_discriminator, with_kwargs=True),
+            hooked_module(self._discriminator).register_forward_hook(Hook(self._record_pack, self._on_error)),
         ]
 
     def stop(self) -> None:
@@ -182,6 +202,12 @@ class Capture:
         if trains_g and argument is not None:
             self._record_gradient(leaves[argument], discriminator_call)
 
+    def _record_pack(self, module: nn.Module, args: Any, output: Any) -> None:
+        """Note how many samples D judges together; arguments are copied before it runs, since it may change them."""
+        calls = self.captured.discriminator_calls
+        if module is hooked_module(self._discriminator) and calls:
+            self.captured.pack = locate_logits(list_tensors(output), calls[-1].call.n).pack
+
     def _find_origin(self, leaves: Iterable[Any]) -> tuple[GeneratorCall | None, Origin | None, int | None, int]:
         """Find G's samples among the arguments of D, the newest first: by memory, or by a graph that leads to G.
 
@@ -227,3 +253,7 @@ class Capture:
                     visited.add(following)
                     waiting.append(following)
         return None
+
+
+def _whole(n: int, pack: int) -> slice:
+    return slice(0, n - n % pack)

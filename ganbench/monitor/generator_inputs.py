@@ -30,6 +30,19 @@ class GeneratorInputs:
         """D's conditions, by row."""
         return self._rows.columns[len(self._arguments) :]
 
+    @property
+    def has_noise(self) -> bool:
+        """Whether anything that G is given may be noise: vectors, or values from a known prior, or nothing at all.
+
+        A picture or a spectrogram is no noise, and what is not given is drawn by G itself.
+        """
+        columns = self._rows.columns[: len(self._arguments)]
+        given = list(zip(columns, self._priors, strict=False))
+        return not given or any(
+            prior is not None or (column.is_floating_point() and column[0].numel() == max(column.shape[1:], default=1))
+            for column, prior in given
+        )
+
     def add(self, inferred: Inferred) -> None:
         """Add the rows that captured calls show.
 

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..contract.components import Diagnosis
 from ..contract.failures import WIRING
 from ..contract.records import Finding, History, Player, WiringFault
 from ..diagnosis.findings import apply_diagnoses
@@ -24,7 +25,14 @@ from ..observation.wiring.terms import LossTerms, StepLoss
 from ..observation.wiring.watch import WiringWatch
 from ..training.loop import STOP_CONFIDENCE
 from .advice import in_words_of_loop
-from .arguments import build_diagnoses, list_optimizers, validate_budget, validate_networks, validate_options
+from .arguments import (
+    build_diagnoses,
+    list_optimizers,
+    validate_budget,
+    validate_networks,
+    validate_options,
+    validate_start,
+)
 from .call_convention import infer
 from .capture import Capture, Captured
 from .gradients import LossScaler, read_loss_scale
@@ -61,6 +69,8 @@ class Monitor:
         logits: A function from the discriminator's output to one logit for each sample.
         diagnoses: Names of the diagnoses to make; by default all that are installed.
         on_finding: Called with each finding that is new in its diagnosis, horizon or severity.
+        adversarial_from: How many steps the loop trains G by other terms before D takes part (`disc_start` of VQGAN).
+            They are not observed, and the bugs of a program's first steps are looked for in the steps after them.
         optimizers: The loop's optimizers, for advice that names their settings. Without them those are known that take a
             step in the first steps.
         quiet: Whether to say nothing on standard error when a failure is found.
@@ -98,11 +108,13 @@ class Monitor:
         logits: Callable[[Any], Tensor] | None = None,
         diagnoses: Sequence[str] | None = None,
         on_finding: Callable[[Finding], object] | None = None,
+        adversarial_from: int = 0,
         optimizers: Any = None,
         quiet: bool = False,
     ) -> None:
         validate_networks(generator, discriminator, average)
         self.budget = validate_budget(budget)
+        self._start_step = validate_start(adversarial_from, self.budget)
         validate_options(scaler, logits, on_finding)
         known_optimizers = list_optimizers(optimizers)
         self._quiet = quiet
@@ -126,28 +138,27 @@ class Monitor:
         self._watch = WiringWatch(
             self._networks.generator,
             self._networks.discriminator,
-            steps=self.budget,
+            steps=self.budget - self._start_step,
+            steps_before=self._start_step,
             called=(hooked_module(generator), hooked_module(discriminator)),
             average=None if average is None else self._networks.evaluated,
             scaler=scaler,
             optimizers=known_optimizers,
         )
         self._terms = LossTerms()
-        self._watching = WIRING in self._diagnoses
+        self._watches = WIRING in self._diagnoses
+        self._watching = False
         self._n_faults = 0  # that have been told
         self._in_evaluation_mode: dict[Player, int] = {"generator": 0, "discriminator": 0}  # observations in a row
         self._observer = Observer(self._view, self._diagnoses, self._watch)
         self._schedule: MonitorSchedule | None = None  # until a batch has been seen
         self._cost_known = False  # of a probe
         self._steps = 0
+        self._closed = False
         self._next_observation = NEVER
-        self._next_active = 1  # the step at which there is something to do
-        try:
-            self._capture.start()
-            if self._watching:
-                self._watch.begin()
-        except Exception as error:  # a module that takes no hooks
-            self._disable(error)
+        self._next_active = NEVER  # the step at which there is something to do
+        if not self._start_step:
+            self._begin()
 
     def step(self, loss_d: StepLoss = None, loss_g: StepLoss = None) -> None:
         """Tell the monitor that a step of the loop is done; most calls only compare two integers.
@@ -158,6 +169,10 @@ class Monitor:
             loss_g: Loss of the generator.
         """
         self._steps += 1
+        if self._steps <= self._start_step:
+            if self._steps == self._start_step and not self._closed:
+                self._begin()
+            return
         if self._watching:
             self._watch_step(loss_d, loss_g)
         if self._steps == self._next_active:
@@ -189,6 +204,7 @@ class Monitor:
 
     def close(self) -> None:
         """Stop observing and take all hooks off; findings and history stay."""
+        self._closed = True
         self._stop_observing()
         self._watch.stop()
         self._watching = False
@@ -217,6 +233,17 @@ class Monitor:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _begin(self) -> None:
+        """Put hooks on before the next step, from which everything is observed."""
+        self._next_active = self._steps + 1
+        self._watching = self._watches
+        try:
+            self._capture.start()
+            if self._watching:
+                self._watch.begin()
+        except Exception as error:  # a module that takes no hooks
+            self._disable(error)
 
     # --- what happens in a step ----------------------------------------------------------------------
 
@@ -306,12 +333,16 @@ class Monitor:
                     self._update_view()
                 self._look_again()
                 self._plan(self._schedule)
-        elif self._steps >= min(self.budget, max(MIN_WAIT_STEPS, MAX_WAIT_SHARE * self.budget)):
+        elif self._steps - self._start_step >= self._longest_wait():
             missing = "discriminator" if captured.generator_calls else "generator"
             raise NotObserved(
-                f"the {missing} has not been called on any sample in {self._steps} steps, as far as forward hooks can "
+                f"the {missing} has not been called on any sample in {self._steps - self._start_step} steps, as far as forward hooks can "
                 "see; pass the modules that the loop calls"
             )
+
+    def _longest_wait(self) -> float:
+        """Return after how many steps both networks have been called, unless they never are."""
+        return min(self.budget - self._start_step, max(MIN_WAIT_STEPS, MAX_WAIT_SHARE * self.budget))
 
     def _observe(self, schedule: MonitorSchedule, loss_d: StepLoss, loss_g: StepLoss) -> None:
         """Take an observation, and diagnose the history at a probe: the accuracy of diagnoses was measured there."""
@@ -342,9 +373,12 @@ class Monitor:
 
     def _update_view(self) -> None:
         """Infer from what was captured how the networks are called, and forget it."""
-        captured = self._capture.captured
+        captured = self._capture.captured.whole_packs()
+        if captured.discriminator_calls:
+            self._view.judge_packs(captured.pack)
         inferred = infer(captured, self._view.find_partners) if captured.both_called else None
         self._view.update(inferred, captured.gradients)
+        self._watch.about_fake = self._view.about_sample
         if inferred is not None and all(bool(x.isfinite().all()) for g in captured.generator_calls for x in g.outputs):
             self._check_data(inferred.real_rows)
         self._check_modes(captured)
@@ -395,7 +429,13 @@ class Monitor:
         if not finite:
             self._observer.nonfinite = self._networks.locate_nonfinite(self._steps)
         if is_probe or not finite:
-            self._set_findings(apply_diagnoses(self._diagnoses, self.history()))
+            self._set_findings(apply_diagnoses(self._applicable_diagnoses(), self.history()))
+
+    def _applicable_diagnoses(self) -> dict[str, Diagnosis]:
+        """Return the diagnoses of what can happen to this generator."""
+        if self._view.has_noise:
+            return self._diagnoses
+        return {name: d for name, d in self._diagnoses.items() if not getattr(d, "needs_noise", False)}
 
     def _plan(self, schedule: MonitorSchedule) -> None:
         """Stop capturing until shortly before the next observation, unless more real samples are needed."""

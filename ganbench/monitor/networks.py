@@ -68,7 +68,7 @@ class Networks:
         return torch.cat(samples)
 
     def discriminator_outputs(
-        self, call: Call, replacements: Mapping[int, Tensor], n: int
+        self, call: Call, replacements: Mapping[int, Tensor], n: int, pack: int = 1
     ) -> Iterator[tuple[Any, int]]:
         """Yield what D returns for `n` samples, chunk by chunk, each with the number of its samples.
 
@@ -76,9 +76,13 @@ class Networks:
             call: The call of D to repeat.
             replacements: New arguments by their index in the call.
             n: Samples in them.
+            pack: Samples that are judged together: the first ones are repeated where some are missing in the last pack.
         """
         state = self._states[self.discriminator]
-        for chunk, size in _chunks(replacements, n, call.n):
+        if missing := -n % pack:
+            again = torch.arange(missing) % n
+            replacements = {i: torch.cat([x, x[again.to(x.device)]]) for i, x in replacements.items()}
+        for chunk, size in _chunks(replacements, n + missing, call.n, pack):
             yield call.repeat(self.discriminator, state, chunk), size
 
     def weight_norms(self) -> tuple[Tensor, Tensor]:
@@ -146,12 +150,17 @@ def _inside_parallel(module: nn.Module) -> nn.Module | None:
 # --- running them ------------------------------------------------------------------------------------
 
 
-def _chunks(replacements: Mapping[int, Tensor], n: int, batch: int) -> Iterator[tuple[dict[int, Tensor], int]]:
+def _chunks(
+    replacements: Mapping[int, Tensor], n: int, batch: int, pack: int = 1
+) -> Iterator[tuple[dict[int, Tensor], int]]:
     """Split arguments into equal chunks of about the loop's batch, which batch statistics and memory are used to."""
     count = math.ceil(n / max(batch, MIN_CHUNK_SAMPLES))
-    split = {i: column.tensor_split(count) for i, column in replacements.items()}
-    for k in range(count):
-        yield {i: parts[k] for i, parts in split.items()}, n // count + (k < n % count)
+    packs = n // pack
+    sizes = [(packs // count + (k < packs % count)) * pack for k in range(count)]
+    split = {i: column.split(sizes) for i, column in replacements.items()}
+    for k, size in enumerate(sizes):
+        if size:
+            yield {i: parts[k] for i, parts in split.items()}, size
 
 
 def _detached_state(network: nn.Module) -> dict[str, Tensor]:

@@ -13,12 +13,13 @@ from torch import Tensor
 from ..contract.outputs import DiscriminatorFn
 from ..contract.records import Batch, DataSpec
 from ..contract.view import View
+from ..observation.logits import list_tensors
 from ..observation.signals import auc
 from ..training.discriminator import BoundDiscriminator
 from ..training.schedule import MAX_SIGNAL_SAMPLES
 from ..training.view import MIN_PROBE_SAMPLES, affordable_samples, flops_per_sample
 from .call_convention import CallConvention, Inferred
-from .calls import Call, collect_tensors
+from .calls import Call
 from .capture import Gradient
 from .generator_inputs import GeneratorInputs
 from .gradients import MIN_COSINE, cosine_with_logits, mean_input_gradient, select_gradients
@@ -29,7 +30,7 @@ from .real_samples import SEED, RealSamples
 from .tensor_buffer import SampleBuffer
 
 MAX_FLIPPED_AUC = 0.4  # below which a D whose logits G makes fall is taken for one with lower logits for more real
-SIGMOID_SAMPLES = 16  # that D is run on to detect a sigmoid
+SIGMOID_SAMPLES = 16  # that D is run on to look at its outputs
 DATA_KINDS: dict[int, Literal["points", "images"]] = {1: "points", 3: "images"}  # by the number of dimensions
 
 
@@ -77,6 +78,15 @@ class LoopView(View):
         self._partners: tuple[Any, tuple[int, ...]] | None = None  # of the newest kind of call
         self._isolated = False
 
+    @property
+    def about_sample(self) -> tuple[int, ...] | None:
+        """Which of D's outputs are about the first of two batches of samples, each judged by itself; else None."""
+        return self._read_logits.about_sample
+
+    def judge_packs(self, pack: int) -> None:
+        """Take D's outputs for logits of packs of `pack` samples."""
+        self._read_logits.pack = pack
+
     def update(self, inferred: Inferred | None, gradients: Sequence[Gradient]) -> None:
         """Take in how the loop calls its networks, if both were called, and the gradients that came back to G."""
         self._gradients = select_gradients(gradients)
@@ -102,13 +112,13 @@ class LoopView(View):
 
     def _find_partners(self, convention: CallConvention) -> tuple[int, ...]:
         call, argument, possible = convention.discriminator_call, convention.argument, convention.possible_partners
-        few = call.slice_rows(slice(SIGMOID_SAMPLES))
+        few = call.slice_rows(slice(self._few))
         inputs = {i: few.leaves[i].detach().clone().requires_grad_() for i in (argument, *possible)}
         n = len(inputs[argument])
         with self._networks.snapshot():
             output, _ = next(self._networks.discriminator_outputs(few, inputs, n))
         reached: dict[int, set[int]] = {i: set() for i in inputs}
-        for k, tensor in enumerate(collect_tensors(output)):
+        for k, tensor in enumerate(list_tensors(output)):
             if not tensor.requires_grad:
                 continue
             gradients = torch.autograd.grad(
@@ -121,6 +131,12 @@ class LoopView(View):
         if partners:
             self._read_logits.about_sample = tuple(sorted(reached[argument]))
         return partners
+
+    @property
+    def _few(self) -> int:
+        """How many samples D's outputs are looked at on: whole packs."""
+        pack = self._read_logits.pack
+        return max(pack, SIGMOID_SAMPLES // pack * pack)
 
     def clear(self) -> None:
         """Forget the gradients of an observation that is over."""
@@ -191,6 +207,11 @@ class LoopView(View):
         """Return `n` samples of the generator as it is evaluated: in evaluation mode, of the average if any."""
         return self._generate(n, evaluated=True)
 
+    @property
+    def has_noise(self) -> bool:
+        """Whether the generator maps noise to samples, as far as it can be told from its arguments."""
+        return self._inputs.has_noise
+
     def fixed(self, n: int) -> Tensor:
         """Return what G makes now of `n` latents and conditions that are the same at every call."""
         if self._fixed_inputs is None:
@@ -221,9 +242,9 @@ class LoopView(View):
 
     def head_logits(self, batch: Batch) -> Tensor | None:
         """Return the logits of each of D's heads, (heads, N); None where there is one."""
-        call, arguments = self._convention.discriminator_call, self._arguments(batch)
-        outputs = self._networks.discriminator_outputs(call, arguments, len(batch.x))
-        heads = torch.cat([self._read_logits.heads(output, size) for output, size in outputs], 1)
+        call, arguments, n = self._convention.discriminator_call, self._arguments(batch), len(batch.x)
+        outputs = self._networks.discriminator_outputs(call, arguments, n, self._read_logits.pack)
+        heads = torch.cat([self._read_logits.heads(output, size) for output, size in outputs], 1)[:, :n]
         return self._sign * heads.to(self.device) if len(heads) > 1 else None
 
     def generator_loss(self, d: DiscriminatorFn, real: Batch, fake: Batch) -> Tensor:
@@ -249,9 +270,10 @@ class LoopView(View):
         """Detect whether D returns probabilities, and whether its logits have the opposite sign."""
         before = self._read_logits.probabilities
         call, argument = self._convention.discriminator_call, self._convention.argument
-        x = call.leaves[argument][:SIGMOID_SAMPLES].detach().clone().requires_grad_()
-        few = call.slice_rows(slice(SIGMOID_SAMPLES))
-        self._read_logits.detect_sigmoid(*next(self._networks.discriminator_outputs(few, {argument: x}, len(x))))
+        x = call.leaves[argument][: self._few].detach().clone().requires_grad_()
+        few = call.slice_rows(slice(self._few))
+        output, n = next(self._networks.discriminator_outputs(few, {argument: x}, len(x), self._read_logits.pack))
+        self._read_logits.detect_sigmoid(output, n)
         if self._read_logits.probabilities and not before:
             self._add_note("the discriminator returns probabilities, not logits: they are converted to logits")
         self._cosines = [cosine_with_logits(gradient, self._unsigned_logits) for gradient in self._gradients]
@@ -265,8 +287,8 @@ class LoopView(View):
 
     def _unsigned_logits(self, call: Call, arguments: Mapping[int, Tensor], n: int) -> Tensor:
         """Return logits with the sign that D gives them."""
-        outputs = self._networks.discriminator_outputs(call, arguments, n)
-        return torch.cat([self._read_logits(output, size) for output, size in outputs]).to(self.device)
+        outputs = self._networks.discriminator_outputs(call, arguments, n, self._read_logits.pack)
+        return torch.cat([self._read_logits(output, size) for output, size in outputs])[:n].to(self.device)
 
     def _generate(self, n: int, *, evaluated: bool) -> Batch:
         arguments, rows = self._inputs.sample(n, self._rng)

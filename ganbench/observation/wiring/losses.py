@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from .events import DiscriminatorEvent, Record
-from .origins import Calls
+from .origins import Calls, Kind
 
 SIGN_SHARE = 0.95  # of the samples of a batch whose gradients have to have one sign
 STEP_SHARE = 0.9  # of the updates that have to show the same
@@ -113,14 +113,22 @@ class LossFacts:
         return bool(self.real_calls) or not self.complete
 
     @classmethod
-    def read(cls, record: Record, calls: Calls) -> LossFacts:
-        """Read them from what was recorded; waits for the device."""
+    def read(cls, record: Record, calls: Calls, about_fake: Sequence[int] | None = None) -> LossFacts:
+        """Read them from what was recorded; waits for the device.
+
+        Args:
+            record: What was recorded.
+            calls: Where the samples of each call of D come from.
+            about_fake: Which of D's outputs are about G's samples, where it judges two batches at once, each by itself.
+        """
         facts = cls()
+        owners, facts.interleaved = _owners(record)
+        if about_fake is not None:
+            record, calls = _split_pairs(record, calls, about_fake, owners)
         kinds: dict[int, str] = {id(call): kind for call, kind in calls.of_d}
         facts.complete = not any(kind in ("pair", "mixed") for kind in kinds.values())
         facts.as_made = calls.given_as_made and bool(calls.given_to_d)
         facts.unexplained = any(call.from_graph and not call.trains_g for call in record.discriminator_calls)
-        owners, facts.interleaved = _owners(record)
         facts._read_calls(record, kinds, owners)
         facts._read_updates(record, kinds, owners)
         facts._read_undetached(record, owners)
@@ -368,6 +376,38 @@ def _no_gradient_to_g(facts: LossFacts, min_updates: int) -> Iterator[Found]:
         yield "blind-term", "generator", {}
     elif facts.real_calls:
         yield "no-adversarial-term", "generator", {}
+
+
+# --- two batches at once ------------------------------------------------------------------------------
+
+
+def _split_pairs(
+    record: Record, calls: Calls, about_fake: Sequence[int], owners: dict[int, Any]
+) -> tuple[Record, Calls]:
+    """Make two calls of each that was given a pair: one on G's samples, one on the others."""
+    of_d: list[tuple[DiscriminatorEvent, Kind]] = []
+    for call, kind in calls.of_d:
+        if kind != "pair":
+            of_d.append((call, kind))
+            continue
+        of_d.append((_about(call, [i in about_fake for i in range(len(call.logits))]), "fake"))
+        real = _about(call, [i not in about_fake for i in range(len(call.logits))])
+        # In G's step, D's features of the real batch are what G's are compared with.
+        own = [gradient for gradient in real.gradients if owners.get(gradient.task) != "generator"]
+        if own or not call.trains_g:
+            of_d.append((replace(real, gradients=own, trains_g=False, from_graph=False), "other"))
+    split = replace(record, discriminator_calls=[call for call, _ in of_d])
+    return split, replace(calls, of_d=of_d)
+
+
+def _about(call: DiscriminatorEvent, kept: Sequence[bool]) -> DiscriminatorEvent:
+    """Return a call with what some of D's outputs say."""
+    return replace(
+        call,
+        logits=[logits if keep else logits[:0] for logits, keep in zip(call.logits, kept, strict=True)],
+        is_logit=[is_logit and keep for is_logit, keep in zip(call.is_logit, kept, strict=True)],
+        gradients=[gradient for gradient in call.gradients if kept[gradient.output]],
+    )
 
 
 # --- batches of both ----------------------------------------------------------------------------------

@@ -39,18 +39,19 @@ def trace_calls(record: Record) -> Calls:
     """Trace the samples of every call of D back to G, by their values and by the autograd graph."""
     of_d: list[tuple[DiscriminatorEvent, Kind]] = []
     given: list[GeneratorEvent] = []
-    derived = 0
+    derived: list[DiscriminatorEvent] = []
     for call in record.discriminator_calls:
         recent = [g for g in record.generator_calls if g.order < call.order][-RECENT_CALLS:]
         kind, source = _origin(call, recent)
         if call.trains_g and source is None:
-            derived += 1
+            derived.append(call)
         if source is not None and source not in given:
             given.append(source)
         of_d.append((call, kind))
+    of_d = [(call, "fake" if kind == "other" and _is_repeated(call, derived) else kind) for call, kind in of_d]
     others = [call.arguments[0].rows for call, kind in of_d if kind == "other" and call.arguments]
     real_varies = any(not _equal(rows, others[0]) for rows in others[1:])
-    return Calls(record.generator_calls, of_d, given, derived == 0, real_varies)
+    return Calls(record.generator_calls, of_d, given, not derived, real_varies)
 
 
 def _origin(call: DiscriminatorEvent, recent: list[GeneratorEvent]) -> tuple[Kind, GeneratorEvent | None]:
@@ -76,6 +77,18 @@ def _origin(call: DiscriminatorEvent, recent: list[GeneratorEvent]) -> tuple[Kin
     if len(candidates) > 1 and kind != "other":
         kind = "pair"
     return kind, source
+
+
+def _is_repeated(call: DiscriminatorEvent, derived: list[DiscriminatorEvent]) -> bool:
+    """Whether D is given the same as in a call that would train G: what was made of G's samples, and detached."""
+    return bool(call.arguments) and any(
+        len(call.arguments) == len(other.arguments)
+        and all(
+            a.n == b.n and all(_matches(x, y) for x, y in zip(a.rows, b.rows, strict=True))
+            for a, b in zip(call.arguments, other.arguments, strict=True)
+        )
+        for other in derived
+    )
 
 
 def _compare(argument: Argument, made: Rows, n: int) -> Kind | None:

@@ -65,7 +65,7 @@ def find_faults(watch: WiringWatch, last: int) -> list[WiringFault]:
     if not record.generator_calls or not record.discriminator_calls:  # whatever is trained, it is something else
         return []
     calls = trace_calls(record)
-    facts = LossFacts.read(record, calls)
+    facts = LossFacts.read(record, calls, watch.about_fake)
     changed = {name: sample.has_changed() for name, sample in watch.samples.items() if not sample.empty}
     asks = step == last and step >= QUESTION_STEPS
     found = [
@@ -197,9 +197,16 @@ def _frozen_parts(watch: WiringWatch, changed: dict[str, bool]) -> Iterator[Foun
     """Some weights of a player that learns require no gradient."""
     for player in PLAYERS:
         network = watch.discriminator if player == "discriminator" else watch.generator
-        frozen = [name for name, weight in network.named_parameters() if not weight.requires_grad]
+        kept = {id(weight) for part in network.modules() if _is_kept(part) for weight in part.parameters()}
+        frozen = [name for name, w in network.named_parameters() if not w.requires_grad and id(w) not in kept]
         if frozen and changed.get(player):
             yield "frozen-part", player, {"weights": _shown(frozen)}
+
+
+def _is_kept(part: nn.Module) -> bool:
+    """Whether a part of a network is kept as it is on purpose, as features that were learned elsewhere: frozen as a whole."""
+    weights = list(part.parameters())
+    return not part.training and bool(weights) and not any(weight.requires_grad for weight in weights)
 
 
 def _misplaced(watch: WiringWatch) -> Iterator[Found]:

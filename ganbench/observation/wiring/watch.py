@@ -6,6 +6,7 @@ import itertools
 import math
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -16,6 +17,7 @@ from torch.utils._pytree import tree_flatten
 
 from ...contract.records import Player, WiringFault
 from ..hooks import Hook
+from ..logits import list_tensors, locate_logits
 from .events import Argument, DiscriminatorEvent, GeneratorEvent, GradientAtG, LogitGradient, Record, Rows, Update
 from .rules import find_data_faults, find_faults
 from .weights import WeightSample
@@ -40,6 +42,7 @@ class WiringWatch:
     Args:
         generator, discriminator: The networks, without wrappers.
         steps: The budget.
+        steps_before: Steps of the loop before the first that is watched.
         called: The modules that the loop calls, where they are others.
         average: The running average of G.
         scaler: The loop's GradScaler.
@@ -48,6 +51,8 @@ class WiringWatch:
     Attributes:
         faults: What is wrong.
         done: Whether there is nothing more to watch.
+        about_fake: Which of D's outputs are about G's samples, where D is given two batches at once and judges each by
+            itself; None where that is not known.
         error: What the watch itself has failed on, after which it finds nothing; None if it works.
     """
 
@@ -57,6 +62,7 @@ class WiringWatch:
         discriminator: nn.Module,
         *,
         steps: int,
+        steps_before: int = 0,
         called: tuple[nn.Module, nn.Module] | None = None,
         average: nn.Module | None = None,
         scaler: Any = None,
@@ -70,9 +76,11 @@ class WiringWatch:
         self.optimizers: dict[int, weakref.ref[Any]] = {id(o): weakref.ref(o) for o in optimizers}
         self.stepped: set[int] = set()
         self.graded: set[int] = set()  # weights that had a gradient when their player was updated
+        self.about_fake: tuple[int, ...] | None = None
         self._called = called or (generator, discriminator)
         self._scaler = scaler
         self._last = min(LAST_STEP, steps)
+        self._steps_before = steps_before
         self.error: Exception | None = None
         self._order = itertools.count()
         self._handles: list[Any] = []
@@ -131,9 +139,13 @@ class WiringWatch:
         self.record.steps += 1
         if self.record.steps == 1:
             self.samples = {name: WeightSample(weights) for name, weights in self._weights().items()}
-            self.add_faults(find_data_faults(self.record))
+            self.add_faults(self._of_loop(find_data_faults(self.record)))
         if self.record.steps in FAULTS_AT or self.record.steps == self._last:
-            self.add_faults(find_faults(self, self._last))
+            self.add_faults(self._of_loop(find_faults(self, self._last)))
+
+    def _of_loop(self, faults: Iterable[WiringFault]) -> list[WiringFault]:
+        """Return faults with the steps of the loop."""
+        return [replace(fault, step=fault.step + self._steps_before) for fault in faults]
 
     def add_faults(self, faults: Iterable[WiringFault]) -> bool:
         """Add what is wrong, each fault of a player once; return whether any is new."""
@@ -228,7 +240,8 @@ class WiringWatch:
         n = _rows(next((tensor for tensor in given if tensor.ndim > 1 and tensor.is_floating_point()), given[0]))
         if n < 1:
             return
-        outputs = [tensor for tensor in _tensors(output) if tensor.is_floating_point()][:MAX_OUTPUTS]
+        outputs = list_tensors(output)[:MAX_OUTPUTS]
+        located = locate_logits(outputs, n).all
         records_graph = torch.is_grad_enabled()
         with torch.no_grad():
             call = DiscriminatorEvent(
@@ -240,8 +253,8 @@ class WiringWatch:
                 from_graph=records_graph and any(tensor.grad_fn is not None for tensor in given),
                 with_graph=any(tensor.requires_grad for tensor in outputs),
                 evaluation_mode=not self.discriminator.training,
-                logits=[_sampled(tensor) if tensor.requires_grad else tensor.new_empty(0) for tensor in outputs],
-                is_logit=[tensor.numel() == n or (tensor.ndim > 2 and tensor.shape[1] == 1) for tensor in outputs],
+                logits=[_sampled(tensor) if tensor.requires_grad else torch.empty(0) for tensor in outputs],
+                is_logit=[i in located for i in range(len(outputs))],
             )
         calls.append(call)
         for i, tensor in enumerate(outputs):
