@@ -186,6 +186,25 @@ def test_a_young_run_gets_a_warning_until_two_probes_forecast_that_it_stays():
     assert end.summary.startswith("Expected at the end of the budget: ")
 
 
+CIRCLES = {"motion_speed": 0.5, "motion_progress": 0.1, "coverage": 0.4, "empty_bins": 0.5}
+
+
+def test_motion_that_leads_nowhere_is_oscillation_where_quality_suffers_from_it():
+    oscillation = diagnosis("oscillation")
+    (finding,) = oscillation.diagnose(history(**_probed(**CIRCLES), energy_distance=0.8))
+    assert (finding.severity, finding.horizon) == ("failure", "now")
+    assert not list(oscillation.diagnose(history(**_probed(**CIRCLES), energy_distance=0.05)))  # as near as others get
+    falling = np.geomspace(80, 0.8, 20)
+    probed = np.where(np.arange(20) % 5 == 4, falling, np.nan)  # at a quarter of the budget each
+    assert not list(oscillation.diagnose(history(**_probed(**CIRCLES), energy_distance=probed)))
+
+
+def test_no_onset_lies_before_the_generator_has_moved():
+    still = np.r_[np.zeros(4), np.full(16, 0.3)]
+    (finding,) = diagnosis("mode-collapse").diagnose(history(**_probed(**LOST), motion_speed=still))
+    assert finding.onset_step == 250
+
+
 def test_worse_signals_give_higher_scores():
     weak = diagnosis("weak-discriminator")
     surer = [

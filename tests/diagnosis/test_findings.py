@@ -22,6 +22,7 @@ def history(distances, steps=100, ends_at=100):
     ("distances", "verdict"),
     [
         ((0.9, 0.6, 0.3, 0.12), "undertrained"),  # still falling, and far
+        ((0.28, 0.24, 0.23, 0.19), "undertrained"),  # slowly
         ((0.9, 0.6, 0.03, 0.01), "no-failure-found"),  # falling, and near
         ((0.9, 0.6, 0.12, 0.115), "no-failure-found"),  # far, and at rest
         ((0.9, 0.1, 0.3, 0.12), "no-failure-found"),  # up and down

@@ -18,6 +18,7 @@ from .readings import probed_rows, read_evidence, until
 
 MIN_FORECAST = 0.5  # probability from which a forecast is reported
 MIN_AGE = 0.2  # of the budget: before, a forecast is no more than a warning
+MOVED = 0.01  # of the distance of two real samples, summed over observations
 CALIBRATION_FILE = Path(__file__).with_name("calibration.json")
 
 
@@ -161,14 +162,14 @@ class Calibrated(ganbench.Diagnosis):
         return summary if horizon == "now" else f"Expected at the end of the budget: {summary[0].lower()}{summary[1:]}"
 
     def _onset(self, history: ganbench.History) -> int:
-        """The first probe since which the state has been there; the present step if it is not."""
+        """The first probe since which the state has been there, or where G had moved by then; else the present step."""
         steps, model = history.columns["step"], load_models(self.name)["now"]
         since = int(steps[-1])
         for row in probed_rows(history)[::-1]:
             if not self.probability_now(read_evidence(until(history, row))) >= model.failure:
                 break
             since = int(steps[row])
-        return since
+        return max(since, _first_move(history))
 
 
 def latest(history: ganbench.History, column: str) -> float | None:
@@ -176,6 +177,13 @@ def latest(history: ganbench.History, column: str) -> float | None:
     values = np.asarray(history.columns.get(column, ()), dtype=float)
     finite = values[np.isfinite(values)]
     return float(finite[-1]) if len(finite) else None
+
+
+def _first_move(history: ganbench.History) -> int:
+    """The first observation by which G had moved: what it is before is nobody's doing. 0 if it never moves."""
+    speed = np.nan_to_num(np.asarray(history.columns.get("motion_speed", ()), dtype=float))
+    moved = np.flatnonzero(speed.cumsum() >= MOVED)
+    return int(history.columns["step"][moved[0]]) if len(moved) else 0
 
 
 def _is_uninformative(history: ganbench.History) -> bool:

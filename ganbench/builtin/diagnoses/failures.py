@@ -21,6 +21,11 @@ CLEARLY_MISSED, STEEPNESS = 4.0, 0.4  # standard errors at which a region is as 
 NEAR = -1.0  # log10 of the distance to the data within which the samples are good enough to ask which are missing
 
 
+NEAR_ENOUGH = -1.25  # log10 of the distance to the data within which moving samples are no failure
+STILL_GAINING = 0.37  # decades nearer to the data over two probes: whatever moves, moves there
+DISCOUNT = 0.2  # of the probability where quality does not suffer
+
+
 class OverpoweringDiscriminator(Calibrated):
     """D is hardly ever wrong and the generator's learning has stopped. A strong D alone is not a failure."""
 
@@ -168,7 +173,10 @@ class ModeCollapse(Calibrated):
 
 
 class Oscillation(Calibrated):
-    """Generated samples move back and forth, or in circles, without getting nearer to the data."""
+    """Generated samples move back and forth, or in circles, without getting nearer to the data.
+
+    It is no failure where quality does not suffer: near the data, or while the distance still falls fast.
+    """
 
     name = Failure.OSCILLATION
     probes = ("coverage", "precision", "energy_distance", "spread", "empty_bins")
@@ -187,6 +195,12 @@ class Oscillation(Calibrated):
             "images": {"regularizers": [{"name": "r1", "weight": 0.5}, {"name": "r2", "weight": 0.5}]},
         }
     )
+
+    def probability_now(self, numbers: Mapping[str, float]) -> float:
+        """Return the probability of the failure now; a fifth of it where quality does not suffer from the motion."""
+        probability = super().probability_now(numbers)
+        suffers = not (numbers["distance"] <= NEAR_ENOUGH or numbers["distance_gain_of_two"] >= STILL_GAINING)
+        return probability if suffers else DISCOUNT * probability
 
 
 class Memorization(Calibrated):

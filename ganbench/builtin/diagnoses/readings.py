@@ -32,6 +32,7 @@ DESCRIPTIONS = {
     ),
     "distance": "log10 of the energy distance to held-out data, over the distance of two real samples",
     "distance_gain": "decades of energy distance gained since the probe before",
+    "distance_gain_of_two": "decades of energy distance gained over the last two probes",
     "spread": "log2 of the spread of generated samples over that of real ones",
     "log_motion": (
         "log10 of how far samples of fixed noise move between observations, over the distance of two real samples"
@@ -83,6 +84,7 @@ def read_evidence(history: ganbench.History) -> dict[str, float]:
         "missed_region": _lower_of_two(_probes(columns, "missing_region_deviation")),
         "distance": _last(distance),
         "distance_gain": _gain(-distance),
+        "distance_gain_of_two": float(distance[-3] - distance[-1]) if len(distance) > 2 else np.nan,
         "spread": np.log2(np.clip(_last(_probes(columns, "spread")), 1e-3, 1e3)),
         "log_motion": np.log10(np.clip(speed, 1e-6, 1e6)),
         "path_inefficiency": path_inefficiency,
