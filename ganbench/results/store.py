@@ -16,11 +16,10 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import filelock
 import msgspec
 
 from ..contract.errors import RequestError, StorageError, printable
@@ -28,6 +27,7 @@ from ..contract.files import write_atomically
 from ..contract.records import TrialResult
 from ..registry.plugins import Origin, own_version
 from ..suite.trial_id import SCHEMA
+from .lease import LEASE_FILE, LOCK_FILE, FolderLock
 from .result_cache import ResultCache
 from .trial_files import (
     UnreadableTrial,
@@ -39,7 +39,6 @@ from .trial_files import (
     write_trial,
 )
 
-LOCK_FILE = ".lock"
 MAX_NAME_BYTES = 255  # of a file, on the file systems in use
 
 
@@ -58,6 +57,7 @@ class Store:
         self.trials = folder / "trials"
         self.report = folder / "report"
         self.checkpoints = folder / "checkpoints"
+        self._lock: FolderLock | None = None  # of a run that has begun
         self._old_folders: dict[str, str] | None = None  # of an older schema: trial id -> name of its folder
 
     # --- the run -------------------------------------------------------------------------------------
@@ -96,17 +96,13 @@ class Store:
             RequestError: If the folder cannot be written to, or another run is writing to it.
             StorageError: If its first files cannot be written, as on a full disk.
         """
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            lock = filelock.FileLock(self.folder / LOCK_FILE, timeout=0)
-            lock.acquire()
-        except filelock.Timeout:
-            raise RequestError(
-                f"another run is writing to {self.folder}; wait for it or give another --output"
-            ) from None
-        except OSError as error:
-            raise RequestError(f"output {self.folder} cannot be written: {error.strerror or error}") from None
-        try:
+        with ExitStack() as held:
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                self._lock = FolderLock(self.folder)
+                held.enter_context(self._lock.hold())
+            except OSError as error:
+                raise RequestError(f"output {self.folder} cannot be written: {error.strerror or error}") from None
             try:
                 self._remove_leftovers()
                 self._migrate()
@@ -117,8 +113,6 @@ class Store:
             except OSError as error:
                 raise StorageError(explain_failed_write("the run", self.folder, error)) from error
             yield
-        finally:
-            lock.release()
 
     def facts(self) -> dict[str, Any]:
         """Return what suite.json says. Raise RequestError if there is none, it is damaged, or of a newer schema."""
@@ -156,7 +150,9 @@ class Store:
         return read_result(self.folder_of(trial_id))
 
     def write(self, result: TrialResult) -> None:
-        """Store a result, replacing an older one."""
+        """Store a result, replacing an older one. Raise OSError if it cannot be, or the folder is another run's by now."""
+        if self._lock is not None:
+            self._lock.check()
         write_trial(self.trials / result.trial.id, result)
 
     def results(self, ids: Sequence[str] | None = None) -> tuple[list[TrialResult], list[str]]:
@@ -234,7 +230,7 @@ class Store:
             for leftover in folder.glob(".*"):
                 if leftover.is_dir():
                     shutil.rmtree(leftover, ignore_errors=True)
-                elif leftover.name != LOCK_FILE:
+                elif leftover.name not in (LOCK_FILE, LEASE_FILE):
                     leftover.unlink(missing_ok=True)
 
     def _read_json(self, name: str) -> dict[str, Any]:

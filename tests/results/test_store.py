@@ -63,7 +63,7 @@ def test_a_run_killed_before_it_wrote_anything_can_start_again(tmp_path):
     (folder / ".suite.json.12345678").write_text("{")
     Store(folder).check("s")
     with Store(folder).begin_run({"suite": "s"}, {}):
-        assert {p.name for p in folder.iterdir()} == {".lock", "suite.json", "environment.json", "trials"}
+        assert {p.name for p in folder.iterdir()} == {".lock", ".lease", "suite.json", "environment.json", "trials"}
 
 
 @pytest.mark.parametrize(
