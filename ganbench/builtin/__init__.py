@@ -49,14 +49,27 @@ def ganbench_losses() -> Iterator[ganbench.Component]:
     yield ganbench.Component("hinge", "ganbench.builtin.losses:Hinge")
     yield ganbench.Component("wasserstein", "ganbench.builtin.losses:Wasserstein")
     yield ganbench.Component("relativistic", "ganbench.builtin.losses:Relativistic")
+    yield ganbench.Component("top-k", "ganbench.builtin.top_k:TopK")
+    yield ganbench.Component("ac", "ganbench.builtin.class_losses:AuxiliaryClassifier")
+    yield ganbench.Component("2c", "ganbench.builtin.class_losses:ConditionalContrastive")
+    yield ganbench.Component("d2d-ce", "ganbench.builtin.class_losses:DataToDataCrossEntropy")
 
 
 @ganbench.hookimpl
 def ganbench_regularizers() -> Iterator[ganbench.Component]:
     yield ganbench.Component("r1", "ganbench.builtin.regularizers:R1")
     yield ganbench.Component("r2", "ganbench.builtin.regularizers:R2")
+    yield ganbench.Component("r1-approx", "ganbench.builtin.regularizers:R1Approx")
+    yield ganbench.Component("r2-approx", "ganbench.builtin.regularizers:R2Approx")
     yield ganbench.Component("gradient-penalty", "ganbench.builtin.regularizers:GradientPenalty")
     yield ganbench.Component("dragan", "ganbench.builtin.regularizers:Dragan")
+    yield ganbench.Component("lecam", "ganbench.builtin.regularizers:LeCam")
+    yield ganbench.Component("cr", "ganbench.builtin.consistency:Consistency")
+    yield ganbench.Component("bcr", "ganbench.builtin.consistency:BalancedConsistency")
+    yield ganbench.Component("zcr", "ganbench.builtin.consistency:LatentConsistency")
+    yield ganbench.Component("zcr-generator", "ganbench.builtin.consistency:LatentDiversity")
+    yield ganbench.Component("path-length", "ganbench.builtin.regularizers:PathLength")
+    yield ganbench.Component("orthogonal", "ganbench.builtin.regularizers:Orthogonal")
     yield ganbench.Component("weight-clipping", "ganbench.builtin.regularizers:WeightClipping")
 
 
@@ -81,6 +94,7 @@ def ganbench_optimizers() -> Iterator[ganbench.Component]:
 def ganbench_datasets() -> Iterator[ganbench.Component]:
     yield ganbench.Component("ring", "ganbench.builtin.datasets.mixtures:Ring")
     yield ganbench.Component("grid", "ganbench.builtin.datasets.mixtures:Grid")
+    yield ganbench.Component("hundred-gaussians", "ganbench.builtin.datasets.mixtures:HundredGaussians")
     yield ganbench.Component("digits", "ganbench.builtin.datasets.digits:Digits")
     yield ganbench.Component("stacked-digits", "ganbench.builtin.datasets.digits:StackedDigits")
     yield ganbench.Component("shapes", "ganbench.builtin.datasets.shapes:Shapes")

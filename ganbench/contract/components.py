@@ -102,9 +102,12 @@ class Loss:
         per_head: Whether a D with several heads is seen one head at a time, as the losses of HiFi-GAN and pix2pixHD are:
             the loss is then computed for each head, and the losses of the heads are averaged or added as D declares. With
             False it is computed once, for the combined logits, or from `d.outputs(batch)`. True by default.
+        needs: What D has to return beside its logits, by the names that `d.outputs(batch)` has it under: `classes`,
+            `embedding`; nothing by default.
     """
 
     per_head: bool = True
+    needs: Sequence[str] = ()
 
     def discriminator(self, d: DiscriminatorFn, real: Batch, fake: Batch) -> Tensor:
         """Return the scalar that D minimizes.
@@ -149,17 +152,20 @@ class Regularizer:
             default.
         per_head: Whether the penalty is computed for each of D's heads, as losses are, rather than once for the combined
             logits; False by default.
+        may_be_negative: Whether the penalty may be negative, as one that rewards; False by default.
     """
 
     player: Player = "discriminator"
     every: int = 1
     per_head: bool = False
+    may_be_negative: bool = False
 
     def penalty(self, d: DiscriminatorFn, real: Batch, fake: Batch) -> Tensor:
-        """Return a scalar that is not negative; optional, no penalty by default.
+        """Return a scalar that is not negative, unless `may_be_negative`; optional, no penalty by default.
 
         One that needs G takes `generate` too, by that name: `generate(z, fake)` is a batch made from noise `z`, under the
-        labels and conditions of `fake`. While D is updated it has no graph, since G is frozen.
+        labels and conditions of `fake`. While D is updated it has no graph, since G is frozen. One of weights takes
+        `module`: the network of its player.
 
         Args:
             d: D as a function: `d(batch)` gives its logits, (N,) or a map (N, ...); `d.outputs(batch)` whatever it returns.

@@ -276,8 +276,12 @@ class GAN(Game):
         penalties: list[tuple[Callable[[Batch, Batch], Tensor], int]] = []
         for r in mine:
             if provides(r, "penalty"):
-                takes = inspect.signature(r.penalty).parameters
-                penalty = partial(r.penalty, generate=self.generate) if "generate" in takes else r.penalty
+                offered = {
+                    "generate": self.generate,
+                    "module": self.generator if player == "generator" else self.discriminator,
+                }
+                takes = offered.keys() & inspect.signature(r.penalty).parameters.keys()
+                penalty = partial(r.penalty, **{name: offered[name] for name in takes}) if takes else r.penalty
                 penalties.append((partial(self._by_head, r, penalty), r.every))
         return penalties, [r.after_step for r in mine if provides(r, "after_step")]
 

@@ -8,7 +8,7 @@ import torch
 from ganbench.contract.records import ComponentRef
 from ganbench.registry.registry import load_registry
 
-NAMES = ["ring", "grid", "digits", "stacked-digits"]
+NAMES = ["ring", "grid", "hundred-gaussians", "digits", "stacked-digits"]
 
 
 def dataset(name, **options):
@@ -68,9 +68,40 @@ def test_the_grid_is_centred_and_spaced():
     assert {tuple(c) for c in centres.tolist()} == {(x, y) for x in (-3.0, 0.0, 3.0) for y in (-3.0, 0.0, 3.0)}
 
 
+@pytest.mark.parametrize("layout, nearest", [("grid", 1.0), ("rotated", 1.0), ("staggered", 1.0)])
+def test_the_hundred_gaussians_are_ten_rows_of_ten_around_the_origin(layout, nearest):
+    data = dataset("hundred-gaussians", layout=layout)
+    centres = data.modes.centres
+    assert len(centres) == 100 == data.spec.modes and data.modes.sigma == 0.03
+    assert centres.mean(0).abs().max() < 1e-5
+    assert torch.pdist(centres).min() == pytest.approx(nearest, abs=1e-5)
+    distance, which = torch.cdist(data.training().x, centres).min(1)
+    assert which.unique().numel() == 100
+    assert (distance <= 0.09).float().mean() == pytest.approx(0.98889, abs=0.002)
+
+
+def test_layouts_of_the_hundred_gaussians_differ_by_a_turn_and_by_a_shift_of_every_other_row():
+    grid, turned, staggered = (
+        dataset("hundred-gaussians", layout=layout).modes.centres for layout in ("grid", "rotated", "staggered")
+    )
+    assert torch.allclose(grid.norm(dim=1), turned.norm(dim=1), atol=1e-5)
+    assert torch.allclose(torch.pdist(grid), torch.pdist(turned), atol=1e-4)
+    assert turned[:, 0].unique().numel() > 10  # no coordinate alone says where a mode is
+    assert torch.equal(staggered[:, 1], grid[:, 1])
+    shift = staggered[:, 0] - grid[:, 0]
+    rows = grid[:, 1].unique()
+    assert [shift[grid[:, 1] == row].unique().item() for row in rows] == [-0.25, 0.25] * 5
+
+
 @pytest.mark.parametrize(
     "name, options",
-    [("ring", {"modes": 0}), ("ring", {"sigma": 0.0}), ("grid", {"modes": 24}), ("stacked-digits", {"size": 0})],
+    [
+        ("ring", {"modes": 0}),
+        ("ring", {"sigma": 0.0}),
+        ("grid", {"modes": 24}),
+        ("hundred-gaussians", {"spacing": 0.0}),
+        ("stacked-digits", {"size": 0}),
+    ],
 )
 def test_options_out_of_range_are_refused(name, options):
     with pytest.raises(ValueError, match="|".join(options)):

@@ -57,6 +57,44 @@ def test_spectral_normalization_bounds_the_gradient_of_d():
     assert gradient.norm(dim=1).max() <= 1.01
 
 
+def test_latents_of_a_mixture_are_those_of_the_component_that_the_first_number_picks():
+    g = build("generator", "mlp", POINTS, latent_dim=3, components=4, width=8)
+    assert g.latent_dim == 4
+    quartiles = torch.tensor([-2.0, -0.3, 0.3, 2.0])  # one in each quarter of the normal distribution
+    z = torch.cat([quartiles[:, None], torch.zeros(4, 3)], dim=1)
+    assert torch.equal(g.mixture(z), g.mixture.means)
+    z[:, 1:] = 1.0
+    assert torch.allclose(g.mixture(z), g.mixture.means + g.mixture.widths)
+    z = torch.full((1, 4), 40.0)  # rounds to the whole of the distribution
+    assert torch.isfinite(g(z)).all()
+    picked = (g.mixture(torch.randn(4000, 4) * torch.tensor([1, 0, 0, 0]))[:, 0, None] == g.mixture.means[:, 0]).sum(0)
+    assert picked.min() > 900  # equally likely
+    g(torch.randn(64, 4)).square().sum().backward()
+    assert all(weight.grad is not None and weight.grad.any() for weight in g.parameters())
+
+
+def test_fourier_features_let_a_perceptron_learn_what_is_narrow():
+    def fit(**options) -> float:
+        """Return how much of a wave of five cycles is not learned in a few steps."""
+        d = build("discriminator", "mlp", DataSpec("points", (1,)), width=32, **options)
+        optimizer = torch.optim.Adam(d.parameters(), lr=3e-3)
+        x = torch.linspace(0, 1, 256)[:, None]
+        wave = (10 * torch.pi * x[:, 0]).sin()
+        for _ in range(150):
+            optimizer.zero_grad()
+            loss = (d(x) - wave).square().mean()
+            loss.backward()
+            optimizer.step()
+        return float(loss.detach() / wave.var())
+
+    assert fit(fourier=16, frequency=4.0) < 0.1 < 0.5 < fit()
+
+
+def test_neither_changes_the_weights_of_networks_without_it():
+    plain = build("generator", "mlp", POINTS), build("discriminator", "mlp", POINTS)
+    assert [name for network in plain for name in network.state_dict() if not name.startswith("net.")] == []
+
+
 @pytest.mark.parametrize("shape", [(1, 9, 9), (1, 4, 4), (1, 128, 128), (1, 8, 16)])
 def test_conv_refuses_images_of_other_sizes(shape):
     with pytest.raises(ValueError, match="no convolutional"):

@@ -259,11 +259,14 @@ def test_list_names_every_component_with_its_options_and_origin(ganbench):
     entries = ganbench("list", "--json").json
     names = {(entry["kind"], entry["name"]) for entry in entries}
     for kind, wanted in {
-        "dataset": {"ring", "grid", "digits", "stacked-digits"},
+        "dataset": {"ring", "grid", "hundred-gaussians", "digits", "stacked-digits"},
         "generator": {"mlp", "conv"},
         "discriminator": {"mlp", "conv"},
-        "loss": {"minimax", "non-saturating", "least-squares", "hinge", "wasserstein", "relativistic"},
-        "regularizer": {"r1", "r2", "gradient-penalty", "dragan", "weight-clipping"},
+        "loss": {"minimax", "non-saturating", "least-squares", "hinge", "wasserstein", "relativistic", "ac"},
+        "regularizer": {
+            *("r1", "r2", "r1-approx", "r2-approx", "gradient-penalty", "dragan", "lecam", "weight-clipping"),
+            *("cr", "bcr", "zcr", "zcr-generator", "path-length", "orthogonal"),
+        },
         "update": {"alternating", "extragradient", "optimistic", "simultaneous", "unrolled"},
         "optimizer": {"adam", "adamw", "rmsprop", "sgd"},
         "diagnosis": {"overpowering-discriminator", "weak-discriminator", "mode-collapse", "divergence"},

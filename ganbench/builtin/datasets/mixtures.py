@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import torch
 
@@ -90,5 +91,47 @@ class Grid(_Mixture):
         side = math.isqrt(max(modes, 0))
         if modes < 1 or side * side != modes or spacing <= 0:
             raise ValueError(f"modes = {modes} must be a square and spacing = {spacing} positive")
-        line = (torch.arange(side) - (side - 1) / 2) * spacing
-        super().__init__(torch.cartesian_prod(line, line), sigma, size, held_out)
+        super().__init__(_square_grid(side, spacing), sigma, size, held_out)
+
+
+class HundredGaussians(_Mixture):
+    """A hundred narrow Gaussians: a square grid, the grid turned by 30 degrees, or with every other row shifted.
+
+    Ten times ten, spaced and as wide as in the examples of ParticleGAN (https://github.com/255BITS/ParticleGAN). Axes of
+    the turned grid are not those of the coordinates, and columns of the staggered one do not line up, so that a
+    generator cannot learn either coordinate alone.
+
+    Args:
+        layout: Where the centres are.
+        spacing: Distance of neighbours in a row.
+        sigma: Standard deviation of each.
+        size: Training points.
+        held_out: Held-out points.
+    """
+
+    def __init__(
+        self,
+        *,
+        layout: Literal["grid", "rotated", "staggered"] = "grid",
+        spacing: float = 1.0,
+        sigma: float = 0.03,
+        size: int = 100_000,
+        held_out: int = 20_000,
+    ) -> None:
+        if spacing <= 0:
+            raise ValueError(f"spacing = {spacing} must be positive")
+        centres = _square_grid(10, spacing)
+        if layout == "rotated":
+            angle = math.pi / 6
+            turn = [[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]]
+            centres = centres @ torch.tensor(turn)
+        elif layout == "staggered":
+            row = torch.arange(100) % 10  # the second coordinate runs fastest
+            centres[:, 0] += (row % 2 - 0.5) * spacing / 2
+        super().__init__(centres, sigma, size, held_out)
+
+
+def _square_grid(side: int, spacing: float) -> torch.Tensor:
+    """Return the points of a square grid centred on the origin, (side * side, 2)."""
+    line = (torch.arange(side) - (side - 1) / 2) * spacing
+    return torch.cartesian_prod(line, line)

@@ -10,7 +10,17 @@ from torch import nn
 
 import ganbench
 
-from .layers import Normalization, normalize, to_range, without_batch_statistics
+from .layers import (
+    Auxiliary,
+    ClassOutputs,
+    Normalization,
+    append_labels,
+    classes_of,
+    normalize,
+    to_range,
+    why_no_classes,
+    without_batch_statistics,
+)
 
 MIN_SIDE, MAX_SIDE = 8, 64  # pixels of an image
 MAX_BASE = 7  # pixels of the smallest map; at least 4 then
@@ -24,12 +34,13 @@ class ConvGenerator(nn.Module):
         latent_dim: Length of a noise vector.
         width: Channels before the last doubling; those of smaller maps are doubled accordingly.
         normalization: Of every layer but the last.
+        conditional: Whether it is told the class that an image should be of, beside the noise.
     """
 
     @staticmethod
     def skip(trial: ganbench.Trial) -> str | None:
         """Return why the network cannot serve a trial, or None."""
-        return _unfit(trial)
+        return _unfit(trial) or why_no_classes(trial, "generator", "conv")
 
     def __init__(
         self,
@@ -38,6 +49,7 @@ class ConvGenerator(nn.Module):
         latent_dim: int = 64,
         width: int = 64,
         normalization: Normalization = "batch",
+        conditional: bool = False,
     ) -> None:
         super().__init__()
         size = base_and_doublings(data)
@@ -45,10 +57,11 @@ class ConvGenerator(nn.Module):
             raise ValueError(f"no convolutional generator for samples of shape {data.shape}")
         base, doublings = size
         self.latent_dim = latent_dim
+        self.classes = classes_of(data, conditional)
         self.value_range = data.value_range
         channels = width * 2 ** (doublings - 1)  # halved each time the side doubles
         self.stem = nn.Sequential(
-            nn.Linear(latent_dim, channels * base * base), nn.Unflatten(1, (channels, base, base))
+            nn.Linear(latent_dim + self.classes, channels * base * base), nn.Unflatten(1, (channels, base, base))
         )
         layers: list[nn.Module] = [*_normalize_stem(channels, normalization), nn.ReLU()]
         for _ in range(doublings):
@@ -58,8 +71,8 @@ class ConvGenerator(nn.Module):
         self.net = nn.Sequential(*layers, nn.Conv2d(channels, data.shape[0], 3, padding=1))
 
     def forward(self, z: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
-        """Map noise (N, latent_dim) to images (N, channels, side, side); labels are ignored."""
-        return to_range(self.net(self.stem(z)), self.value_range)
+        """Map noise (N, latent_dim) to images (N, channels, side, side); labels are ignored unless it is conditional."""
+        return to_range(self.net(self.stem(append_labels(z, labels, self.classes))), self.value_range)
 
 
 class ConvDiscriminator(nn.Module):
@@ -69,14 +82,23 @@ class ConvDiscriminator(nn.Module):
         data: What samples look like.
         width: Channels after the first halving; those of smaller maps are doubled accordingly.
         normalization: Of the halving layers; spectral normalization is of every layer.
+        auxiliary: What it says of an image's class beside the logit: `"classes"` for the loss `ac`, `"embedding"` for `2c`
+            and `d2d-ce`.
     """
 
     @staticmethod
     def skip(trial: ganbench.Trial) -> str | None:
         """Return why the network cannot serve a trial, or None."""
-        return _unfit(trial)
+        return _unfit(trial) or why_no_classes(trial, "discriminator", "conv")
 
-    def __init__(self, data: ganbench.DataSpec, *, width: int = 64, normalization: Normalization = "none") -> None:
+    def __init__(
+        self,
+        data: ganbench.DataSpec,
+        *,
+        width: int = 64,
+        normalization: Normalization = "none",
+        auxiliary: Auxiliary = "none",
+    ) -> None:
         super().__init__()
         size = base_and_doublings(data)
         if size is None:
@@ -92,12 +114,17 @@ class ConvDiscriminator(nn.Module):
             down = nn.Conv2d(channels, channels * 2, 4, stride=2, padding=1)
             layers += [*normalize(down, channels * 2, normalization), nn.LeakyReLU(0.2)]
             channels *= 2
-        last = normalize(nn.Linear(channels * base * base, 1), 1, at_ends)
+        features = channels * base * base
+        last = normalize(nn.Linear(features, 1), 1, at_ends)
         self.net = nn.Sequential(*layers, nn.Flatten(), *last)
+        self.of_class = None if auxiliary == "none" else ClassOutputs(features, data.classes, auxiliary)
 
-    def forward(self, x: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
-        """Map images (N, channels, side, side) to logits (N,); labels are ignored."""
-        return self.net(x).squeeze(1)
+    def forward(self, x: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor | dict[str, torch.Tensor]:
+        """Map images (N, channels, side, side) to logits (N,), with what `auxiliary` names; else labels are ignored."""
+        if self.of_class is None:
+            return self.net(x).squeeze(1)
+        hidden = self.net[:-1](x)
+        return {"logits": self.net[-1](hidden).squeeze(1), **self.of_class(hidden, labels)}
 
 
 def base_and_doublings(data: ganbench.DataSpec) -> tuple[int, int] | None:

@@ -10,7 +10,17 @@ from torch import nn
 
 import ganbench
 
-from .layers import Normalization, normalize, to_range, without_batch_statistics
+from .layers import (
+    Auxiliary,
+    ClassOutputs,
+    Normalization,
+    append_labels,
+    classes_of,
+    normalize,
+    to_range,
+    why_no_classes,
+    without_batch_statistics,
+)
 
 
 class MLPGenerator(nn.Module):
@@ -22,7 +32,16 @@ class MLPGenerator(nn.Module):
         width: Units of a hidden layer.
         depth: Hidden layers.
         normalization: Of the hidden layers.
+        components: Gaussians whose mixture the latents are drawn from, their means and widths learned with the network
+            (DeLiGAN, Gurumurthy et al. 2017, https://arxiv.org/abs/1706.02071): apart from each other, they can reach
+            modes that are apart. 0 for a single normal distribution, as usual. With them a noise vector is one longer.
+        conditional: Whether it is told the class that a sample should be of, beside the noise.
     """
+
+    @staticmethod
+    def skip(trial: ganbench.Trial) -> str | None:
+        """Return why the network cannot serve a trial, or None."""
+        return why_no_classes(trial, "generator", "mlp")
 
     def __init__(
         self,
@@ -32,19 +51,45 @@ class MLPGenerator(nn.Module):
         width: int = 128,
         depth: int = 2,
         normalization: Normalization = "none",
+        components: int = 0,
+        conditional: bool = False,
     ) -> None:
         super().__init__()
-        self.latent_dim = latent_dim
+        self.classes = classes_of(data, conditional)
+        self.latent_dim = latent_dim + 1 if components else latent_dim
+        self.mixture = LatentMixture(components, latent_dim) if components else nn.Identity()
         self.shape = data.shape
         layers: list[nn.Module] = []
-        for fan_in, fan_out in itertools.pairwise([latent_dim] + [width] * depth):
+        sizes = [latent_dim + self.classes] + [width] * depth
+        for fan_in, fan_out in itertools.pairwise(sizes):
             layers += [*normalize(nn.Linear(fan_in, fan_out), fan_out, normalization), nn.ReLU()]
-        self.net = nn.Sequential(*layers, nn.Linear(width if depth else latent_dim, math.prod(data.shape)))
+        self.net = nn.Sequential(*layers, nn.Linear(sizes[-1], math.prod(data.shape)))
         self.value_range = data.value_range
 
     def forward(self, z: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
-        """Map noise (N, latent_dim) to samples (N, *shape); labels are ignored."""
+        """Map noise (N, latent_dim) to samples (N, *shape); labels are ignored unless it is conditional."""
+        z = append_labels(self.mixture(z), labels, self.classes)
         return to_range(self.net(z).unflatten(1, self.shape), self.value_range)
+
+
+class LatentMixture(nn.Module):
+    """Latents of a mixture of Gaussians with learned means and widths (DeLiGAN), from standard normal noise.
+
+    Args:
+        components: How many Gaussians, equally likely.
+        dim: Length of a latent.
+    """
+
+    def __init__(self, components: int, dim: int) -> None:
+        super().__init__()
+        self.means = nn.Parameter(torch.empty(components, dim).uniform_(-1, 1))
+        self.widths = nn.Parameter(torch.full((components, dim), 0.2))
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        """Map noise (N, 1 + dim) to latents (N, dim); its first number picks the component."""
+        share = torch.special.ndtr(z[:, 0])  # uniform on [0, 1]
+        picked = (share * len(self.means)).long().clamp(max=len(self.means) - 1)
+        return self.means[picked] + self.widths[picked] * z[:, 1:]
 
 
 class MLPDiscriminator(nn.Module):
@@ -55,7 +100,17 @@ class MLPDiscriminator(nn.Module):
         width: Units of a hidden layer.
         depth: Hidden layers.
         normalization: Of the hidden layers; spectral normalization is of the last layer too.
+        fourier: Random frequencies whose sine and cosine the network sees beside the samples, so that it can learn what is
+            narrow (Tancik et al. 2020, https://arxiv.org/abs/2006.10739); 0 for none.
+        frequency: Standard deviation of these frequencies, in cycles a unit of the data.
+        auxiliary: What it says of a sample's class beside the logit: `"classes"` for the loss `ac`, `"embedding"` for `2c`
+            and `d2d-ce`.
     """
+
+    @staticmethod
+    def skip(trial: ganbench.Trial) -> str | None:
+        """Return why the network cannot serve a trial, or None."""
+        return why_no_classes(trial, "discriminator", "mlp")
 
     def __init__(
         self,
@@ -64,15 +119,46 @@ class MLPDiscriminator(nn.Module):
         width: int = 128,
         depth: int = 2,
         normalization: Normalization = "none",
+        fourier: int = 0,
+        frequency: float = 1.0,
+        auxiliary: Auxiliary = "none",
     ) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        sizes = [math.prod(data.shape)] + [width] * depth
+        inputs = math.prod(data.shape)
+        self.features = FourierFeatures(inputs, fourier, frequency) if fourier else nn.Identity()
+        sizes = [inputs + 2 * fourier] + [width] * depth
         for fan_in, fan_out in itertools.pairwise(sizes):
             layers += [*normalize(nn.Linear(fan_in, fan_out), fan_out, normalization), nn.LeakyReLU(0.2)]
         last = normalize(nn.Linear(sizes[-1], 1), 1, without_batch_statistics(normalization))
         self.net = nn.Sequential(*layers, *last)
+        self.of_class = None if auxiliary == "none" else ClassOutputs(sizes[-1], data.classes, auxiliary)
 
-    def forward(self, x: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
-        """Map samples (N, *shape) to logits (N,); labels are ignored."""
-        return self.net(x.flatten(1)).squeeze(1)
+    def forward(self, x: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor | dict[str, torch.Tensor]:
+        """Map samples (N, *shape) to logits (N,), with what `auxiliary` names; labels are ignored but for that."""
+        x = self.features(x.flatten(1))
+        if self.of_class is None:
+            return self.net(x).squeeze(1)
+        hidden = self.net[:-1](x)
+        return {"logits": self.net[-1](hidden).squeeze(1), **self.of_class(hidden, labels)}
+
+
+class FourierFeatures(nn.Module):
+    """Samples beside the sines and cosines of random projections of them (Tancik et al. 2020).
+
+    Args:
+        inputs: Length of a sample.
+        count: How many projections.
+        frequency: Standard deviation of their frequencies, in cycles a unit.
+    """
+
+    frequencies: torch.Tensor
+
+    def __init__(self, inputs: int, count: int, frequency: float) -> None:
+        super().__init__()
+        self.register_buffer("frequencies", 2 * math.pi * frequency * torch.randn(inputs, count))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map samples (N, inputs) to features (N, inputs + 2 * count)."""
+        angles = x @ self.frequencies
+        return torch.cat([x, angles.sin(), angles.cos()], dim=1)

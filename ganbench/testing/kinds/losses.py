@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -28,31 +28,51 @@ def first_value(batch: Batch) -> Tensor:
 
 
 class ToyData:
-    """Samples of the first data that the loss does not skip."""
+    """Samples of the first data that the loss does not skip, with labels where that has classes."""
 
     def __init__(self, candidate: Candidate) -> None:
-        self.shape = candidate.specs()[0].shape
+        self.spec = candidate.specs()[0]
+        self.shape = self.spec.shape
 
     def full(self, n: int, value: float) -> Batch:
         """Return `n` samples that are constant."""
-        return Batch(torch.full((n, *self.shape), value))
+        return self.labelled(torch.full((n, *self.shape), value))
 
     def uniform(self, n: int, labels: Tensor | None = None, sign: float = 1.0) -> Batch:
         """Return `n` samples drawn uniformly from [0, 1), or from (-1, 0]."""
-        return Batch(sign * torch.rand(n, *self.shape), labels)
+        x = sign * torch.rand(n, *self.shape)
+        return self.labelled(x) if labels is None else Batch(x, labels)
 
     def with_logits(self, *logits: float) -> Batch:
         """Return four samples for each logit of the toy discriminator; they require a gradient."""
         x = torch.zeros(4 * len(logits), *self.shape)
         x.view(len(x), -1)[:, 0] = torch.tensor(logits).repeat_interleave(4)
-        return Batch(x.requires_grad_(True))
+        return self.labelled(x.requires_grad_(True))
+
+    def labelled(self, x: Tensor) -> Batch:
+        """Return samples with labels, where the data has classes."""
+        return Batch(x, torch.arange(len(x)) % self.spec.classes if self.spec.classes else None)
+
+
+def returned_for(loss: Loss, run: Callable[[Batch], Tensor]) -> Callable[[Batch], Any]:
+    """Return D as a plain function, which returns what the loss needs of it beside its logits too."""
+    return lambda batch: {"logits": run(batch), **describe(batch, loss.needs)} if loss.needs else run(batch)
+
+
+def describe(batch: Batch, names: Sequence[str]) -> dict[str, Tensor]:
+    """Return vectors (N, 16) under each name, of all values of a sample but the one that is its logit, or of its label."""
+    others = batch.x.flatten(1)[:, 1:].sum(1)
+    directions = torch.linspace(-1, 1, 16)
+    labels = torch.zeros(len(others)) if batch.labels is None else batch.labels.to(others.dtype)
+    vectors = {"proxy": torch.cos(labels[:, None] * directions * 7)}
+    return {name: vectors.get(name, 1 + others[:, None] * directions) for name in names}
 
 
 def loss_functions(loss: Loss) -> dict[str, LossFn]:
     """Return the loss of each player, by the player's name."""
 
     def of_player(player: str) -> LossFn:
-        return lambda run, real, fake: getattr(loss, player)(BoundDiscriminator(run), real, fake)
+        return lambda run, real, fake: getattr(loss, player)(BoundDiscriminator(returned_for(loss, run)), real, fake)
 
     return {player: of_player(player) for player in ("discriminator", "generator")}
 
@@ -106,9 +126,8 @@ def trains_g_towards_real(candidate: Candidate) -> None:
     loss: Loss = candidate.build()
     data = ToyData(candidate)
     real, fake = data.with_logits(0.5), data.with_logits(-0.5)
-    slope = torch.autograd.grad(loss.generator(BoundDiscriminator(first_value), real, fake), fake.x, allow_unused=True)[
-        0
-    ]
+    value = loss_functions(loss)["generator"](first_value, real, fake)
+    (slope,) = torch.autograd.grad(value, fake.x, allow_unused=True)
     if slope is None or not slope.flatten(1)[:, 0].all():
         raise ContractError(
             "some generated samples give G no gradient",
@@ -136,7 +155,7 @@ def d_teaches_g(candidate: Candidate) -> None:
         given.append(logits)
         return logits
 
-    value = loss.generator(BoundDiscriminator(discriminator), real, fake)
+    value = loss_functions(loss)["generator"](discriminator, real, fake)
     gradients = torch.autograd.grad(value, given, allow_unused=True) if value.requires_grad and given else ()
     if not any(gradient is not None and gradient.any() for gradient in gradients):
         raise ContractError(
@@ -152,7 +171,7 @@ def trains_d_to_separate(candidate: Candidate) -> None:
     loss: Loss = candidate.build()
     data = ToyData(candidate)
     real, fake = data.with_logits(0.9), data.with_logits(0.1)  # between the targets of any least-squares loss
-    value = loss.discriminator(BoundDiscriminator(first_value), real, fake)
+    value = loss_functions(loss)["discriminator"](first_value, real, fake)
     at_real, at_fake = torch.autograd.grad(value, [real.x, fake.x], allow_unused=True)
     for name, slope, sign in (("real", at_real, -1), ("generated", at_fake, 1)):
         if slope is None or not slope.flatten(1)[:, 0].all():
@@ -176,21 +195,22 @@ def gradients_reach_the_player_alone(candidate: Candidate) -> None:
     data = ToyData(candidate)
     width = math.prod(data.shape)
     g, d = nn.Linear(2, width), nn.Linear(width, 1)
-    real = Batch(torch.randn(8, *data.shape))
+    real = data.labelled(torch.randn(8, *data.shape))
 
     def discriminator(batch: Batch) -> Tensor:
         return d(batch.x.flatten(1)).squeeze(1)
 
     def generated() -> Batch:
-        return Batch(g(torch.randn(8, 2)).view(8, *data.shape))
+        return data.labelled(g(torch.randn(8, 2)).view(8, *data.shape))
 
     with torch.no_grad():
         fake = generated()
-    _backward("discriminator", loss.discriminator(BoundDiscriminator(discriminator), real, fake))
+    value_of = loss_functions(loss)
+    _backward("discriminator", value_of["discriminator"](discriminator, real, fake))
     _expect_gradient("discriminator", d, g)
     d.zero_grad(set_to_none=True)
     d.requires_grad_(False)
-    _backward("generator", loss.generator(BoundDiscriminator(discriminator), real, generated()))
+    _backward("generator", value_of["generator"](discriminator, real, generated()))
     _expect_gradient("generator", g, d)
 
 

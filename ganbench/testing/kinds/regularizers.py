@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
-from functools import partial
 from typing import Any, get_args
 
 import torch
@@ -19,8 +19,6 @@ from ..check import ContractError, NotApplicable, behaviour, check
 from .members import nearest_own_member
 
 ROUNDING = 1e-5  # a penalty below this counts as zero
-
-Penalty = Callable[[Callable[[Batch], Tensor], Batch, Batch], Tensor]  # of D as a plain function, real, fake
 
 
 class SmallD(nn.Module):
@@ -47,16 +45,58 @@ def batches(candidate: Candidate, n: int = 16, seed: int = 0) -> tuple[Batch, Ba
     return Batch(real + 1), Batch((fake - 1).requires_grad_(True))
 
 
-def penalty_of(candidate: Candidate) -> Penalty:
+class SmallG(nn.Module):
+    """A small G, from four numbers of noise, for the first data that the regularizer does not skip."""
+
+    def __init__(self, candidate: Candidate) -> None:
+        super().__init__()
+        self.shape = candidate.specs()[0].shape
+        self.net = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, math.prod(self.shape)))
+        stream = torch.Generator().manual_seed(0)
+        with torch.no_grad():
+            for weight in self.parameters():
+                weight.copy_(torch.randn(weight.shape, generator=stream))
+
+    def generate(self, z: Tensor, given: Batch) -> Batch:
+        """Return samples from noise, under the labels and conditions of a batch."""
+        return Batch(self.net(z).unflatten(1, self.shape), given.labels, given.condition, z)
+
+
+class TriedPenalty:
+    """The penalty of a regularizer, with whatever it takes beside D and two batches.
+
+    Attributes:
+        regularizer: The regularizer.
+        g: The generator behind `generate`.
+        takes: What it takes beside them: `generate`, `module`.
+    """
+
+    def __init__(self, candidate: Candidate, regularizer: Regularizer) -> None:
+        self.regularizer, self.g, self._d = regularizer, SmallG(candidate), SmallD(candidate, 0)
+        self.takes = {"generate", "module"} & inspect.signature(regularizer.penalty).parameters.keys()
+
+    def __call__(self, run: Callable[[Batch], Tensor], real: Batch, fake: Batch) -> Tensor:
+        """Return the penalty for D as a plain function."""
+        offered: dict[str, Any] = {"generate": self.g.generate, "module": self.network(run)}
+        if "generate" in self.takes:
+            stream = torch.Generator().manual_seed(1)
+            fake = Batch(fake.x, fake.labels, fake.condition, torch.randn(len(fake), 4, generator=stream))
+        more = {name: offered[name] for name in self.takes}
+        return self.regularizer.penalty(BoundDiscriminator(run), real, fake, **more)
+
+    def network(self, run: Callable[[Batch], Tensor]) -> nn.Module:
+        """Return the network of the regularizer's player."""
+        if self.regularizer.player == "generator":
+            return self.g
+        return run if isinstance(run, nn.Module) else self._d
+
+
+def penalty_of(candidate: Candidate) -> TriedPenalty:
     """Return the regularizer's penalty. Raise NotApplicable if it has none."""
     regularizer: Regularizer = candidate.build()
     if not provides(regularizer, "penalty"):
         raise NotApplicable("it has no penalty(d, real, fake), only after_step(module)")
-    return partial(_evaluate, regularizer)
-
-
-def _evaluate(regularizer: Regularizer, run: Callable[[Batch], Tensor], real: Batch, fake: Batch) -> Tensor:
-    return regularizer.penalty(BoundDiscriminator(run), real, fake)
+    return TriedPenalty(candidate, regularizer)
 
 
 @check("regularizer", basic=True)
@@ -87,7 +127,7 @@ def has_a_penalty_or_after_step(candidate: Candidate) -> None:
 
 @check("regularizer", basic=True)
 def gives_a_scalar_that_is_not_negative(candidate: Candidate) -> None:
-    """Its penalty is a finite float32 scalar of at least zero, for batches of 1, 2 and 64 and any D."""
+    """Its penalty is a finite float32 scalar of at least zero, unless it rewards, for batches of 1, 2 and 64 and any D."""
     penalty = penalty_of(candidate)
     for seed, n in enumerate((1, 2, 64)):
         value = penalty(SmallD(candidate, seed), *batches(candidate, n, seed))
@@ -98,11 +138,11 @@ def gives_a_scalar_that_is_not_negative(candidate: Candidate) -> None:
                 cause="the mean over the batch is missing, or a number was taken out with .item()",
                 fix="return (...).mean() as a tensor",
             )
-        if not torch.isfinite(value) or value < 0:
+        if not torch.isfinite(value) or (value < 0 and not penalty.regularizer.may_be_negative):
             raise ContractError(
                 f"its penalty is {float(value):.3g} for a batch of {n}",
                 cause="a wrong sign, or a difference that should be squared",
-                fix="return a penalty of at least zero",
+                fix="return a penalty of at least zero, or declare may_be_negative = True where it rewards",
             )
 
 
@@ -142,13 +182,16 @@ def is_zero_where_its_theory_says(candidate: Candidate) -> None:
 def its_gradient_reaches_its_player(candidate: Candidate) -> None:
     """The gradient of its penalty reaches D's weights (second order, for gradient penalties), or G's samples."""
     penalty = penalty_of(candidate)
-    regularizer: Regularizer = candidate.build()
     d, (real, fake) = SmallD(candidate, 0), batches(candidate)
     value = penalty(d, real, fake)
-    for_g = regularizer.player == "generator"
-    wanted = [fake.x] if for_g else [weight for name, weight in d.named_parameters() if name.endswith("weight")]
+    for_g = penalty.regularizer.player == "generator"
+    wanted = [fake.x]
+    if not for_g or penalty.takes:
+        wanted = [weight for name, weight in penalty.network(d).named_parameters() if name.endswith("weight")]
     gradients = torch.autograd.grad(value, wanted, allow_unused=True) if value.requires_grad else [None]
-    if not all(g is not None and torch.isfinite(g).all() and g.any() for g in gradients):
+    reaches = [g is not None and bool(torch.isfinite(g).all() and g.any()) for g in gradients]
+    # A penalty of weights may be of some layers alone.
+    if not (any(reaches) if "module" in penalty.takes else all(reaches)):
         raise ContractError(
             f"the gradient of its penalty does not reach {'the generated samples' if for_g else 'the weights of D'}",
             cause="an input gradient without create_graph=True, or a detach()",
@@ -235,7 +278,7 @@ def behaves(candidate: Candidate) -> Any:
     network = SmallD(candidate, 0)
     values = []
     if provides(regularizer, "penalty"):
-        values.append(float(_evaluate(regularizer, network, *batches(candidate)).detach()))
+        values.append(float(TriedPenalty(candidate, regularizer)(network, *batches(candidate)).detach()))
     if provides(regularizer, "after_step"):
         regularizer.after_step(network)
         values += [float(weight.detach().sum()) for weight in network.parameters()]
