@@ -17,6 +17,7 @@ from .contract.events import Event, TrialNote, TrialProgress, TrialResumed, Tria
 from .contract.failures import WIRING, Status
 from .contract.records import Artifacts, Batch, Finding, History, Score, Trial, TrialResult
 from .diagnosis.findings import apply_diagnoses, verdicts
+from .diagnosis.remedies import fit_remedies
 from .evaluation.best import BestSnapshot
 from .evaluation.cache import CachedSampleSet
 from .evaluation.evaluator import Evaluator, MetricEntry, generate
@@ -125,7 +126,7 @@ def _run_stages(
     if result.status is Status.ERROR:  # the history until then; the samples could be anything
         return replace(result, artifacts=Artifacts(history, best=run.best.record()))
     with preserve_rng_state(device):
-        findings = apply_diagnoses(run.diagnoses, history)
+        findings = fit_remedies(apply_diagnoses(run.diagnoses, history), trial, registry)
     samples = run.generate(run.evaluator.n_fake).x
     return replace(
         result,

@@ -15,6 +15,7 @@ from ..registry.registry import Registry, load_registry
 from ..results.store import Store
 from ..results.trial_files import UnreadableTrial, read_history
 from .findings import apply_diagnoses
+from .remedies import fit_remedies
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def diagnose_stored(store: Store, result: TrialResult, registry: Registry) -> tu
             built[ref.name] = registry.build("diagnosis", ref)
         except RequestError as error:
             missing.append(f"trial {trial.id}: {error}{missing_plugin_hint(trial, registry)}")
-    return apply_diagnoses(built, history), missing
+    return fit_remedies(apply_diagnoses(built, history), trial, registry), missing
 
 
 def missing_plugin_hint(trial: Trial, registry: Registry) -> str:
