@@ -12,21 +12,22 @@ from ..registry.registry import load_registry
 
 
 @click.command("score")
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("folders", metavar="DIR...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--output", type=click.Path(path_type=Path), help="Where the tables go; DIR/score unless given.")
-def command(folder: Path, output: Path | None) -> int:
+def command(folders: tuple[Path, ...], output: Path | None) -> int:
     """Score diagnoses against the ground truth of a run of `failures`, or of a folder of recordings.
 
     Writes score.csv, verdicts.csv, stopping.csv, confusion.csv and index.html into DIR/score, and of a run its
-    recordings as a data set into DIR/recordings.
+    recordings as a data set into DIR/recordings. Several folders are scored as one, into the first.
     """
     from ..zoo.score import dataset, score
 
     registry = load_registry(local_files(Path.cwd()))
+    folder, *more = folders
     output = output or folder / "score"
     if output.exists() and not output.is_dir():
         raise RequestError(f"{output} is not a folder")
-    made = score.score(folder, registry)
+    made = score.score(folder, registry, more)
     try:
         files = score.write(made, output)
         if not dataset.is_begun(folder):

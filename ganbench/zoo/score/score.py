@@ -84,12 +84,18 @@ class Scoring:
     notes: Sequence[str]
 
 
-def score(folder: Path, registry: Registry) -> Scoring:
-    """Score every diagnosis of the registry on the run, or on the recordings, in `folder`.
+def score(folder: Path, registry: Registry, more: Sequence[Path] = ()) -> Scoring:
+    """Score every diagnosis of the registry on the run, or on the recordings, in `folder` and in `more`, as one.
 
-    Raises RequestError if there is neither, or no trial has a ground truth.
+    Raises RequestError if there is neither, no trial has a ground truth, or a run is in two of them.
     """
     recordings, notes = read(folder)
+    for other in more:
+        theirs, their_notes = read(other)
+        known = {recording.run for recording in recordings}
+        if twice := [recording.run for recording in theirs if recording.run in known]:
+            raise RequestError(f"{other}: run {twice[0]!r} is in another of the folders, too; name each run once")
+        recordings, notes = [*recordings, *theirs], [*notes, *their_notes]
     scored, more_notes = diagnosers(registry)
     predictions = evaluate(recordings, scored)
     return Scoring(

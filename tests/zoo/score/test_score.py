@@ -14,10 +14,12 @@ from sklearn.metrics import roc_auc_score
 from ganbench.cli import cli
 from ganbench.contract.errors import RequestError
 from ganbench.contract.records import Evidence, Finding, History
+from ganbench.registry.registry import load_registry
 from ganbench.zoo.ground_truth.labels import FRACTIONS, Labels
 from ganbench.zoo.score import dataset, score
 from ganbench.zoo.score.diagnosers import DiagnosesOfDistribution
 from ganbench.zoo.score.evaluate import evaluate
+from ganbench.zoo.score.heuristics import ALWAYS
 from ganbench.zoo.score.metrics import auprc, auroc, auroc_interval, precision_recall
 from ganbench.zoo.score.recordings import Recording, until
 from ganbench.zoo.score.tables import score_table, stopping_table, verdict_table
@@ -199,6 +201,17 @@ def test_recordings_are_the_same_when_read_back(tmp_path):
     (tmp_path / "states.parquet").write_bytes(b"no parquet")
     with pytest.raises(RequestError, match="no recordings that can be read"):
         dataset.read(tmp_path)
+
+
+def test_several_folders_are_scored_as_one_and_no_run_twice(tmp_path, monkeypatch):
+    for name, runs in (("one", RUNS[:5]), ("two", RUNS[5:])):
+        dataset.write(runs, tmp_path / name)
+    registry = load_registry()
+    monkeypatch.setattr(score, "diagnosers", lambda registry: ([ALWAYS], []))
+    made = score.score(tmp_path / "one", registry, [tmp_path / "two"])
+    assert [r.run for r in made.recordings] == [r.run for r in RUNS]
+    with pytest.raises(RequestError, match=r"two.*'bad-0'|'good-0'"):
+        score.score(tmp_path / "two", registry, [tmp_path / "one", tmp_path / "two"])
 
 
 def test_a_history_is_cut_at_a_step():
