@@ -102,3 +102,12 @@ def test_a_young_run_that_is_still_learning_has_not_failed_yet():
     assert young.state[1.0] == {"mode-collapse"}  # its modes are not there
     assert _labels(**learning | {"good": 0.7}).end == {"mode-collapse"}  # what it makes is credible, and not all
     assert _labels(**learning | {"distance": 20.0}).end == {"mode-collapse", "weak-discriminator"}
+
+
+def test_a_class_that_comes_and_goes_is_not_missing_at_the_end():
+    rows = [(round(f * 100), f"ground-truth.{name}", value) for f in FRACTIONS for name, value in FINE.items()]
+    rows = [(step, name, 0.1 if (step, name) == (100, "ground-truth.missing") else v) for step, name, v in rows]
+    for seen, ends_well in ((0.0, True), (0.1, False)):
+        more = [(90, "ground-truth.missing", seen), (90, "ground-truth.distance", 0.2), (90, "ground-truth.same", 0.0)]
+        scores = pd.DataFrame(rows + more, columns=["step", "metric", "value"])
+        assert labels(scores, 100, "done", 10).healthy == ends_well

@@ -31,6 +31,7 @@ CIRCLED_SHARE = 0.4  # of the path that leads nowhere: oscillation
 # Of pictures, whose classes a classifier tells.
 MISSING_SHARE_OF_CLASSES = 0.1  # one of ten
 SAME_SHARE = 0.5  # of what G makes that it makes again and again: modes are points
+LATE = 0.9  # of the budget: a class is missing at the end if it has been since then, at every look
 NEARER_SHARE = 0.8  # of its distance that is left a quarter of the budget later: G is learning
 MAX_CREDIBLE_SHARE = 0.5  # of its pictures while a G that is learning is young
 
@@ -75,6 +76,9 @@ def labels(scores: pd.DataFrame, steps: int, status: str, n_modes: int, nonfinit
         raise ValueError("the trial has no scores of the metric 'ground-truth'")
     table = truth.pivot(index="step", columns="metric", values="value")
     table.columns = [name.removeprefix(PREFIX) for name in table.columns]
+    if steps in table.index and _is_of_pictures(table.loc[steps]):
+        late = table.loc[LATE * steps :, "missing"]
+        table.loc[steps, "missing"] = late.min()
     state = {}
     for fraction in FRACTIONS:
         step = round(fraction * steps)
