@@ -66,8 +66,9 @@ if TYPE_CHECKING:
     from .diagnosis.diagnose import diagnose
     from .evaluation.evaluate import evaluate
     from .monitor.monitor import Monitor
-    from .pipeline import run
+    from .pipeline import build_executor, run
     from .results.comparison import load
+    from .results.handover import EventLog, read_stored, store_result
     from .training.input_gradient import input_gradient
     from .training.pause import pause_trials
     from .trial import run_trial
@@ -76,14 +77,18 @@ __version__ = "0.1.0"
 
 # Imported when they are first asked for, since most need torch or pandas.
 _LAZY = {
+    "EventLog": "results.handover",
     "Monitor": "monitor.monitor",
+    "build_executor": "pipeline",
     "diagnose": "diagnosis.diagnose",
     "evaluate": "evaluation.evaluate",
     "input_gradient": "training.input_gradient",
     "load": "results.comparison",
     "pause_trials": "training.pause",
+    "read_stored": "results.handover",
     "run": "pipeline",
     "run_trial": "trial",
+    "store_result": "results.handover",
     "write_atomically": "contract.files",
 }
 
@@ -108,6 +113,7 @@ __all__ = [
     "Estimate",
     "Evaluation",
     "Event",
+    "EventLog",
     "Evidence",
     "Executor",
     "Failure",
@@ -147,14 +153,17 @@ __all__ = [
     "Update",
     "View",
     "WiringFault",
+    "build_executor",
     "diagnose",
     "evaluate",
     "hookimpl",
     "input_gradient",
     "load",
     "pause_trials",
+    "read_stored",
     "run",
     "run_trial",
+    "store_result",
     "write_atomically",
 ]
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .contract.adapt import provides
 from .contract.errors import RequestError, RunPaused, StorageError, did_you_mean
 from .contract.events import Event, RunEnded, RunStarted, TrialEnded
 from .contract.failures import Status
@@ -26,7 +27,7 @@ from .suite.parse import Suite, override_suite, read_suite
 from .training.preemption import Deadline, pause_when_asked
 
 if TYPE_CHECKING:
-    from .contract.components import Comparison
+    from .contract.components import Comparison, Executor
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ def prepare(request: Request) -> Prepared:
     store.check(suite.name)
     executor = _executor(suite, request, registry)
     wanted_reports = check_reports(suite.reports, registry, suite.source)
-    device = resolve_device(request.device)
+    device = resolve_device(request.device, elsewhere=getattr(executor, "elsewhere", False))
     specs = describe_data(suite, registry, request.only)
     planned = expand(suite, registry, specs, device, files)
     unplanned = list_trials_on(suite.datasets.keys() - specs.keys(), store)
@@ -176,6 +177,8 @@ def execute(prepared: Prepared, command: str = "") -> RunOutcome:
         "source": prepared.suite.source,
         "trials": [*(trial.id for trial in prepared.planned), *prepared.unplanned],
     }
+    if todo and provides(prepared.executor, "prepare"):
+        prepared.executor.prepare(store.folder.absolute(), prepared.fresh)
     with store.begin_run(facts, _environment(prepared, command)):
         emit(RunStarted(prepared.suite.name, len(todo), len(prepared.kept), str(store.folder)))
         faults = _run_trials(prepared, emit)
@@ -185,6 +188,22 @@ def execute(prepared: Prepared, command: str = "") -> RunOutcome:
         files, failed = write_reports(comparison, prepared.reports, prepared.registry, store.report)
         emit(RunEnded(prepared.suite.name, tuple(str(file) for file in files)))
     return RunOutcome(comparison, files, failed, faults)
+
+
+def build_executor(name: str, *, plugin_files: Sequence[str] = (), **options: Any) -> Executor:
+    """Return an executor by its name, as for an executor on another machine that runs its trials with one of ours.
+
+    Args:
+        name: Its name, as `"processes"`.
+        plugin_files: Local plugin files to load first.
+        options: Its options.
+
+    Raises:
+        RequestError: There is none of that name, or it has no such options.
+    """
+    registry = load_registry(tuple(plugin_files))
+    built: Executor = registry.build("executor", registry.check("executor", ComponentRef(name, options), "executor"))
+    return built
 
 
 def forecast_run(prepared: Prepared) -> Forecast:
@@ -213,13 +232,18 @@ def find_suite(name: str) -> tuple[Path, tuple[str, ...]]:
     return suites[name].build(), files
 
 
-def resolve_device(wanted: str) -> str:
-    """Return the device that `wanted` means. Raises RequestError if this machine does not have it."""
+def resolve_device(wanted: str, elsewhere: bool = False) -> str:
+    """Return the device that `wanted` means. Raises RequestError if this machine does not have it.
+
+    Args:
+        wanted: `auto`, `cpu`, `cuda` or `cuda:N`.
+        elsewhere: Whether trials run on other machines, of whose devices nothing is known here.
+    """
     kind, _, index = wanted.partition(":")
     if kind not in ("auto", "cpu", "cuda") or (index and (kind != "cuda" or not index.isdigit())):
         raise RequestError(f"--device {wanted}: give auto, cpu, cuda or cuda:N")
-    if kind == "cpu":
-        return "cpu"
+    if kind == "cpu" or (elsewhere and kind == "cuda"):
+        return wanted
     import torch
 
     n_devices = torch.cuda.device_count() if torch.cuda.is_available() else 0
@@ -249,7 +273,7 @@ def _run_trials(prepared: Prepared, emit: Callable[[Event], None]) -> int:
                 if returned.status is Status.PAUSED:
                     why = why or "SIGTERM to a worker"
                 else:
-                    result = _store_result(store, returned)
+                    result = returned if returned.stored else _store_result(store, returned)
                     drop_checkpoints(store.checkpoints, [result.trial.id])
                     emit(TrialEnded(replace(result, artifacts=None)))
                     faults, ended = faults + result.status.is_fault, ended + 1

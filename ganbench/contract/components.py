@@ -416,7 +416,28 @@ class Report:
 
 
 class Executor:
-    """Runs trials, in this process, in others or on other machines."""
+    """Runs trials, in this process, in others or on other machines.
+
+    Attributes:
+        elsewhere: Whether trials run on other machines, so that devices may be asked for that this one does not have.
+    """
+
+    elsewhere: bool = False
+
+    def prepare(self, results: Path, fresh: bool) -> None:
+        """Get ready to hand results over through a run's results folder; optional.
+
+        Called before `run`, and before anything is written. An executor that stores results there itself, with
+        `ganbench.store_result`, yields them as that returns them; they are not written again.
+
+        Args:
+            results: The results folder.
+            fresh: Whether the run begins anew: what an earlier one has left running is of no use.
+
+        Raises:
+            RequestError: If trials cannot be run.
+        """
+        raise _missing(self, "prepare")
 
     def run(self, trials: Sequence[Trial], emit: Callable[[Event], None]) -> Iterator[TrialResult]:
         """Yield the result of each trial exactly once, in any order, whatever happened to it.

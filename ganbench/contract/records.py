@@ -578,6 +578,7 @@ class TrialResult:
     artifacts: Artifacts | None = None
     parameters_g: int = 0  # weights of G that are trained; 0 if it is not known
     parameters_d: int = 0
+    stored: bool = False  # whether its executor has stored it in the results folder already
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "status", Status(self.status))  # an executor may give it as text
