@@ -124,7 +124,7 @@ class GradientAtG:
 
 
 @dataclass(frozen=True, eq=False)
-class Update:
+class WeightUpdate:
     """A step of an optimizer.
 
     Attributes:
@@ -160,4 +160,4 @@ class Record:
     generator_calls: list[GeneratorEvent] = field(default_factory=list)
     discriminator_calls: list[DiscriminatorEvent] = field(default_factory=list)
     gradients_at_g: list[GradientAtG] = field(default_factory=list)
-    updates: list[Update] = field(default_factory=list)
+    updates: list[WeightUpdate] = field(default_factory=list)

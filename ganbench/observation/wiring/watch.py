@@ -18,7 +18,7 @@ from torch.utils._pytree import tree_flatten
 from ...contract.records import Player, WiringFault
 from ..hooks import Hook
 from ..logits import list_tensors, locate_logits
-from .events import Argument, DiscriminatorEvent, GeneratorEvent, GradientAtG, LogitGradient, Record, Rows, Update
+from .events import Argument, DiscriminatorEvent, GeneratorEvent, GradientAtG, LogitGradient, Record, Rows, WeightUpdate
 from .rules import find_data_faults, find_faults
 from .weights import WeightSample
 
@@ -301,7 +301,7 @@ class WiringWatch:
                 norms[player] = torch.stack([norm.float() for norm in torch._foreach_norm(gradients)]).norm()
         scaled, scale = self._scaling_of(optimizer)
         self.record.updates.append(
-            Update(
+            WeightUpdate(
                 next(self._order),
                 self.record.steps + 1,
                 id(optimizer),
