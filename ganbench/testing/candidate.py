@@ -31,6 +31,8 @@ SPECS = (
     DataSpec("images", (1, 28, 28), value_range=(0.0, 1.0), classes=10),
     DataSpec("images", (3, 48, 48), value_range=(-1.0, 1.0)),
     DataSpec("images", (3, 64, 64), value_range=(-1.0, 1.0)),
+    DataSpec("points", (4,), condition=(4,)),
+    DataSpec("images", (3, 32, 32), value_range=(-1.0, 1.0), condition=(3, 8, 8)),
 )
 MAX_SPECS = 2
 SETTINGS_OF = {
@@ -114,12 +116,16 @@ class Candidate:
         return self.registry.skip(kind, ref, trial)
 
     def specs(self, **options: Any) -> list[DataSpec]:
-        """Return the first data specs that its `skip` accepts. Raise ContractError if it accepts none."""
-        accepted = [spec for spec in SPECS if self.why_skipped(trial_on(spec), **options) is None]
+        """Return the first data specs that its `skip` accepts, of those that it declares in `check_data` if it does.
+
+        Raise ContractError if it accepts none.
+        """
+        offered = tuple(getattr(self.entry.build, "check_data", SPECS))
+        accepted = [spec for spec in offered if self.why_skipped(trial_on(spec), **options) is None]
         if not accepted:
             self._refuse_missing_files(**options)
             raise ContractError(
-                f"skips every data set it was offered: {', '.join(str(spec.shape) for spec in SPECS)}",
+                f"skips every data set it was offered: {', '.join(str(spec.shape) for spec in offered)}",
                 cause="its skip(trial) returns a reason for data that it could serve",
                 fix="return None from skip(trial) where trial.data suits",
             )
@@ -167,13 +173,15 @@ def trial_on(spec: DataSpec, dataset: str = "check") -> Trial:
 
 
 def samples_of(spec: DataSpec, n: int, seed: int = 0) -> Batch:
-    """Return `n` random samples of the shape and range of a data spec, with labels if it has classes."""
+    """Return `n` random samples of the shape and range of a data spec, with labels and conditions if it has any."""
     stream = torch.Generator().manual_seed(seed)
     x = torch.randn(n, *spec.shape, generator=stream)
     if spec.value_range is not None:
         low, high = spec.value_range
         x = low + (high - low) * torch.sigmoid(x)
-    return Batch(x, torch.randint(spec.classes, (n,), generator=stream) if spec.classes else None)
+    labels = torch.randint(spec.classes, (n,), generator=stream) if spec.classes else None
+    condition = None if spec.condition is None else torch.randn(n, *spec.condition, generator=stream)
+    return Batch(x, labels, condition)
 
 
 # --- selecting ---------------------------------------------------------------------------------------

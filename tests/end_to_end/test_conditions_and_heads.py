@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 import ganbench
+from ganbench.testing.candidate import select_candidates
+from ganbench.testing.run_checks import run_checks
 
 PAIRS = '''
 import ganbench, torch
@@ -36,6 +38,8 @@ class Pairs(ganbench.Dataset):
 class Answer(nn.Module):
     """A generator without noise: what it makes depends on the condition alone, or on nothing."""
 
+    check_data = (Pairs.spec,)
+
     def __init__(self, data, *, latent: int = 0, listens: bool = True):
         super().__init__()
         self.latent_dim = latent and (latent, 2)
@@ -50,6 +54,8 @@ class Answer(nn.Module):
 
 class PairCritic(nn.Module):
     """A discriminator with a head for each of `heads` looks at the sample beside its condition."""
+
+    check_data = (Pairs.spec,)
 
     def __init__(self, data, *, heads: int = 2, combine: str = "mean", sees: bool = True):
         super().__init__()
@@ -78,6 +84,13 @@ def ganbench_generators():
 def ganbench_discriminators():
     yield ganbench.Component("pair-critic", PairCritic)
 '''
+
+
+def test_they_keep_the_contract(pairs):
+    for candidate in select_candidates([pairs[0]]):
+        outcomes = list(run_checks(candidate))
+        assert [f"{o.check}: {o.message}" for o in outcomes if o.status == "failed"] == [], candidate.id
+
 
 METHOD = {"generator": "answer", "discriminator": "pair-critic", "loss": "hinge"}
 SETTINGS = {"datasets": ["pairs"], "metrics": ["energy-distance"], "steps": 300, "batch_size": 64, "observations": 20}

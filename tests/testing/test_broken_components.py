@@ -33,10 +33,13 @@ REFUSALS = [
     ("generator", "OptionFails", "builds-from-every-option", "with deep = True raises AttributeError"),
     ("generator", "NoDocstring", "describes-itself", "has no summary"),
     ("generator", "SkipsAll", "builds-from-defaults", "skips every data set"),
-    ("discriminator", "Column", "gives-one-logit-a-sample", "returns shape (1, 1) where (1,) is expected"),
+    ("discriminator", "Row", "gives-one-logit-a-sample", "returns shape (1, 2) where (2, 2) is expected"),
+    ("discriminator", "HeadsAsSamples", "gives-one-logit-a-sample", "returns 4 heads for 4 samples and 16 for 16"),
+    ("discriminator", "WithoutLogits", "gives-one-logit-a-sample", "a mapping of 'features', without 'logits'"),
+    ("discriminator", "Multiplies", "gives-one-logit-a-sample", "combine is 'mean' or 'sum', not 'product'"),
     ("discriminator", "Probability", "gives-logits-not-probabilities", "they look like probabilities"),
     ("discriminator", "WrongPack", "gives-one-logit-a-sample", "returns shape (2,) where (1,) is expected"),
-    ("discriminator", "ReturnsATuple", "gives-one-logit-a-sample", "returns tuple, not a tensor"),
+    ("discriminator", "ReturnsATuple", "gives-one-logit-a-sample", "as head 2 of 2 depends on none of its weights"),
     ("discriminator", "IgnoresInput", "input-matters", "gives every sample the same logit"),
     ("discriminator", "Detached", "can-be-frozen", "no gradient reaches the input"),
     ("discriminator", "FirstOrder", "gradient-penalties-reach-its-weights", "reaches no weight"),
@@ -132,6 +135,10 @@ def test_a_broken_component_fails_the_check_meant_for_it_alone(kind, name, check
 )
 def test_a_sound_component_passes_every_check(kind):
     assert failures(kind, "Sound") == {}
+
+
+def test_a_discriminator_with_a_map_heads_and_features_passes_every_check():
+    assert failures("discriminator", "Everything") == {}
 
 
 def test_a_loss_may_draw_from_the_stream_that_the_training_loop_seeds():

@@ -11,22 +11,52 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from ...contract.records import DataSpec
+from ...contract.outputs import read_outputs
+from ...contract.records import Batch, DataSpec
+from ...training.discriminator import combine_of, condition_argument
 from ...training.noise import sample_noise
 from ..candidate import Candidate, samples_of
 from ..check import ContractError
 
 BATCH_SIZES = (1, 2, 64)
 
-Inputs = tuple[Tensor, Tensor | None]
 
-
-def inputs_for(candidate: Candidate, network: Any, spec: DataSpec, n: int, seed: int = 0) -> Inputs:
-    """Return `n` noise vectors for a generator or samples for a discriminator, and labels if the data has classes."""
+def inputs_for(candidate: Candidate, network: Any, spec: DataSpec, n: int, seed: int = 0) -> Batch:
+    """Return noise for a generator or samples for a discriminator as `x`, with labels and conditions if the data has any."""
     batch = samples_of(spec, n, seed)
     if candidate.entry.kind == "discriminator":
-        return batch.x, batch.labels
-    return sample_noise(network, n, torch.Generator().manual_seed(seed)), batch.labels
+        return batch
+    return batch.with_x(sample_noise(network, n, torch.Generator().manual_seed(seed)))
+
+
+def run(candidate: Candidate, network: Any, given: Batch, call: Callable[..., Any] | None = None) -> list[Tensor]:
+    """Return what a network makes of its input: the samples of a generator, or each head of a discriminator.
+
+    `call` takes what `network` takes, in its place. Raises ContractError for what is neither.
+    """
+    returned = (call or network)(given.x, given.labels, **condition_argument(network, given.condition))
+    if candidate.entry.kind == "discriminator":
+        try:
+            return list(read_outputs(returned, combine_of(network)).heads)
+        except (TypeError, ValueError) as error:
+            raise ContractError(
+                str(error),
+                cause="forward returns features beside logits, or none, or `combine` is neither 'mean' nor 'sum'",
+                fix='return logits, a map or a list of them, or {"logits": ..., "features": ...}',
+            ) from error
+    if not isinstance(returned, Tensor):
+        raise ContractError(
+            f"returns {type(returned).__name__}, not a tensor",
+            cause="forward returns several values, or none",
+            fix="return one tensor from forward",
+        )
+    return [returned]
+
+
+def with_equal_conditions(given: Batch) -> Batch:
+    """Return the batch with the label and the condition of its first sample for all."""
+    first = given[torch.zeros(len(given), dtype=torch.int64)]
+    return Batch(given.x, first.labels, first.condition, given.z)
 
 
 def round_up_to_pack(network: Any, n: int) -> int:
@@ -48,19 +78,13 @@ def check_training_mode(candidate: Candidate) -> None:
         )
 
 
-def check_output(output: Any, shape: tuple[int, ...], device: str = "cpu") -> None:
+def check_output(output: Tensor, shape: tuple[int, ...], device: str = "cpu") -> None:
     """Raise ContractError unless `output` is a finite float32 tensor of `shape` on `device`."""
-    if not isinstance(output, Tensor):
-        raise ContractError(
-            f"returns {type(output).__name__}, not a tensor",
-            cause="forward returns several values, or none",
-            fix="return one tensor from forward",
-        )
     if tuple(output.shape) != shape:
         raise ContractError(
             f"returns shape {tuple(output.shape)} where {shape} is expected",
-            cause="a missing reshape or squeeze; (N, 1) would broadcast against (N,) to (N, N)",
-            fix="return one row for each sample, in the shape that the data spec states; logits are (N,)",
+            cause="a missing reshape or squeeze, or rows and columns exchanged",
+            fix="return one row for each sample, in the shape that the data spec states; logits are (N,), or maps (N, ...)",
         )
     if output.dtype != torch.float32:
         raise ContractError(
@@ -82,8 +106,8 @@ def check_output(output: Any, shape: tuple[int, ...], device: str = "cpu") -> No
         )
 
 
-def check_sizes(candidate: Candidate, shape_of: Callable[[Any, DataSpec, int], tuple[int, ...]]) -> None:
-    """Check shape, dtype, device and finiteness of the output for every batch size, in both modes."""
+def check_sizes(candidate: Candidate, shape_of: Callable[[Any, DataSpec, int, Tensor], tuple[int, ...]]) -> None:
+    """Check shape, dtype, device and finiteness of every output, for every batch size, in both modes."""
     for spec in candidate.specs():
         network = candidate.build(spec)
         for training in (True, False):
@@ -93,7 +117,8 @@ def check_sizes(candidate: Candidate, shape_of: Callable[[Any, DataSpec, int], t
                 if training and n == 1 and _has_batch_statistics(network):
                     continue  # batch normalization is undefined for one sample
                 with torch.no_grad():
-                    check_output(network(*inputs_for(candidate, network, spec, n)), shape_of(network, spec, n))
+                    for output in run(candidate, network, inputs_for(candidate, network, spec, n)):
+                        check_output(output, shape_of(network, spec, n, output))
 
 
 def _has_batch_statistics(network: nn.Module) -> bool:
@@ -104,8 +129,8 @@ def check_gradients(candidate: Candidate) -> None:
     """Check that every trainable weight gets a finite gradient."""
     spec = candidate.specs()[0]
     network = candidate.build(spec)
-    output = network(*inputs_for(candidate, network, spec, round_up_to_pack(network, 64)))
-    (output * torch.linspace(0.5, 1.5, output.numel()).view_as(output)).sum().backward()
+    outputs = run(candidate, network, inputs_for(candidate, network, spec, round_up_to_pack(network, 64)))
+    torch.stack([_weighted_sum(output) for output in outputs]).sum().backward()
     for name, weight in network.named_parameters():
         if not weight.requires_grad:
             continue
@@ -123,16 +148,22 @@ def check_gradients(candidate: Candidate) -> None:
             )
 
 
+def _weighted_sum(output: Tensor) -> Tensor:
+    return (output * torch.linspace(0.5, 1.5, output.numel()).view_as(output)).sum()
+
+
 def check_frozen(candidate: Candidate) -> None:
     """Check that frozen weights get no gradient, and that the input still does."""
     spec = candidate.specs()[0]
     network = candidate.build(spec)
     for weight in network.parameters():
         weight.requires_grad_(False)
-    x, labels = inputs_for(candidate, network, spec, round_up_to_pack(network, 4))
-    output = network(x.requires_grad_(True), labels)
-    if output.requires_grad:
-        output.sum().backward()
+    given = inputs_for(candidate, network, spec, round_up_to_pack(network, 4))
+    source = given.x if given.x.numel() or given.condition is None else given.condition  # of a G without noise
+    source.requires_grad_(True)
+    for output in run(candidate, network, given):
+        if output.requires_grad:
+            output.sum().backward(retain_graph=True)
     unfrozen = [name for name, weight in network.named_parameters() if weight.grad is not None or weight.requires_grad]
     if unfrozen:
         raise ContractError(
@@ -140,7 +171,7 @@ def check_frozen(candidate: Candidate) -> None:
             cause="forward turns requires_grad on",
             fix="leave requires_grad to the training loop, which freezes the player whose turn it is not",
         )
-    if x.grad is None or not x.grad.any():
+    if source.grad is None or not source.grad.any():
         raise ContractError(
             "no gradient reaches the input while the network is frozen",
             cause="a detach() or no_grad() in forward, or an operation without a gradient",
@@ -155,13 +186,11 @@ def check_state(candidate: Candidate) -> None:
     n = round_up_to_pack(network, 4)
     with torch.no_grad():
         for _ in range(2):
-            network(
-                *inputs_for(candidate, network, spec, n, seed=5)
-            )  # so that buffers differ from their initial values
+            run(candidate, network, inputs_for(candidate, network, spec, n, seed=5))  # so that buffers are not initial
         state = load(save({name: t.contiguous() for name, t in network.state_dict().items()}))
         other.load_state_dict(state)
         given = inputs_for(candidate, network, spec, n)
-        if not torch.equal(network.eval()(*given), other.eval()(*given)):
+        if not _all_equal(run(candidate, network.eval(), given), run(candidate, other.eval(), given)):
             raise ContractError(
                 "its output differs after its state_dict is loaded into a new copy",
                 cause="forward depends on something that is neither a parameter nor a buffer",
@@ -175,20 +204,30 @@ def check_functional(candidate: Candidate) -> None:
     network = candidate.build(spec).eval()
     given = inputs_for(candidate, network, spec, round_up_to_pack(network, 4))
     state = {name: t.detach() for name, t in [*network.named_parameters(), *network.named_buffers()]}
+
+    def call_functional(*args: Any, **kwargs: Any) -> Any:
+        return functional_call(network, state, args, kwargs)
+
     with torch.no_grad():
-        here = network(*given)
+        here = run(candidate, network, given)
         ways = {
-            "as a function of its weights (torch.func.functional_call)": functional_call(network, state, given),
-            "as a deep copy": copy.deepcopy(network)(*given),
-            "a second time": network(*given),
+            "as a function of its weights (torch.func.functional_call)": run(
+                candidate, network, given, call_functional
+            ),
+            "as a deep copy": run(candidate, copy.deepcopy(network), given),
+            "a second time": run(candidate, network, given),
         }
     for how, there in ways.items():
-        if not torch.equal(here, there):
+        if not _all_equal(here, there):
             raise ContractError(
                 f"its output differs when it is called {how}",
                 cause="state kept outside parameters and buffers, or changed by forward in evaluation mode",
                 fix="keep all state in parameters and buffers, and change buffers in training mode only",
             )
+
+
+def _all_equal(some: list[Tensor], others: list[Tensor]) -> bool:
+    return len(some) == len(others) and all(map(torch.equal, some, others))
 
 
 def describe(candidate: Candidate) -> Any:
@@ -197,13 +236,15 @@ def describe(candidate: Candidate) -> Any:
     network = candidate.build(spec)
     given = inputs_for(candidate, network, spec, round_up_to_pack(network, 4))
     with torch.no_grad():
-        return [network(*given).flatten().tolist()[:64], network.eval()(*given).flatten().tolist()[:64]]
+        outputs = [*run(candidate, network, given), *run(candidate, network.eval(), given)]
+        return [output.flatten().tolist()[:64] for output in outputs]
 
 
 def check_cuda(candidate: Candidate) -> None:
     """Check that the network works on a CUDA device."""
     spec = candidate.specs()[0]
     network = candidate.build(spec).to("cuda")
-    x, labels = inputs_for(candidate, network, spec, round_up_to_pack(network, 4))
-    output = network(x.cuda(), None if labels is None else labels.cuda())
-    check_output(output, tuple(output.shape), "cuda")
+    for output in run(
+        candidate, network, inputs_for(candidate, network, spec, round_up_to_pack(network, 4)).to("cuda")
+    ):
+        check_output(output, tuple(output.shape), "cuda")

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from ...contract.outputs import combine_heads, mean_over_map
 from ...contract.records import Batch
 from ...training.input_gradient import input_gradient
 from ..candidate import Candidate
@@ -15,8 +16,31 @@ from ..helpers import networks
 
 @check("discriminator", basic=True)
 def gives_one_logit_a_sample(candidate: Candidate) -> None:
-    """(N, *shape) gives finite float32 logits (N,), or (N / pack,) if it declares `pack`, for N of 1, 2 and 64."""
-    networks.check_sizes(candidate, lambda network, spec, n: (n // int(getattr(network, "pack", 1)),))
+    """(N, *shape) gives finite float32 logits (N,), maps (N, ...) or a list of these, for N of 1, 2 and 64.
+
+    They have N / pack rows if it declares `pack`. Each head is computed from its weights, and there are as many for any N.
+    """
+    networks.check_sizes(
+        candidate, lambda network, spec, n, head: (n // int(getattr(network, "pack", 1)), *head.shape[1:])
+    )
+    spec = candidate.specs()[0]
+    network = candidate.build(spec)
+    few, many = (networks.inputs_for(candidate, network, spec, networks.round_up_to_pack(network, n)) for n in (4, 16))
+    heads, n_heads = networks.run(candidate, network, few), len(networks.run(candidate, network, many))
+    if len(heads) != n_heads:
+        raise ContractError(
+            f"returns {len(heads)} heads for {len(few)} samples and {n_heads} for {len(many)}",
+            cause="the batch is returned as a list of samples",
+            fix="return one tensor for each head, with all samples",
+        )
+    has_weights = any(weight.requires_grad for weight in network.parameters())
+    for i, head in enumerate(heads, start=1):
+        if has_weights and not head.requires_grad:
+            raise ContractError(
+                f"what it returns as head {i} of {len(heads)} depends on none of its weights",
+                cause="a tuple of logits and features, which is read as a list of heads",
+                fix='return {"logits": ..., "features": ...}',
+            )
 
 
 @check("discriminator")
@@ -30,11 +54,10 @@ def gives_logits_not_probabilities(candidate: Candidate) -> None:
             for name, weight in network.named_parameters():
                 if name.endswith("bias"):
                     weight.copy_(torch.randn_like(weight))
-            x, labels = networks.inputs_for(
-                candidate, network, spec, networks.round_up_to_pack(network, 16), seed=int(scale)
-            )
-            outputs.append(network(x * scale, labels))
-    values = torch.cat(outputs)
+            n = networks.round_up_to_pack(network, 16)
+            given = networks.inputs_for(candidate, network, spec, n, seed=int(scale))
+            outputs += networks.run(candidate, network, given.with_x(given.x * scale))
+    values = torch.cat([output.flatten() for output in outputs])
     if values.min() >= 0 and values.max() <= 1:
         raise ContractError(
             "all of its outputs are in [0, 1], also for inputs 30 times too large: they look like probabilities",
@@ -49,10 +72,10 @@ def input_matters(candidate: Candidate) -> None:
     spec = candidate.specs()[0]
     network = candidate.build(spec).eval()
     n = networks.round_up_to_pack(network, 16)
-    x, labels = networks.inputs_for(candidate, network, spec, n)
+    given = networks.inputs_for(candidate, network, spec, n)
     with torch.no_grad():
-        logits = network(x, None if labels is None else torch.zeros_like(labels))
-    if torch.equal(logits, logits[:1].expand_as(logits)):
+        heads = networks.run(candidate, network, networks.with_equal_conditions(given))
+    if all(torch.equal(logits, logits[:1].expand_as(logits)) for logits in heads):
         raise ContractError(
             "gives every sample the same logit",
             cause="forward does not use x",
@@ -77,8 +100,12 @@ def gradient_penalties_reach_its_weights(candidate: Candidate) -> None:
     """Its input gradient can be differentiated again, so that gradient penalties work."""
     spec = candidate.specs()[0]
     network = candidate.build(spec)
-    x, labels = networks.inputs_for(candidate, network, spec, networks.round_up_to_pack(network, 16))
-    gradient = input_gradient(lambda batch: network(batch.x, batch.labels), Batch(x, labels))
+    given = networks.inputs_for(candidate, network, spec, networks.round_up_to_pack(network, 16))
+
+    def logits(batch: Batch) -> torch.Tensor:
+        return combine_heads([mean_over_map(head) for head in networks.run(candidate, network, batch)], "sum")
+
+    gradient = input_gradient(logits, given)
     if gradient.requires_grad:
         gradient.square().sum().backward()
     if not any(weight.grad is not None and weight.grad.any() for weight in network.parameters()):

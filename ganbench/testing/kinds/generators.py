@@ -6,8 +6,9 @@ from typing import Any
 
 import torch
 
+from ...training.noise import has_noise
 from ..candidate import Candidate
-from ..check import ContractError, behaviour, check
+from ..check import ContractError, NotApplicable, behaviour, check
 from ..helpers import networks
 
 ROUNDING = 1e-4  # of the width of the value range: rounding of a tanh
@@ -19,11 +20,12 @@ def latent_dim_is_true(candidate: Candidate) -> None:
     spec = candidate.specs()[0]
     network = candidate.build(spec).eval()
     dim = getattr(network, "latent_dim", None)
-    if not isinstance(dim, int) or dim < 1:
+    shape = dim if isinstance(dim, tuple) else (dim,)
+    if not shape or not all(type(length) is int and length >= 0 for length in shape):
         raise ContractError(
             f"latent_dim is {dim!r}",
-            cause="it is not a positive int",
-            fix="set self.latent_dim in __init__ to the length of the noise vectors",
+            cause="it is neither an int nor a tuple of them",
+            fix="set self.latent_dim in __init__ to the length of the noise vectors, their shape, or 0 for none",
         )
     if getattr(network, "prior", "normal") not in ("normal", "uniform"):
         raise ContractError(
@@ -31,22 +33,28 @@ def latent_dim_is_true(candidate: Candidate) -> None:
             cause="the training loop cannot sample from it",
             fix='declare prior = "normal" or prior = "uniform", or transform the noise in forward',
         )
-    labels = networks.inputs_for(candidate, network, spec, 4)[1]
+    given = networks.inputs_for(candidate, network, spec, 4)
+    longer = (*shape[:-1], shape[-1] + 1)
     with torch.no_grad():
         try:
-            network(torch.randn(4, dim), labels)
+            networks.run(candidate, network, given)
+        except ContractError:
+            raise
         except Exception as error:
             raise ContractError(
-                f"raises {type(error).__name__} for noise of shape (4, latent_dim) = (4, {dim}): {error}",
+                f"raises {type(error).__name__} for noise of shape (4, latent_dim) = {(4, *shape)}: {error}",
                 cause="latent_dim is not the length that forward takes",
                 fix="build the first layer from self.latent_dim",
             ) from error
+        if not has_noise(network):
+            return  # what it is given says how many samples there are, and no more
         try:
-            network(torch.randn(4, dim + 1), labels)
+            networks.run(candidate, network, given.with_x(torch.randn(4, *longer)))
         except Exception:
             return  # as it should
     raise ContractError(
-        f"takes noise of length {dim + 1} as well as of latent_dim = {dim}",
+        f"takes noise of {'length' if len(shape) == 1 else 'shape'} {longer if len(shape) > 1 else longer[0]} as well as "
+        f"of latent_dim = {dim}",
         cause="forward truncates or ignores its input",
         fix="use the whole noise vector, and state its length in latent_dim",
     )
@@ -55,7 +63,7 @@ def latent_dim_is_true(candidate: Candidate) -> None:
 @check("generator", basic=True)
 def makes_samples_of_the_data_spec(candidate: Candidate) -> None:
     """(N, latent_dim) gives (N, *shape) in finite float32 on the same device, for N of 1, 2 and 64."""
-    networks.check_sizes(candidate, lambda network, spec, n: (n, *spec.shape))
+    networks.check_sizes(candidate, lambda network, spec, n, output: (n, *spec.shape))
 
 
 @check("generator")
@@ -65,9 +73,9 @@ def stays_in_the_value_range(candidate: Candidate) -> None:
         if spec.value_range is None:
             continue
         network = candidate.build(spec).eval()
-        z, labels = networks.inputs_for(candidate, network, spec, 64)
+        given = networks.inputs_for(candidate, network, spec, 64)
         with torch.no_grad():
-            x = network(10 * z, labels)
+            (x,) = networks.run(candidate, network, given.with_x(10 * given.x))
         low, high = spec.value_range
         slack = ROUNDING * (high - low)
         if x.min() < low - slack or x.max() > high + slack:
@@ -80,17 +88,20 @@ def stays_in_the_value_range(candidate: Candidate) -> None:
 
 @check("generator")
 def latents_matter(candidate: Candidate) -> None:
-    """Different noise gives different samples."""
+    """Different noise gives different samples; without noise, different conditions do."""
     spec = candidate.specs()[0]
     network = candidate.build(spec).eval()
-    z, labels = networks.inputs_for(candidate, network, spec, 8)
+    given = networks.inputs_for(candidate, network, spec, 8)
+    if not has_noise(network) and given.condition is None:
+        raise NotApplicable("it takes no noise, and this data has no conditions")
     with torch.no_grad():
-        x = network(z, None if labels is None else torch.zeros_like(labels))
+        same = networks.with_equal_conditions(given) if has_noise(network) else given
+        (x,) = networks.run(candidate, network, same)
     if torch.equal(x[0], x[1]):
         raise ContractError(
-            "generates the same sample from different noise",
-            cause="forward does not use z",
-            fix="compute the samples from z",
+            f"generates the same sample from different {'noise' if has_noise(network) else 'conditions'}",
+            cause=f"forward does not use {'z' if has_noise(network) else 'condition'}",
+            fix=f"compute the samples from {'z' if has_noise(network) else 'condition'}",
         )
 
 

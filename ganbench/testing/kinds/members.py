@@ -30,7 +30,12 @@ class Member:
 
 
 # What `build` of any kind may declare.
-DECLARATIONS = (Member("skip", True), Member("check_options", False), Member("expected_failures", False))
+DECLARATIONS = (
+    Member("skip", True),
+    Member("check_options", False),
+    Member("check_data", False),
+    Member("expected_failures", False),
+)
 REQUIRED = {
     "loss": ("discriminator", "generator"),
     "regularizer": (),  # `penalty` or `after_step`: see `has_a_penalty_or_after_step`
@@ -45,7 +50,7 @@ REQUIRED = {
 # Members that the base classes do not have: those of networks, and what the checks read.
 MORE = {
     "generator": (Member("forward", True, True), Member("latent_dim", False, True), Member("prior", False)),
-    "discriminator": (Member("forward", True, True), Member("pack", False)),
+    "discriminator": (Member("forward", True, True), Member("pack", False), Member("combine", False)),
     "features": (Member("__call__", True, True),),
     "regularizer": (Member("zero_for", False),),
     "diagnosis": (Member("loud_on", False), Member("failing_history", True), Member("suspicion", True)),

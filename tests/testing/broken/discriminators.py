@@ -28,11 +28,42 @@ class Evaluating(Sound):
         self.eval()
 
 
-class Column(Sound):
-    """Returns a column, which broadcasts against a row into a square."""
+class Row(Sound):
+    """Returns all logits as one row."""
 
     def forward(self, x, labels=None):
-        return self.net(x)
+        return self.net(x).T
+
+
+class HeadsAsSamples(Sound):
+    """Returns a list with a tensor for each sample."""
+
+    def forward(self, x, labels=None):
+        logits = super().forward(x)
+        return [logits.roll(i) for i in range(len(x))]
+
+
+class WithoutLogits(Sound):
+    """Returns a mapping without logits."""
+
+    def forward(self, x, labels=None):
+        return {"features": super().forward(x)}
+
+
+class Multiplies(Sound):
+    """Declares a way to combine heads that there is not."""
+
+    combine = "product"
+
+
+class Everything(Sound):
+    """Keeps the contract with a map, two heads and features."""
+
+    combine = "sum"
+
+    def forward(self, x, labels=None):
+        hidden = self.net[:3](x)
+        return {"logits": [self.net[3](hidden).squeeze(1), hidden[:, None]], "features": [hidden]}
 
 
 class Probability(Sound):
