@@ -206,3 +206,90 @@ optimizer_d = { name = "adam", lr = 2e-3 }
     assert len(found), comparison.findings
     assert found["summary"].str.contains("Head 5 of 8 is hardly ever wrong").all(), list(found["summary"])
     assert found["evidence"].str.contains("auc_d_head_5").all()
+
+
+BAD = (
+    PAIRS
+    + '''
+
+class MoreForG(PairCritic):
+    """One head more for what a generator made."""
+    def forward(self, x, labels=None, *, condition=None):
+        logits = super().forward(x, labels, condition=condition)["logits"]
+        return logits[:2] if float(x.abs().max()) < 0.7 else logits
+
+
+class NoLogits(PairCritic):
+    """Features alone."""
+    def forward(self, x, labels=None, *, condition=None):
+        return {"features": x}
+
+
+class OneHeadShort(PairCritic):
+    """A head with a row too few."""
+    def forward(self, x, labels=None, *, condition=None):
+        logits = super().forward(x, labels, condition=condition)["logits"]
+        return [logits[0], logits[1][1:]]
+
+
+class OtherConditions(Pairs):
+    """Conditions of another shape than it states."""
+    def training(self):
+        batch = super().training()
+        return ganbench.Batch(batch.x, condition=batch.condition[..., :3])
+
+
+class EmptyLoader(Pairs):
+    """A loader that is used up at once."""
+    def training_loader(self, batch_size, seed):
+        return iter(())
+
+
+@ganbench.hookimpl
+def ganbench_discriminators():
+    yield ganbench.Component("pair-critic", PairCritic)
+    for build in PairCritic.__subclasses__():
+        yield ganbench.Component(build.__name__, build)
+
+
+@ganbench.hookimpl
+def ganbench_datasets():
+    yield ganbench.Component("pairs", Pairs)
+    for build in Pairs.__subclasses__():
+        yield ganbench.Component(build.__name__, build)
+'''
+)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "discriminator", "said"),
+    [
+        (
+            "pairs",
+            {"name": "MoreForG", "heads": 3},
+            "discriminator 'MoreForG' returns 3 heads for real samples and 2 for generated ones",
+        ),
+        ("pairs", "NoLogits", "discriminator 'NoLogits' returns a mapping of 'features', without 'logits'"),
+        ("pairs", "OneHeadShort", "discriminator 'OneHeadShort' returns (7, 3) of float32 as head 2 of 2, and (8,) or"),
+        ("pairs", {"name": "pair-critic", "combine": "most"}, "combine is 'mean' or 'sum', not 'most'"),
+        (
+            "OtherConditions",
+            "pair-critic",
+            "data set 'OtherConditions': its conditions are (2000, 1, 3) for 2000 samples",
+        ),
+        (
+            "EmptyLoader",
+            "pair-critic",
+            "data set 'EmptyLoader': its training_loader ends without a batch of 64 samples",
+        ),
+    ],
+)
+def test_what_cannot_be_trained_is_named_before_anything_is(
+    make_trial, run_here, plugin_file, dataset, discriminator, said
+):
+    method = {**METHOD, "discriminator": discriminator}
+    trial = make_trial(method, files=plugin_file(BAD), **{**SETTINGS, "datasets": [dataset]})
+    result = run_here(trial)
+    assert (result.status, result.steps) == ("error", 0)
+    assert said in result.reason
+    assert "\n" not in result.reason
