@@ -206,3 +206,43 @@ def test_the_nearest_training_samples_are_found():
     wanted = training[[7, 390, 7]]
     assert torch.equal(scorer.find_nearest(wanted + 1e-4), wanted)
     assert scorer.find_nearest(torch.full((30, 3), torch.nan)).shape == (8, 3)
+
+
+def test_samples_are_made_under_the_conditions_of_their_floor_and_compared_with_the_others():
+    spec = ganbench.DataSpec("points", (3,), condition=(1,))
+    parts = []
+    for size in (400, 101):
+        condition = torch.arange(size).float()[:, None]
+        batch = ganbench.Batch(condition.expand(-1, 3), condition=condition)
+        parts.append(DeviceDataset(batch, spec, torch.device("cpu")))
+    seen = []
+
+    class Paired(ganbench.Metric):
+        better = "lower"
+
+        def score(self, samples):
+            seen.append(samples)
+            return {"": (samples.fake - samples.paired).norm(dim=1).mean().item()}
+
+    run = Evaluator({"paired": MetricEntry(Paired())}, spec, *parts, None, 80, seed=0)
+    assert run.n_fake == 50  # the other half is compared with
+
+    def answer(n):
+        given = run.given(n)
+        return ganbench.Batch(given.condition.expand(-1, 3) + 1, condition=given.condition, z=torch.zeros(n, 0))
+
+    (score,) = run.score(10, answer, None)
+    assert score.value == pytest.approx(3**0.5) and score.floor == 0
+    of_fake, of_floor = seen
+    assert torch.equal(of_fake.condition.expand(-1, 3), of_fake.paired) and of_fake.z.shape == (50, 0)
+    assert torch.equal(of_floor.fake, of_fake.paired) and torch.equal(of_floor.condition, of_fake.condition)
+    assert not set(of_fake.real[:, 0].tolist()) & set(of_fake.paired[:, 0].tolist())
+    assert score.n_real == 51
+
+
+def test_a_metric_that_needs_more_conditions_than_there_are_is_left_out():
+    spec = ganbench.DataSpec("points", (3,), condition=(1,))
+    batch = ganbench.Batch(torch.randn(100, 3), condition=torch.randn(100, 1))
+    data = DeviceDataset(batch, spec, torch.device("cpu"))
+    run = Evaluator({"own": MetricEntry(Gap(n_samples=60, reference="training"))}, spec, data, data, None, 40, seed=0)
+    assert run.left_out == {"own": "it needs 60 held-out conditions, and the data has 50 to generate under"}
