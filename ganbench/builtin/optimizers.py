@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated, Any
 
-from msgspec import Meta
+import msgspec
 
-Rate = Annotated[float, Meta(gt=0)]
-Decay = Annotated[float, Meta(ge=0, lt=1)]
-Weight = Annotated[float, Meta(ge=0)]
+Rate = Annotated[float, msgspec.Meta(gt=0)]
+Decay = Annotated[float, msgspec.Meta(ge=0, lt=1)]
+Weight = Annotated[float, msgspec.Meta(ge=0)]
 
 # One kernel for all weights where torch has one: most of a small network's step is overhead.
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
+import msgspec
 import torch
-from msgspec import Meta
 from torch import Tensor
 
 import ganbench
@@ -116,7 +116,7 @@ class Unrolled(ganbench.Update):
         steps: D's steps that are unrolled.
     """
 
-    def __init__(self, *, steps: Annotated[int, Meta(ge=1)] = 5) -> None:
+    def __init__(self, *, steps: Annotated[int, msgspec.Meta(ge=1)] = 5) -> None:
         if steps < 1:
             raise ValueError(f"steps = {steps} must be at least 1")
         self._steps = steps

@@ -134,6 +134,10 @@ class Registry:
                 self._add(entry)
         self._entries = {kind: dict(sorted(found.items())) for kind, found in self._entries.items()}
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Registry:
+        """Return itself: what is copied with a run shares the components that it is built from."""
+        return self
+
     def entries(self, kind: str) -> list[Registration]:
         """Return the components of a kind, sorted by name. Raises RequestError if `kind` is unknown."""
         return list(self._entries[kind_of_component(kind)].values())

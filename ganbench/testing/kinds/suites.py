@@ -14,7 +14,7 @@ from ...registry.registry import refs_of
 from ...results.reports import check_reports
 from ...suite.expand import expand
 from ...suite.parse import Suite, read_suite
-from ..candidate import Candidate, given_for
+from ..candidate import BUILT_FOR_DATA, Candidate, given_for
 from ..check import BASIC, ContractError, NotApplicable, behaviour, check
 from ..helpers.trials import specs_of
 
@@ -182,12 +182,13 @@ def its_components_build(candidate: Candidate) -> None:
     """Each component builds from the options that the suite sets, networks for the data of their trials."""
     tried: list[tuple[str, ComponentRef, Any]] = []
     for trial in trials_of(candidate):
-        for kind, ref, given in _to_build(candidate, trial):
-            if (kind, ref, given) in tried:
+        for kind, ref in _to_build(candidate, trial):
+            spec = trial.data if kind in BUILT_FOR_DATA else None
+            if (kind, ref, spec) in tried:
                 continue
-            tried.append((kind, ref, given))
+            tried.append((kind, ref, spec))
             try:
-                candidate.registry.build(kind, ref, *given)
+                candidate.registry.build(kind, ref, *given_for(kind, trial.data))
             except Exception as error:
                 raise ContractError(
                     f"{kind} {ref.name!r} of method {trial.method!r} on {trial.dataset!r} does not build: "
@@ -197,14 +198,14 @@ def its_components_build(candidate: Candidate) -> None:
                 ) from error
 
 
-def _to_build(candidate: Candidate, trial: Trial) -> Iterator[tuple[str, ComponentRef, tuple[Any, ...]]]:
-    """Yield what a trial builds: kind, reference and positional arguments."""
+def _to_build(candidate: Candidate, trial: Trial) -> Iterator[tuple[str, ComponentRef]]:
+    """Yield what a trial builds: kind and reference."""
     if candidate.registry.why_skipped(trial):
         return
     for kind, refs in refs_of(trial).items():
         for ref in refs:
             if candidate.registry.skip(kind, ref, trial) is None:
-                yield kind, ref, given_for(kind, trial.data)
+                yield kind, ref
 
 
 @behaviour("suite")
