@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from .contract import moved
 from .contract.components import (
+    Augmentation,
     Comparison,
     Dataset,
     Diagnosis,
@@ -13,6 +14,7 @@ from .contract.components import (
     Metric,
     Regularizer,
     Report,
+    Term,
     Update,
 )
 from .contract.errors import CannotScore, RequestError, RunPaused, StorageError
@@ -48,11 +50,13 @@ from .contract.records import (
     Modes,
     NonFinite,
     Part,
+    Ramp,
     Remedy,
     Samples,
     Score,
     Severity,
     StopWhen,
+    TermRef,
     Training,
     Trial,
     TrialResult,
@@ -96,6 +100,7 @@ __all__ = [
     "CONTRACT_VERSION",
     "IGNORED_CONDITION",
     "Artifacts",
+    "Augmentation",
     "Batch",
     "BestWeights",
     "CannotScore",
@@ -129,6 +134,7 @@ __all__ = [
     "Monitor",
     "NonFinite",
     "Part",
+    "Ramp",
     "Regularizer",
     "Remedy",
     "Report",
@@ -142,6 +148,8 @@ __all__ = [
     "Status",
     "StopWhen",
     "StorageError",
+    "Term",
+    "TermRef",
     "Training",
     "Trial",
     "TrialEnded",

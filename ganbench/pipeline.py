@@ -139,6 +139,7 @@ def prepare(request: Request) -> Prepared:
     unplanned = list_trials_on(suite.datasets.keys() - specs.keys(), store)
     chosen = select_trials(planned, request.only)
     check_features(chosen, registry, suite.source)
+    check_terms(chosen, registry, suite.source)
     left_out, unused = _note_left_out(chosen, registry)
     kept, notes = ([], []) if request.fresh else reusable_results(chosen, store, registry)
     done = {result.trial.id for result in kept}
@@ -333,8 +334,9 @@ def _check_names(suite: Suite, registry: Registry) -> None:
 
 def _find_named(settings: Mapping[str, Any], registry: Registry, where: str) -> None:
     """Find every component that settings name, as a registry does. Raises RequestError at the first that is unknown."""
-    named = [(kind, settings[key]) for key, kind in KIND_OF_SETTING.items() if key in settings]
+    named = [(kind, settings[key]) for key, kind in KIND_OF_SETTING.items() if settings.get(key)]
     named += [("regularizer", ref) for ref in settings.get("regularizers", ())]
+    named += [("term", ref) for ref in settings.get("terms", ())]
     for kind, ref in named:
         if not registry.is_unavailable(kind, ref.name):
             registry.find(kind, ref.name, where)
@@ -360,6 +362,23 @@ def check_features(trials: Sequence[Trial], registry: Registry, where: str) -> N
                     metric.features.prepare()
             except (OSError, ValueError) as error:
                 raise RequestError(f"{where}: metric {label!r}: {error}") from error
+            except (Exception, SystemExit):
+                continue  # a fault of its own: its trials fail, and no others
+
+
+def check_terms(trials: Sequence[Trial], registry: Registry, where: str) -> None:
+    """Ensure that terms have the weights that they need. Raises RequestError, its line beginning with `where`."""
+    asked: list[ComponentRef] = []
+    for trial in trials:
+        for ref in trial.components.terms:
+            if ref in asked or registry.is_unavailable("term", ref.name):
+                continue
+            asked.append(ref)
+            try:
+                if registry.skip("term", ref, trial) is None:
+                    registry.build("term", ref).prepare()
+            except (OSError, ValueError) as error:
+                raise RequestError(f"{where}: term {ref.name!r}: {error}") from error
             except (Exception, SystemExit):
                 continue  # a fault of its own: its trials fail, and no others
 

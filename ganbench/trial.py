@@ -34,6 +34,7 @@ from .training.game import GAN
 from .training.loader import BatchStream
 from .training.loop import LoopState, train
 from .training.noise import has_noise
+from .training.objective import WeightedTerm
 from .training.pause import TrialPaused
 from .training.schedule import Schedule
 from .training.seeding import deterministic, preserve_rng_state, seed_everything, seed_for
@@ -256,6 +257,9 @@ class LiveTrial:
         discriminator = registry.build("discriminator", parts.discriminator, trial.data).to(device)
         loss = registry.build("loss", parts.loss)
         regularizers = {ref.name: registry.build("regularizer", ref) for ref in parts.regularizers}
+        terms = [WeightedTerm(ref.name, registry.build("term", ref), ref.weight) for ref in parts.terms]
+        named = parts.augmentation
+        augmentation = None if named is None else registry.build("augmentation", named, trial.data)
         diagnoses = {
             ref.name: registry.build("diagnosis", ref)
             for ref in trial.diagnoses
@@ -270,7 +274,17 @@ class LiveTrial:
         seed_everything(seed_for(seed, "components"))  # for components that draw random numbers, such as dropout
         stream = _batch_stream(dataset, trial, device)
         gan = GAN(
-            generator, discriminator, loss, regularizers, training_data, trial.training, seed, registry.build, stream
+            generator,
+            discriminator,
+            loss,
+            regularizers,
+            training_data,
+            trial.training,
+            seed,
+            registry.build,
+            stream,
+            augmentation,
+            terms,
         )
         view = RunView(
             generator,

@@ -74,6 +74,24 @@ def ganbench_regularizers() -> Iterator[ganbench.Component]:
 
 
 @ganbench.hookimpl
+def ganbench_terms() -> Iterator[ganbench.Component]:
+    yield ganbench.Component("auxiliary-classes", "ganbench.builtin.terms:AuxiliaryClasses")
+    yield ganbench.Component("feature-matching", "ganbench.builtin.terms:FeatureMatching")
+    yield ganbench.Component("l1", "ganbench.builtin.terms:L1")
+    yield ganbench.Component("l2", "ganbench.builtin.terms:L2")
+    yield ganbench.Component("mel", "ganbench.builtin.sound_terms:MelDistance")
+    yield ganbench.Component("mutual-information", "ganbench.builtin.terms:MutualInformation")
+    yield ganbench.Component("perceptual", "ganbench.builtin.terms:Perceptual")
+    yield ganbench.Component("stft", "ganbench.builtin.sound_terms:MultiResolutionSTFT")
+
+
+@ganbench.hookimpl
+def ganbench_augmentations() -> Iterator[ganbench.Component]:
+    yield ganbench.Component("ada", "ganbench.builtin.augmentations:ADA")
+    yield ganbench.Component("diffaugment", "ganbench.builtin.augmentations:DiffAugment")
+
+
+@ganbench.hookimpl
 def ganbench_updates() -> Iterator[ganbench.Component]:
     yield ganbench.Component("alternating", "ganbench.builtin.updates:Alternating")
     yield ganbench.Component("extragradient", "ganbench.builtin.updates:Extragradient")

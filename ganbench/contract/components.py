@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from .events import Event
 from .outputs import DiscriminatorFn
@@ -35,6 +35,7 @@ from .records import (
 
 if TYPE_CHECKING:
     import pandas as pd
+    import torch
     from torch import Tensor, nn
 
     from .updates import GameInTraining
@@ -53,6 +54,8 @@ class Generator(Protocol):
     Attributes:
         latent_dim: Length of a noise vector, or the shape of the noise of one sample; 0 for a generator without noise,
             whose `z` of shape (N, 0) says no more than how many samples there are.
+        last_layer: Optional. Its last layer, that layer's weight or the weight's name, which adaptive weights of an objective
+            are measured at.
         prior: Optional. `"normal"` (the default) for standard normal noise, `"uniform"` for noise on [-1, 1).
     """
 
@@ -176,6 +179,72 @@ class Regularizer:
 
     def after_step(self, module: nn.Module) -> None:
         """Change the weights of the player's network in place, after its optimizer has stepped; optional."""
+
+
+class Term:
+    """A part of a player's objective beside the adversarial loss: a distance to a target, features, classes.
+
+    A suite gives it a weight: `terms = [{ name = "l1", weight = 45 }]`.
+
+    Example:
+        >>> class L1(ganbench.Term):
+        ...     def __call__(self, d, real, fake):
+        ...         return (fake.x - real.x).abs().mean()
+
+    Attributes:
+        player: Whose objective it is a part of: `"generator"`, the default, `"discriminator"`, or `"both"`.
+    """
+
+    player: Literal["generator", "discriminator", "both"] = "generator"
+
+    def __call__(self, d: DiscriminatorFn, real: Batch, fake: Batch) -> Tensor:
+        """Return the scalar that the player minimizes, without its weight.
+
+        Raise ValueError, in a line that says what is needed, where D or the samples do not give it.
+
+        Args:
+            d: D as a function: `d.outputs(batch)` is whatever it returns, `features` and `classes` among it where it has them.
+            real: N samples of the training data: the targets, where data and samples are paired.
+            fake: N generated samples, under the labels and conditions of the real ones; `fake.z` is their noise. For D they
+                have no graph.
+        """
+        raise _missing(self, "__call__")
+
+    def prepare(self) -> None:
+        """Ensure that weights it needs are there, before anything is trained; nothing to do by default."""
+
+
+class Augmentation:
+    """What samples go through, real or generated, before D sees them; in training alone.
+
+    Where a run is observed and evaluated D sees samples as they are. The gradient flows through to G, and a gradient
+    penalty differentiates twice. What is remembered is resumed: offer `state_dict`, or keep it in plain attributes.
+
+    Example:
+        >>> class Noise(ganbench.Augmentation):
+        ...     def __init__(self, data, *, sigma: float = 0.1):
+        ...         self.sigma = sigma
+        ...
+        ...     def __call__(self, batch, stream):
+        ...         noise = torch.randn(batch.x.shape, generator=stream, device=stream.device)
+        ...         return batch.with_x(batch.x + self.sigma * noise)
+    """
+
+    def __call__(self, batch: Batch, stream: torch.Generator) -> Batch:
+        """Return the batch with other samples, as many and of the same shape; the given ones stay as they are.
+
+        Args:
+            batch: Real or generated samples.
+            stream: Where every random number comes from, on the device of the samples.
+        """
+        raise _missing(self, "__call__")
+
+    def adapt(self, signs: Tensor) -> None:
+        """Take in the signs of D's logits of the training samples of an update of D, (N,); nothing to do by default."""
+
+    def signals(self) -> Mapping[str, Tensor | float]:
+        """Return what the history is to show of it, as the column `augmentation.<key>`; nothing by default."""
+        return {}
 
 
 class Update:
@@ -460,6 +529,8 @@ class Executor:
 BASE_CLASSES: dict[str, type] = {
     "loss": Loss,
     "regularizer": Regularizer,
+    "term": Term,
+    "augmentation": Augmentation,
     "update": Update,
     "dataset": Dataset,
     "features": Features,

@@ -38,6 +38,16 @@ def ganbench_regularizers() -> Iterable[Component]:  # type: ignore[empty-body]
 
 
 @hookspec
+def ganbench_terms() -> Iterable[Component]:  # type: ignore[empty-body]
+    """Parts of a player's objective beside the adversarial loss: `build(**options)`."""
+
+
+@hookspec
+def ganbench_augmentations() -> Iterable[Component]:  # type: ignore[empty-body]
+    """What samples go through before D sees them in training: `build(data, **options)`."""
+
+
+@hookspec
 def ganbench_updates() -> Iterable[Component]:  # type: ignore[empty-body]
     """How the players' weights change in one step: `build(**options)`."""
 
@@ -92,6 +102,8 @@ HOOKS = {
     "discriminator": "ganbench_discriminators",
     "loss": "ganbench_losses",
     "regularizer": "ganbench_regularizers",
+    "term": "ganbench_terms",
+    "augmentation": "ganbench_augmentations",
     "update": "ganbench_updates",
     "optimizer": "ganbench_optimizers",
     "dataset": "ganbench_datasets",

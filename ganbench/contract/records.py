@@ -66,6 +66,34 @@ class ComponentRef:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Ramp:
+    """A weight that goes from one value to another in equal steps, and stays there.
+
+    Attributes:
+        start: The weight at first.
+        end: The weight from then on.
+        steps: How many steps that takes.
+        share: How large a share of the budget it takes, in place of `steps`.
+    """
+
+    start: float = 0.0
+    end: float = 1.0
+    steps: int | None = None
+    share: float | None = None
+
+
+ADAPTIVE = "adaptive"
+Weight = float | str | Ramp  # of a part of an objective; the only text is ADAPTIVE
+
+
+@dataclass(frozen=True)
+class TermRef(ComponentRef):
+    """A term as a suite asks for it: a component, and its weight in the objective."""
+
+    weight: Weight = 1.0
+
+
 # --- what is trained ---------------------------------------------------------------------------------
 
 
@@ -180,6 +208,9 @@ class Training:
         clip: The largest norm of a player's gradient; larger ones are scaled down to it. 0 for no limit.
         channels_last: Whether pictures and weights of convolutions lie in memory channels last.
         update: How both players' weights change in a step.
+        adversarial_weight: Weight of the adversarial loss in G's objective; a ramp begins at `adversarial_from`.
+        adversarial_from: The step from which G hears D; before, its terms are its whole objective.
+        d_from: The step from which D is trained.
     """
 
     steps: int
@@ -199,6 +230,9 @@ class Training:
     clip: float = 0.0
     channels_last: bool = False
     update: ComponentRef = field(default_factory=lambda: ComponentRef("alternating"))
+    adversarial_weight: Weight = 1.0
+    adversarial_from: int = 0
+    d_from: int = 0
 
 
 @dataclass(frozen=True)
@@ -264,6 +298,8 @@ class Components:
     discriminator: ComponentRef
     loss: ComponentRef
     regularizers: tuple[ComponentRef, ...] = ()
+    augmentation: ComponentRef | None = None
+    terms: tuple[TermRef, ...] = ()
 
 
 # --- what comes of it --------------------------------------------------------------------------------

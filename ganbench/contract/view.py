@@ -170,6 +170,10 @@ class Game:
         """
         raise _abstract(self, "fork")
 
+    def signals(self) -> Mapping[str, Any]:
+        """Return what the history is to show beside what observers measure, by column; nothing by default."""
+        return {}
+
     def play_on(self, steps: int, **rules: Any) -> Game:
         """Deprecated: `fork`."""
         _warn_renamed("Game.play_on", "Game.fork")

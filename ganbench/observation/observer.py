@@ -110,6 +110,8 @@ class Observer:
         with self._view.at(step) as view:
             signals = SignalBatch(view)
             values: dict[str, Tensor | float] = {"loss_d": loss_d, "loss_g": loss_g, **textbook_signals(signals)}
+            if view.game is not None:
+                values |= view.game.signals()
             if self._diagnoses:
                 values |= {name: signal(signals) for name, signal in SIGNALS.items()}
                 values |= auc_by_head(signals)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..contract.adapt import adapt
 from ..contract.errors import RequestError, did_you_mean
@@ -18,6 +18,8 @@ from ..contract.options import Option, check_options, options_of
 from ..contract.records import Component, ComponentRef, Trial
 from . import introspect
 from .plugins import BUILTINS, Origin, Plugins, load_plugins, redirect_prints, warn_or_raise
+
+AnyRef = TypeVar("AnyRef", bound=ComponentRef)
 
 
 @dataclass(frozen=True)
@@ -161,7 +163,7 @@ class Registry:
         at_fault = bool(self.plugins.broken) or (kind, name) in self._clashes
         return at_fault and name not in self._entries[kind]
 
-    def check(self, kind: str, ref: ComponentRef, where: str) -> ComponentRef:
+    def check(self, kind: str, ref: AnyRef, where: str) -> AnyRef:
         """Return `ref` with options converted to their annotated types. Raises RequestError at the first wrong one."""
         entry = self.find(kind, ref.name, where)
         try:
@@ -304,6 +306,8 @@ def refs_of(trial: Trial) -> dict[str, tuple[ComponentRef, ...]]:
         "discriminator": (parts.discriminator,),
         "loss": (parts.loss,),
         "regularizer": parts.regularizers,
+        "term": parts.terms,
+        "augmentation": () if parts.augmentation is None else (parts.augmentation,),
         "update": (trial.training.update,),
         "optimizer": optimizers if optimizers[0] != optimizers[1] else optimizers[:1],
         "metric": trial.evaluation.metrics,

@@ -9,8 +9,8 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from ..contract.errors import RequestError, did_you_mean
-from ..contract.records import ComponentRef, Components, DataSpec, Evaluation, Training, Trial
-from ..registry.registry import Registry
+from ..contract.records import ADAPTIVE, ComponentRef, Components, DataSpec, Evaluation, TermRef, Training, Trial
+from ..registry.registry import AnyRef, Registry
 from .metric_names import metric_label, resolve_metric
 from .parse import SHORT_FORMS, MethodEntry, Suite
 from .trial_id import trial_id
@@ -22,6 +22,7 @@ UNKNOWN = DataSpec("unknown", ())  # of a data set whose own code fails: its tri
 NETWORKS = ("generator", "discriminator", "loss")
 KIND_OF_SETTING = {
     **{name: name for name in NETWORKS},
+    "augmentation": "augmentation",
     "optimizer_g": "optimizer",
     "optimizer_d": "optimizer",
     "update": "update",
@@ -65,6 +66,7 @@ def expand(
             training = _training(settings, registry, where)
             _check_stops(training, metrics, diagnoses, registry, where)
             _check_batches(training, device, where)
+            _check_objective(training, components, where)
             for seed in suite.seeds:
                 trials.append(
                     _with_id(
@@ -94,7 +96,7 @@ def with_overrides(trial: Trial, method: str, entry: MethodEntry, registry: Regi
     Raises RequestError, its line beginning with `where`, for an unknown component, option or target.
     """
     parts, training = trial.components, trial.training
-    settings = {name: getattr(parts, name) for name in (*NETWORKS, "regularizers")}
+    settings = {name: getattr(parts, name) for name in (*NETWORKS, "regularizers", "augmentation", "terms")}
     settings |= {f.name: getattr(training, f.name) for f in fields(training)}
     settings |= _settings_for(trial.data, entry)
     timeout = settings.pop("timeout", trial.timeout)
@@ -102,6 +104,7 @@ def with_overrides(trial: Trial, method: str, entry: MethodEntry, registry: Regi
     training = _training(settings, registry, where)
     _check_stops(training, trial.evaluation.metrics, trial.diagnoses, registry, where)
     _check_batches(training, trial.device, where)
+    _check_objective(training, components, where)
     return _with_id(replace(trial, method=method, components=components, training=training, timeout=timeout))
 
 
@@ -170,14 +173,17 @@ def _check_kinds(suite: Suite, specs: Mapping[str, DataSpec]) -> None:
 
 
 def _components(settings: dict[str, Any], dataset: ComponentRef, registry: Registry, where: str) -> Components:
-    """Take the networks out of `settings` and check them."""
+    """Take the components out of `settings` and check them."""
     for part in NETWORKS:
         if part not in settings:
             raise RequestError(f"{where}: {part!r} is missing")
     regularizers = settings.pop("regularizers", ())
+    augmentation = settings.pop("augmentation", None)
+    terms: tuple[TermRef, ...] = settings.pop("terms", ())
+    _refuse_duplicates(terms, f"{where}: terms")
     _refuse_duplicates(regularizers, f"{where}: regularizers")
 
-    def checked(kind: str, ref: ComponentRef) -> ComponentRef:
+    def checked(kind: str, ref: AnyRef) -> AnyRef:
         return ref if registry.is_unavailable(kind, ref.name) else registry.check(kind, ref, where)
 
     return Components(
@@ -186,6 +192,8 @@ def _components(settings: dict[str, Any], dataset: ComponentRef, registry: Regis
         discriminator=checked("discriminator", settings.pop("discriminator")),
         loss=checked("loss", settings.pop("loss")),
         regularizers=tuple(checked("regularizer", ref) for ref in regularizers),
+        terms=tuple(checked("term", ref) for ref in terms),
+        augmentation=None if augmentation is None else checked("augmentation", augmentation),
     )
 
 
@@ -266,6 +274,25 @@ def _check_batches(training: Training, device: str, where: str) -> None:
     if training.batch_size % training.accumulate:
         raise RequestError(
             f"{where}: accumulate = {training.accumulate} does not divide batch_size = {training.batch_size}"
+        )
+
+
+def _check_objective(training: Training, components: Components, where: str) -> None:
+    """Raise RequestError for an objective of G that is empty for a time, or whose weights depend on none."""
+    terms, heard_from = components.terms, training.adversarial_from
+    if not terms and heard_from:
+        raise RequestError(
+            f"{where}: adversarial_from = {heard_from} leaves G nothing to minimize until then; give it terms"
+        )
+    if training.d_from > heard_from:
+        raise RequestError(
+            f"{where}: d_from = {training.d_from} is after adversarial_from = {heard_from}: G would hear a D that is not "
+            "trained; begin D by then"
+        )
+    weights = [training.adversarial_weight, *(ref.weight for ref in terms)]
+    if ADAPTIVE in weights and all(weight == ADAPTIVE for weight in weights):
+        raise RequestError(
+            f"{where}: every weight of G's objective is adaptive, and one is relative to those that are not; give one a number"
         )
 
 

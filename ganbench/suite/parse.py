@@ -8,25 +8,62 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta
 
 from ..contract.errors import RequestError, did_you_mean
-from ..contract.options import check_options, fields_of
-from ..contract.records import ComponentRef, StopWhen
+from ..contract.options import Option, check_options, convert, fields_of
+from ..contract.records import ComponentRef, Ramp, StopWhen, TermRef, Weight
 from ..registry.registry import as_ref
 from . import schema
+
+COMPONENT_KEYS = (
+    *("generator", "discriminator", "loss", "augmentation"),
+    *("update", "optimizer", "optimizer_g", "optimizer_d"),
+)
 
 
 def to_record(key: str, value: Any, where: str) -> Any:
     """Return a setting's value as the record that trials carry. Raises RequestError, its line beginning with `where`."""
     place = f"{where}: {key}"
-    if key in ("generator", "discriminator", "loss", "optimizer", "optimizer_g", "optimizer_d", "update"):
+    if key in COMPONENT_KEYS:
         return as_ref(value, place)
+    if key == "terms":
+        return tuple(_term(item, place) for item in value)
+    if key == "adversarial_weight":
+        return _weight(value, place)
     if key == "regularizers":
         return tuple(as_ref(item, place) for item in value)
     if key == "stop_when":
         return _stop_when(value, place)
     return tuple(value) if isinstance(value, list) else value
+
+
+def _term(value: schema.Ref, where: str) -> TermRef:
+    ref = as_ref(value, where)
+    options = dict(ref.options)
+    place = f"{where}: {ref.name}: weight"
+    weight = convert(options.pop("weight", 1.0), schema.Weight, place)
+    return TermRef(ref.name, options, _weight(weight, place))
+
+
+def _weight(value: float | str | Mapping[str, Any], where: str) -> Weight:
+    """A weight: a number, "adaptive", or a table as a ramp."""
+    if not isinstance(value, Mapping):
+        return value if isinstance(value, str) else float(value)
+    given = check_options(value, RAMP, where)
+    if ("steps" in given) == ("share" in given):
+        raise RequestError(f"{where}: give one of 'steps' and 'share'")
+    return Ramp(given.get("from", 0.0), given.get("to", 1.0), given.get("steps"), given.get("share"))
+
+
+RAMP = {
+    "from": Option("from", Annotated[float, Meta(ge=0)], 0.0),
+    "to": Option("to", Annotated[float, Meta(ge=0)], 1.0),
+    "steps": Option("steps", schema.Positive, None),
+    "share": Option("share", schema.Share, None),
+}
 
 
 def _stop_when(value: Mapping[str, Any], where: str) -> StopWhen:

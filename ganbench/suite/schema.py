@@ -15,6 +15,7 @@ Decay = Annotated[float, Meta(ge=0, lt=1)]
 Seed = Annotated[int, Meta(ge=0, lt=2**32)]
 
 Ref = str | dict[str, Any]  # "name", or { name = "name", option = value, ... }
+Weight = Annotated[float, Meta(ge=0)] | Literal["adaptive"] | dict[str, Any]  # a table is a ramp
 Names = Literal["all"] | list[Ref]
 
 
@@ -41,6 +42,9 @@ class TrainingTable:
     clip: Annotated[float, Meta(ge=0)] | None = None
     channels_last: bool | None = None
     update: Ref | None = None
+    adversarial_weight: Weight | None = None
+    adversarial_from: Count | None = None
+    d_from: Count | None = None
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,8 @@ class NetworksTable(TrainingTable):
     discriminator: Ref | None = None
     loss: Ref | None = None
     regularizers: list[Ref] | None = None
+    augmentation: Ref | None = None
+    terms: list[Ref] | None = None
 
 
 @dataclass(frozen=True)

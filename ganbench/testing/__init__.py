@@ -7,6 +7,7 @@ from .candidate import Candidate, select_candidates
 from .check import CHECKS, Check, ContractError, NotApplicable, checks_of
 from .kinds import (
     any_component,
+    augmentations,
     datasets,
     diagnoses,
     discriminators,
@@ -20,6 +21,7 @@ from .kinds import (
     regularizers,
     reports,
     suites,
+    terms,
     updates,
 )
 from .pytest import cases
@@ -33,6 +35,7 @@ __all__ = [
     "ContractError",
     "NotApplicable",
     "any_component",
+    "augmentations",
     "cases",
     "checks_of",
     "datasets",
@@ -50,5 +53,6 @@ __all__ = [
     "run_checks",
     "select_candidates",
     "suites",
+    "terms",
     "updates",
 ]

@@ -13,14 +13,14 @@ import torch
 
 from ..contract.errors import RequestError, did_you_mean
 from ..contract.hooks import HOOKS
-from ..contract.records import Batch, ComponentRef, Components, DataSpec, Evaluation, Training, Trial
+from ..contract.records import Batch, ComponentRef, Components, DataSpec, Evaluation, TermRef, Training, Trial
 from ..registry.plugins import local_files
 from ..registry.registry import Registration, Registry, load_registry
 from .check import RENAMED, ContractError, NotApplicable
 
 BUILT_INS = "ganbench"  # their distribution
 NETWORKS = ("generator", "discriminator")
-BUILT_FOR_DATA = (*NETWORKS,)  # kinds whose `build` is given what the data looks like
+BUILT_FOR_DATA = (*NETWORKS, "augmentation")  # kinds whose `build` is given what the data looks like
 GIVEN = {**dict.fromkeys(BUILT_FOR_DATA, "data"), "optimizer": "parameters"}  # what `build` is given beside options
 
 # Data that components are tried on: the first `MAX_SPECS` that they do not skip.
@@ -100,10 +100,12 @@ class Candidate:
         """Return why the component cannot serve a trial, in which it takes its place, or None."""
         kind, ref = self.entry.kind, self.ref(**options)
         parts: dict[str, Any] = {}
-        if kind in ("dataset", "loss", *NETWORKS):
+        if kind in ("dataset", "loss", "augmentation", *NETWORKS):
             parts = {kind: ref}
         elif kind == "regularizer":
             parts = {"regularizers": (ref,)}
+        elif kind == "term":
+            parts = {"terms": (TermRef(ref.name, ref.options),)}
         named: dict[str, Any] = dict.fromkeys(SETTINGS_OF.get(kind, ()), ref)
         evaluation = Evaluation(metrics=(ref,)) if kind == "metric" else trial.evaluation
         trial = replace(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -15,15 +15,16 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from ..contract.adapt import adapt, provides
-from ..contract.components import Loss, Regularizer, Update
-from ..contract.outputs import DiscriminatorFn
-from ..contract.records import Batch, Player, Training
+from ..contract.components import Augmentation, Loss, Regularizer, Update
+from ..contract.outputs import DiscriminatorFn, read_outputs
+from ..contract.records import ADAPTIVE, Batch, Player, Training
 from ..contract.state import load_state, state_of
 from ..contract.view import Game
 from .data import DeviceDataset
 from .discriminator import BoundDiscriminator, combine_of, condition_argument, evaluate_by_head
 from .loader import BatchStream
 from .noise import sample_noise
+from .objective import WeightedTerm, add_parts, last_layer_of, terms_of, weight_at
 from .optimizers import (
     Build,
     build_from_installed,
@@ -54,6 +55,8 @@ class GAN(Game):
         build: Builds what `settings` name, as `Registry.build` does; by default from the installed plugins.
         stream: Makes the stream of training batches of a size, where the data set has a loader; None where batches are
             drawn from `training`.
+        augmentation: What samples go through before D sees them.
+        terms: Parts of the players' objectives beside the adversarial loss.
 
     Attributes:
         steps_done: Steps done so far.
@@ -75,6 +78,8 @@ class GAN(Game):
         seed: int,
         build: Build = build_from_installed,
         stream: Callable[[int], BatchStream] | None = None,
+        augmentation: Augmentation | None = None,
+        terms: Sequence[WeightedTerm] = (),
     ) -> None:
         if settings.channels_last:
             for network in (generator, discriminator):
@@ -110,7 +115,27 @@ class GAN(Game):
         self._real = self.real_batch()
         self._g_is_frozen = False  # while D is updated
         self._other_d_weights: Weights | None = None  # of a D that judges in place of D
+        self.augmentation: Augmentation | None = None if augmentation is None else adapt("augmentation", augmentation)
+        self._augmenting = torch.Generator(self.device).manual_seed(seed_for(seed, "augmentation"))
+        self.terms = tuple(terms)
+        self._terms_d, self._terms_g = terms_of(self.terms, "discriminator"), terms_of(self.terms, "generator")
+        self._last_layer = self._find_last_layer()
+        self._parts_of_g: dict[str, Any] = {}  # values and weights at the last update, for the history
+        self._heard: Batch | None = None  # real samples whose logits the augmentation adapts to
+        self._signs: list[Tensor] = []  # of their logits, of each part of the batch
         self.update: Update = build("update", settings.update)
+
+    def _find_last_layer(self) -> Tensor | None:
+        """G's last layer, where a weight is adaptive; raises ValueError where G names none, or where the weight is D's."""
+        adaptive = [f"term {term.name!r}" for term in self.terms if term.weight == ADAPTIVE]
+        for term in self._terms_d:
+            if term.weight == ADAPTIVE:
+                raise ValueError(
+                    f"term {term.name!r} is D's too, and an adaptive weight is G's alone; give it a number"
+                )
+        if self.settings.adversarial_weight == ADAPTIVE:
+            adaptive.append("the adversarial loss")
+        return last_layer_of(self.generator, adaptive[0]) if adaptive else None
 
     @property
     def steps(self) -> int:
@@ -150,25 +175,36 @@ class GAN(Game):
         return loss
 
     def differentiate_discriminator(self) -> Tensor:
-        """Replace D's gradients by those of a new batch; G is frozen. Return the loss."""
+        """Replace D's gradients by those of a new batch; G is frozen. Return the loss, 0 before D is trained."""
         self._real = self.real_batch()
+        if self.steps_done < self.settings.d_from:
+            return torch.zeros((), device=self.device)
         noise = self._sample_noise()
         self.optimizer_d.zero_grad()
         losses = []
         self._g_is_frozen = True
+        self._signs = []
         for real, z in self._parts(self._real, noise):
             with torch.no_grad():  # no graph is built
                 fake = self._generate(z, real)
+            self._heard = real
             loss = self._loss_d(real, fake)
+            if self._heard is not None and self.augmentation is not None:  # a loss that asked for other samples
+                with torch.no_grad():
+                    self.logits(real)
             total = loss
             for penalty, every in self._penalties_d:
                 if self.d_updates % every == 0:
                     total = total + penalty(real, fake) * every  # lazy regularization: as strong on average
+            total = self._add_terms_d(total, real, fake)
             losses.append(self._add_gradients("d", loss, total))
+        self._heard = None
         return _sum(losses)
 
     def update_discriminator(self, adjust: Callable[[], None] | None = None, *, lookahead: bool = False) -> None:
-        """Let D's optimizer step (see `GameInTraining`)."""
+        """Let D's optimizer step (see `GameInTraining`); before D is trained nothing happens."""
+        if self.steps_done < self.settings.d_from:
+            return
         self._precision.update("d", self.optimizer_d, self.d_weights, self.settings.clip)
         if adjust is not None:
             adjust()
@@ -176,6 +212,8 @@ class GAN(Game):
             after_step(self.discriminator)
         if not lookahead:
             self.d_updates += 1
+            if self._signs and self.augmentation is not None:
+                self.augmentation.adapt(torch.cat(self._signs))
 
     def differentiate_generator(self, judge: Judge | None = None) -> Tensor:
         """Replace G's gradients by those of new noise; D is frozen. Return the loss."""
@@ -187,8 +225,7 @@ class GAN(Game):
             for real, z in self._parts(self._real, noise):
                 fake = self._generate(z, real)
                 with self._judged_by(None if judge is None else judge(real, fake)):
-                    loss = self._loss_g(real, fake)
-                    total = loss
+                    loss, total = self._objective_g(real, fake)
                     for penalty, every in self._penalties_g:
                         if self.steps_done % every == 0:
                             total = total + penalty(real, fake) * every
@@ -214,7 +251,37 @@ class GAN(Game):
             total = self._loss_d(real, fake)
             for penalty, _ in self._penalties_d:
                 total = total + penalty(real, fake)
+            return self._add_terms_d(total, real, fake)
+
+    def _add_terms_d(self, total: Tensor, real: Batch, fake: Batch) -> Tensor:
+        """Add D's terms, for which D runs once."""
+        d = self.d
+        for term in self._terms_d:
+            weight = weight_at(term.weight, self.steps_done, self.settings.steps)
+            assert weight is not None
+            total = total + weight * term.value(d, real, fake)
         return total
+
+    def _objective_g(self, real: Batch, fake: Batch) -> tuple[Tensor, Tensor]:
+        """The adversarial loss, and it with the terms, all of them weighted; D runs once for all.
+
+        Until G hears D, both are the terms alone.
+        """
+        d, settings = self.d, self.settings
+        parts: dict[str, tuple[Tensor, float | None]] = {}
+        for term in self._terms_g:
+            weight = weight_at(term.weight, self.steps_done, settings.steps)
+            parts[f"term.{term.name}"] = term.value(d, real, fake), weight
+        heard = self.steps_done - settings.adversarial_from
+        if heard >= 0:
+            loss = self._loss_g(real, fake, d)
+            if not parts and settings.adversarial_weight == 1.0:
+                return loss, loss
+            parts["adversarial"] = loss, weight_at(settings.adversarial_weight, heard, settings.steps)
+        total, weights = add_parts(parts, self._last_layer)
+        self._parts_of_g = {name: value.detach() for name, (value, _) in parts.items() if name != "adversarial"}
+        self._parts_of_g |= {f"weight.{name.removeprefix('term.')}": weight for name, weight in weights.items()}
+        return (loss if heard >= 0 else total), total
 
     @contextmanager
     def _judged_by(self, weights: Weights | None) -> Iterator[None]:
@@ -253,12 +320,19 @@ class GAN(Game):
         return self.d(batch)
 
     def _run_discriminator(self, batch: Batch) -> Any:
+        given = batch
+        if self.augmentation is not None:
+            batch = self.augmentation(batch, self._augmenting)
         condition = condition_argument(self.discriminator, batch.condition)
         network = self.discriminator
         if self._other_d_weights is not None:  # with buffers of its own: what it counts is no update of D
             buffers = {name: buffer.clone() for name, buffer in self.discriminator.named_buffers()}
             network = _Functional(self.discriminator, {**buffers, **self._other_d_weights})
-        return self._precision.call(network, batch.x, batch.labels, **condition)
+        returned = self._precision.call(network, batch.x, batch.labels, **condition)
+        if self.augmentation is not None and given is self._heard:
+            self._signs.append(read_outputs(returned, self._combine).of_samples.detach().sign())
+            self._heard = None
+        return returned
 
     def _by_head(
         self,
@@ -266,9 +340,10 @@ class GAN(Game):
         compute: Callable[[DiscriminatorFn, Batch, Batch], Tensor],
         real: Batch,
         fake: Batch,
+        d: BoundDiscriminator | None = None,
     ) -> Tensor:
-        """A loss or a penalty, of each head of D where it is one that sees one head at a time."""
-        return evaluate_by_head(component, compute, self.d, real, fake)
+        """A loss or a penalty, of each head of D where it is one that sees one head at a time; D runs anew without `d`."""
+        return evaluate_by_head(component, compute, self.d if d is None else d, real, fake)
 
     def _regularizers_of(self, player: Player) -> tuple[list[tuple[Callable[[Batch, Batch], Tensor], int]], list[Any]]:
         """The penalties of a player's regularizers with their intervals, and what they do after its updates."""
@@ -328,6 +403,11 @@ class GAN(Game):
         """Return a copy of the weights and buffers of G as it is evaluated, by name, on the CPU."""
         return {name: t.detach().cpu() for name, t in self.evaluated_generator().state_dict().items()}
 
+    def signals(self) -> dict[str, Any]:
+        """Return what the history is to show of the augmentation, and the terms of G's objective with all weights."""
+        shown = {} if self.augmentation is None else self.augmentation.signals()
+        return {f"augmentation.{name}": value for name, value in shown.items()} | self._parts_of_g
+
     def synchronize(self) -> None:
         """Wait until the device has finished its work."""
         if self.device.type == "cuda":
@@ -338,7 +418,8 @@ class GAN(Game):
         networks = {name: state_of(getattr(self, name)) for name in self._networks}
         optimizers = {name: getattr(self, name).state_dict() for name in ("optimizer_g", "optimizer_d")}
         components = {name: state_of(component) for name, component in self._components.items()}
-        generators = {name: getattr(self, name).get_state() for name in ("_order", "_noise")}
+        streams = ("_order", "_noise") if self.augmentation is None else ("_order", "_noise", "_augmenting")
+        generators = {name: getattr(self, name).get_state() for name in streams}
         counters = {name: getattr(self, name) for name in ("steps_done", "d_updates")}
         state = {
             "networks": networks,
@@ -351,6 +432,7 @@ class GAN(Game):
             "random": rng_state(self.device),
             "update": state_of(self.update),
             "stream": None if self._stream is None else self._stream.state_dict(),
+            "augmentation": None if self.augmentation is None else state_of(self.augmentation),
         }
         return copy.deepcopy(state)
 
@@ -375,6 +457,8 @@ class GAN(Game):
             load_state(self.update, state["update"])
         if self._stream is not None:
             self._stream.load_state_dict(state["stream"])
+        if self.augmentation is not None and state.get("augmentation") is not None:
+            load_state(self.augmentation, state["augmentation"])
         self._real = Batch(*state["real"])
         restore_rng_state(state["random"], self.device)
 
@@ -400,8 +484,11 @@ class GAN(Game):
     def _copy(self, settings: Training, regularizers: Mapping[str, Regularizer], lr_d: float, lr_g: float) -> GAN:
         """A copy of the game under other rules. It shares the data, and nothing that learns."""
         # One copy call, for what the parts share; a loss may have state, too.
-        parts = (self.generator, self.discriminator, self.loss, dict(regularizers))
-        other = GAN(*copy.deepcopy(parts), self._data, settings, self.seed, self._build, self._make_stream)
+        parts = (self.generator, self.discriminator, self.loss, dict(regularizers), self.augmentation, self.terms)
+        g, d, loss, own, augmentation, terms = copy.deepcopy(parts)
+        other = GAN(
+            g, d, loss, own, self._data, settings, self.seed, self._build, self._make_stream, augmentation, terms
+        )
         # The loss and regularizers are copies as they are now; those of other rules keep their own options.
         state = self.state_dict()
         if settings.update != self.settings.update:
@@ -422,8 +509,9 @@ class GAN(Game):
 
     @property
     def _components(self) -> dict[str, Any]:
-        """The loss and the regularizers, which may remember something."""
-        return {"loss": self.loss, **{f"regularizer {name}": r for name, r in self.regularizers.items()}}
+        """The loss, the regularizers and the terms, which may remember something."""
+        regularizers = {f"regularizer {name}": r for name, r in self.regularizers.items()}
+        return {"loss": self.loss, **regularizers, **{f"term {term.name}": term.term for term in self.terms}}
 
     def _set_learning_rates(self) -> None:
         factor = decay_factor(self.settings.lr_decay, self.steps_done / self.settings.steps)

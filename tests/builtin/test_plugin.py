@@ -15,6 +15,8 @@ COUNTS = {
     "ganbench_discriminators": 2,
     "ganbench_losses": 6,
     "ganbench_regularizers": 5,
+    "ganbench_terms": 8,
+    "ganbench_augmentations": 2,
     "ganbench_updates": 5,
     "ganbench_optimizers": 4,
     "ganbench_datasets": 4,

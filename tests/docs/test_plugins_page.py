@@ -23,6 +23,8 @@ KINDS = {
     "discriminator": "Discriminators",
     "loss": "Losses",
     "regularizer": "Regularizers",
+    "term": "Terms",
+    "augmentation": "Augmentations",
     "update": "Updates",
     "optimizer": "Optimizers",
     "dataset": "Data sets",

@@ -27,12 +27,15 @@ TABLES: dict[str, tuple[type, tuple[type, ...]]] = {  # a section, its table, an
     "`stop_when`": (StopWhen, ()),
 }
 COMPONENT = [{"type": "string"}, {"type": "object"}]
+WEIGHT = [{"type": "number", "minimum": 0}, {"enum": ["adaptive"]}, {"type": "object"}]
 NOUNS = {"string": "text", "boolean": "true or false", "integer": "integer", "number": "number", "object": "table"}
 
 
 def describe(of: dict[str, Any]) -> str:
     """Return a JSON schema in words: `list of numbers in (0, 1]`."""
     options = [one for one in of.get("anyOf", [of]) if one.get("type") != "null"]
+    if len(options) == 3 and all(part in options for part in WEIGHT):
+        return 'number ≥ 0, `"adaptive"` or table'
     words = [describe(one) for one in options if one not in COMPONENT] if len(options) > 1 else []
     if all(part in options for part in COMPONENT):
         words.insert(0, "component")

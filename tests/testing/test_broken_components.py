@@ -78,6 +78,16 @@ REFUSALS = [
     ("regularizer", "MisspeltPenalty", "has-a-penalty-or-after-step", "after_step(module), but 'penalize'"),
     ("regularizer", "ReplacesWeights", "changes-weights-in-place", "replaces weight 'net.1.weight'"),
     ("regularizer", "ChangesCopies", "changes-weights-in-place", "changes no weight"),
+    ("term", "PerSample", "gives-a-finite-scalar", "where a finite float32 scalar is expected"),
+    ("term", "Detached", "its-gradient-reaches-its-player", "no gradient reaches it"),
+    ("term", "UnknownPlayer", "gives-a-finite-scalar", "player = 'referee'"),
+    ("term", "NotOfD", "its-gradient-reaches-its-player", "objective of discriminator"),
+    ("augmentation", "ReturnsATensor", "keeps-shape-and-labels", "returns Tensor"),
+    ("augmentation", "DropsLabels", "keeps-shape-and-labels", "without their labels"),
+    ("augmentation", "InPlace", "keeps-shape-and-labels", "changes the samples"),
+    ("augmentation", "Rounds", "lets-gradients-through", "no gradient reaches"),
+    ("augmentation", "OnceDifferentiable", "lets-gradients-through", "cannot be differentiated again"),
+    ("augmentation", "UsesTheGlobalStream", "draws-from-its-stream-alone", "global stream"),
     ("update", "ForgetsG", "changes-both-players", "is as before, or not finite"),
     ("update", "ReturnsNothing", "returns-both-losses", "a step returns None"),
     ("update", "CountsNothing", "changes-both-players", "counts 0 updates of D in 3 steps"),
@@ -131,7 +141,8 @@ def test_a_broken_component_fails_the_check_meant_for_it_alone(kind, name, check
 
 
 @pytest.mark.parametrize(
-    "kind", ["generator", "discriminator", "loss", "regularizer", "update", "optimizer", "dataset"]
+    "kind",
+    ["generator", "discriminator", "loss", "regularizer", "term", "augmentation", "update", "optimizer", "dataset"],
 )
 def test_a_sound_component_passes_every_check(kind):
     assert failures(kind, "Sound") == {}

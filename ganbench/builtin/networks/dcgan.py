@@ -70,6 +70,11 @@ class ConvGenerator(nn.Module):
             channels //= 2
         self.net = nn.Sequential(*layers, nn.Conv2d(channels, data.shape[0], 3, padding=1))
 
+    @property
+    def last_layer(self) -> nn.Module:
+        """The layer that adaptive weights are measured at."""
+        return self.net[-1]
+
     def forward(self, z: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
         """Map noise (N, latent_dim) to images (N, channels, side, side); labels are ignored unless it is conditional."""
         return to_range(self.net(self.stem(append_labels(z, labels, self.classes))), self.value_range)

@@ -66,6 +66,11 @@ class MLPGenerator(nn.Module):
         self.net = nn.Sequential(*layers, nn.Linear(sizes[-1], math.prod(data.shape)))
         self.value_range = data.value_range
 
+    @property
+    def last_layer(self) -> nn.Module:
+        """The layer that adaptive weights are measured at."""
+        return self.net[-1]
+
     def forward(self, z: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
         """Map noise (N, latent_dim) to samples (N, *shape); labels are ignored unless it is conditional."""
         z = append_labels(self.mixture(z), labels, self.classes)

@@ -39,6 +39,8 @@ DECLARATIONS = (
 REQUIRED = {
     "loss": ("discriminator", "generator"),
     "regularizer": (),  # `penalty` or `after_step`: see `has_a_penalty_or_after_step`
+    "term": (),
+    "augmentation": (),
     "update": ("step",),
     "dataset": ("spec", "training", "held_out"),
     "features": ("dim", "preprocessing"),
@@ -49,10 +51,17 @@ REQUIRED = {
 }
 # Members that the base classes do not have: those of networks, and what the checks read.
 MORE = {
-    "generator": (Member("forward", True, True), Member("latent_dim", False, True), Member("prior", False)),
+    "generator": (
+        Member("forward", True, True),
+        Member("latent_dim", False, True),
+        Member("prior", False),
+        Member("last_layer", False),
+    ),
     "discriminator": (Member("forward", True, True), Member("pack", False), Member("combine", False)),
     "features": (Member("__call__", True, True),),
     "regularizer": (Member("zero_for", False),),
+    "term": (Member("__call__", True, True),),
+    "augmentation": (Member("__call__", True, True),),
     "diagnosis": (Member("loud_on", False), Member("failing_history", True), Member("suspicion", True)),
 }
 
