@@ -3,8 +3,8 @@
     python benchmarks/accelerator.py [--output DIR] [--device auto|cpu|cuda] [--minutes 7.5]
 
 It runs the tests marked `cuda`, a short trial of every shipped component and of each suite kind, a few training steps
-against the same steps on the CPU, our training step against a bare PyTorch loop side by side, and counts peak memory and
-host-device synchronizations. A part that fails is a line of the result and ends nothing else. Without a GPU the same
+against the same steps on the CPU, our training step against a bare PyTorch loop side by side, a step of every network from
+a paper at its published size, and counts peak memory and host-device synchronizations. A part that fails is a line of the result and ends nothing else. Without a GPU the same
 paths are tried with fake `cuda` tensors (`tests/device/fake_cuda.py`), which find mixtures of devices and
 synchronizations, and measure neither speed nor memory.
 
@@ -43,6 +43,14 @@ PACKAGES = {  # as they are imported, and as pip installs them
     "torch_fidelity": "torch-fidelity",
 }
 BLOCK_STEPS, ROUNDS = 100, 7  # of the step ratio: steps between two synchronizations, and pairs of blocks
+NETWORK_STEPS, NETWORK_SECONDS = (
+    10,
+    4.0,
+)  # of a network from a paper: steps of a block, and how long blocks are repeated
+NETWORK_SETTINGS = {
+    "tf32": {"precision": "tf32", "channels_last": True},
+    "bf16": {"precision": "bf16", "channels_last": True},
+}
 MAX_OVERTIME_SECONDS = 20  # past the last deadline: a part that hangs longer ends the program
 
 
@@ -110,9 +118,10 @@ def main() -> int:
     watchdog.start()
     for name, run, share in (  # the share of the budget after which a part has to be over; what it leaves is the next's
         ("step ratio", measure_steps, 0.15),
-        ("trials", run_trials, 0.5),
-        ("synchronizations", count_synchronizations, 0.6),
-        ("agreement", compare_with_cpu, 0.75),
+        ("networks", measure_networks, 0.3),
+        ("trials", run_trials, 0.55),
+        ("synchronizations", count_synchronizations, 0.65),
+        ("agreement", compare_with_cpu, 0.8),
         ("tests", run_tests, 1.0),
     ):
         report.running = name
@@ -264,10 +273,50 @@ def measure_steps(report: Report, real: bool, deadline: float) -> None:
     report.figures["step ratio"] = figures
 
 
-def _seconds(torch: Any, step: Callable[[], object]) -> float:
+def measure_networks(report: Report, real: bool, deadline: float) -> None:
+    """Measure a training step of every network from a paper: milliseconds, samples a second, and peak memory.
+
+    A step is what its authors do with one batch: as many updates of D as they make, and one of G. On a fake device the same
+    steps are made small, to see that they work.
+    """
+    import torch
+    from device.published import RECIPES, build_game
+
+    figures: dict[str, Any] = {}
+    for name, recipe in RECIPES.items():
+        for settings, given in NETWORK_SETTINGS.items() if real else {"small": {}}.items():
+            part = f"{name}, {settings}"
+            if time.monotonic() > deadline:
+                report.left_out.append(f"step of {part}: no time left")
+                continue
+            with report.part(f"step of {part}"), on_device(real):
+                try:
+                    game = build_game(name, "cuda", small=not real, **given)
+                except FileNotFoundError as error:
+                    report.left_out.append(f"step of {part}: {error}")
+                    continue
+                game.step()
+                if not real:
+                    continue
+                _seconds(torch, game.step, 2)  # lets libraries choose their kernels
+                torch.cuda.reset_peak_memory_stats()
+                seconds, began = [], time.monotonic()
+                while not seconds or time.monotonic() < min(began + NETWORK_SECONDS, deadline):
+                    seconds.append(_seconds(torch, game.step, NETWORK_STEPS) / NETWORK_STEPS)
+                step = statistics.median(seconds)
+                figures[part] = {
+                    "ms per step": round(1e3 * step, 2),
+                    "updates of D": recipe.d_steps,
+                    "real samples per second": round(recipe.d_steps * recipe.batch_size / step),
+                    "peak MiB": round(torch.cuda.max_memory_allocated() / 2**20),
+                }
+    report.figures["networks"] = figures if real else {"small steps": len(RECIPES)}
+
+
+def _seconds(torch: Any, step: Callable[[], object], steps: int = BLOCK_STEPS) -> float:
     torch.cuda.synchronize()
     began = time.perf_counter()
-    for _ in range(BLOCK_STEPS):
+    for _ in range(steps):
         step()
     torch.cuda.synchronize()
     return time.perf_counter() - began
