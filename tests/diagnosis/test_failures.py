@@ -197,6 +197,8 @@ def test_motion_that_leads_nowhere_is_oscillation_where_quality_suffers_from_it(
     falling = np.geomspace(80, 0.8, 20)
     probed = np.where(np.arange(20) % 5 == 4, falling, np.nan)  # at a quarter of the budget each
     assert not list(oscillation.diagnose(history(**_probed(**CIRCLES), energy_distance=probed)))
+    probed[4] = 0.5  # it was nearer before, and only comes back
+    assert list(oscillation.diagnose(history(**_probed(**CIRCLES), energy_distance=probed)))
 
 
 def test_no_onset_lies_before_the_generator_has_moved():

@@ -14,6 +14,7 @@ import ganbench
 
 Array = np.ndarray[Any, Any]
 
+SAME_DISTANCE = 0.04  # decades, a tenth
 RECENT_OBSERVATIONS = 3  # behind the present value of a signal
 MOVING_DISTANCE = 0.3  # of two real samples, between two observations: G makes other samples each time
 PATH_OBSERVATIONS = 8  # behind how samples move
@@ -32,7 +33,7 @@ DESCRIPTIONS = {
     ),
     "distance": "log10 of the energy distance to held-out data, over the distance of two real samples",
     "distance_gain": "decades of energy distance gained since the probe before",
-    "distance_gain_of_two": "decades of energy distance gained over the last two probes",
+    "distance_gain_of_two": "decades of energy distance gained over the last two probes, unless it was nearer before",
     "spread": "log2 of the spread of generated samples over that of real ones",
     "log_motion": (
         "log10 of how far samples of fixed noise move between observations, over the distance of two real samples"
@@ -84,7 +85,7 @@ def read_evidence(history: ganbench.History) -> dict[str, float]:
         "missed_region": _lower_of_two(_probes(columns, "missing_region_deviation")),
         "distance": _last(distance),
         "distance_gain": _gain(-distance),
-        "distance_gain_of_two": float(distance[-3] - distance[-1]) if len(distance) > 2 else np.nan,
+        "distance_gain_of_two": _gain_of_two(distance),
         "spread": np.log2(np.clip(_last(_probes(columns, "spread")), 1e-3, 1e3)),
         "log_motion": np.log10(np.clip(speed, 1e-6, 1e6)),
         "path_inefficiency": path_inefficiency,
@@ -137,3 +138,11 @@ def _lower_of_two(values: Array) -> float:
 def _gain(values: Array) -> float:
     """How much the last probe is above the one before; 0 if there is no other."""
     return float(values[-1] - values[-2]) if len(values) > 1 else (0.0 if len(values) else np.nan)
+
+
+def _gain_of_two(distance: Array) -> float:
+    """How much nearer the last probe is than two before; 0 for samples that only come back from where they strayed to."""
+    if len(distance) < 3:
+        return np.nan
+    gain = float(distance[-3] - distance[-1])
+    return gain if distance[-1] <= distance[:-1].min() + SAME_DISTANCE else min(gain, 0.0)
