@@ -85,7 +85,7 @@ def corrupt(x: Tensor, stream: torch.Generator) -> Tensor:
     blurred = functional.interpolate(functional.adaptive_avg_pool2d(x, 4), size=(side, side), mode="bilinear")
     noisy = x + torch.randn(x.shape, generator=stream)
     tile = side // 4
-    tiles = x.unfold(2, tile, tile).unfold(3, tile, tile)  # (n, channels, 4, 4, tile, tile)
+    tiles = x.reshape(n, channels, 4, tile, 4, tile).permute(0, 1, 2, 4, 3, 5)  # (n, channels, 4, 4, tile, tile)
     order = torch.randperm(16, generator=stream)
     mixed = (
         tiles.flatten(2, 3)[:, :, order].unflatten(2, (4, 4)).permute(0, 1, 2, 4, 3, 5).reshape(n, channels, side, side)

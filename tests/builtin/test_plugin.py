@@ -19,7 +19,7 @@ COUNTS = {
     "ganbench_augmentations": 2,
     "ganbench_updates": 5,
     "ganbench_optimizers": 4,
-    "ganbench_datasets": 4,
+    "ganbench_datasets": 6,
     "ganbench_features": 16,
     "ganbench_metrics": 23,
     "ganbench_diagnoses": 7,
