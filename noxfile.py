@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 PYTHONS = ["3.11", "3.12", "3.13"]
-PLUGINS = ["ganbench-example", "ganbench-vision", "ganbench-sngan", "ganbench-pacgan"]
+PLUGINS = ["ganbench-example", "ganbench-vision", "ganbench-sngan", "ganbench-pacgan", "ganbench-slurm"]
 TRACKERS = "ganbench-trackers"
 TRACKERS_CLICK = "click>=8.2"  # wandb needs it, ganbench does not
 # Old versions meet newer versions of what they depend on, which deprecate what they call.
@@ -46,6 +46,13 @@ def lowest_trackers(session: nox.Session) -> None:
     constraints = _constraints_file(session, [*_claims([TRACKERS]), TRACKERS_CLICK])
     session.install("-c", constraints, "-e", ".[test]", "-e", f"plugins/{TRACKERS}[test]")
     session.run("pytest", *FOREIGN_DEPRECATIONS, f"plugins/{TRACKERS}", *session.posargs)
+
+
+@nox.session(python=PYTHONS[0])
+def ray(session: nox.Session) -> None:
+    """Run the tests of ganbench-ray, the slow ones too, on a cluster of two nodes on this machine."""
+    session.install("-e", ".[test]", "-e", "plugins/ganbench-ray[test]")
+    session.run("pytest", "-n", "0", "-m", "slow or not slow", "plugins/ganbench-ray", *session.posargs)
 
 
 @nox.session(python=PYTHONS[0])
