@@ -1,0 +1,57 @@
+"""Options of the executor, and what is said where there is no cluster: one line, before anything runs."""
+
+from __future__ import annotations
+
+import pytest
+
+import ganbench
+
+pytest.importorskip("ganbench_ray")
+
+from ganbench_ray import executor
+from ganbench_ray.executor import Ray
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"workers": 0}, "workers = 0: give a number above 0"),
+        ({"cpus": -1.0}, "cpus = -1.0: give 0 or more"),
+        ({"gpus": 1.5}, "gpus = 1.5: above 1, give a whole number"),
+        ({"custom": {"a100": -1.0}}, "a100 = -1.0: give 0 or more"),
+        ({"methods": {"big": {"gpu": 1}}}, "methods: 'big': gpu = 1: give cpus, gpus or memory as a number"),
+        ({"methods": {"big": {"custom": 1}}}, "custom = 1: give"),
+    ],
+)
+def test_wrong_options_are_refused_in_one_line(options, said):
+    with pytest.raises(ganbench.RequestError, match=said) as raised:
+        Ray(**options)
+    assert "\n" not in str(raised.value)
+
+
+def test_resources_of_a_method_are_the_common_ones_and_its_own():
+    ray = Ray(cpus=2, memory=1.0, methods={"big*": {"gpus": 0.25}, "big-2": {"cpus": 4, "custom": {"a100": 1}}})
+    assert ray.resources("small").options() == {"num_cpus": 2, "num_gpus": 0, "resources": {}, "memory": 2**30}
+    assert ray.resources("big-1").needs() == {"CPU": 2, "GPU": 0.25, "memory": 2**30}
+    assert ray.resources("big-2").needs() == {"CPU": 4, "GPU": 0.25, "memory": 2**30, "a100": 1}
+
+
+@pytest.mark.parametrize("address", ["localhost", "host:port", ""])
+def test_an_address_that_is_none_is_refused(address):
+    with pytest.raises(ganbench.RequestError, match='give "auto" or HOST:PORT'):
+        executor._check_address(address)
+
+
+def test_where_nothing_answers_the_line_says_how_to_start_a_cluster(monkeypatch, tmp_path):
+    with pytest.raises(
+        ganbench.RequestError, match=r"no Ray cluster answers at 127\.0\.0\.1:9 .*'ray start --head'"
+    ) as raised:
+        executor._check_address("127.0.0.1:9")
+    assert "\n" not in str(raised.value)
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    with pytest.raises(ganbench.RequestError, match=r"at this machine .*none was started here"):
+        executor._check_address("auto")
+    (tmp_path / "ray").mkdir()
+    (tmp_path / "ray" / "ray_current_cluster").write_text("127.0.0.1:9")  # of a cluster that was killed
+    with pytest.raises(ganbench.RequestError, match=r"at 127\.0\.0\.1:9"):
+        executor._check_address("auto")
