@@ -172,6 +172,8 @@ class Jobs:
             taken = batch.taken()
             self._follow(batch, {i: [t for t in ids if t not in taken] for i, ids in enumerate(batch.facts.tasks)})
             self._losses |= batch.facts.losses
+            if batch not in self._batches and not _is_alive(job):  # its trials are stored, or of no interest now
+                batch.remove()
 
     def _follow(self, batch: Batch, tasks: Mapping[int, Sequence[str]]) -> None:
         """Wait for those of a batch's trials that are to be run."""
@@ -408,6 +410,14 @@ def sbatch_arguments(resources: Mapping[str, str | int | bool]) -> list[str]:
     return [
         f"--{name}" if value is True else f"--{name}={value}" for name, value in resources.items() if value is not False
     ]
+
+
+def _is_alive(job: str) -> bool:
+    """Whether a task of a job waits or runs, as far as Slurm can be asked."""
+    try:
+        return any(not state.has_ended for state in scheduler.read_states([job])[job].values())
+    except SlurmError:
+        return True
 
 
 def _failure(trial: ganbench.Trial, status: ganbench.Status, reason: str) -> ganbench.TrialResult:

@@ -166,6 +166,27 @@ def test_a_result_is_passed_on_when_it_is_the_one_that_was_told_of(followed):
     assert followed.task.batch.taken() == {"first"}
 
 
+@pytest.mark.parametrize("is_alive", [True, False])
+def test_a_batch_of_stored_trials_is_forgotten_when_its_job_has_ended(followed, is_alive):
+    followed.states = {0: TaskState("RUNNING" if is_alive else "COMPLETED", "None")}
+    Jobs(SETTINGS, followed.results, [], lambda method: {}, followed.emit, is_kept=True)._join(fresh=False)
+    assert followed.task.batch.folder.exists() == is_alive
+
+
+def test_a_fresh_run_cancels_the_jobs_of_an_earlier_one(followed):
+    Jobs(SETTINGS, followed.results, [followed.first], lambda method: {}, followed.emit, is_kept=True)._join(fresh=True)
+    assert followed.cancelled == ["17"] and not followed.task.batch.folder.exists()
+
+
+def test_what_an_earlier_run_was_told_of_is_not_told_again(followed):
+    followed.task.batch.take("first")
+    joined = Jobs(
+        SETTINGS, followed.results, [followed.first, followed.second], lambda method: {}, followed.emit, is_kept=True
+    )
+    joined._join(fresh=False)
+    assert [list(task.left) for task in joined._tasks] == [["second"]] and list(joined._waiting) == ["first"]
+
+
 def test_trials_with_the_same_resources_share_an_array(make_trial, tmp_path):
     base = make_trial()
     trials = [replace(base, id=f"{method}-{seed}", method=method, seed=seed) for seed in range(3) for method in "ab"]
