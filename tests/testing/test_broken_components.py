@@ -67,6 +67,9 @@ REFUSALS = [
     ("loss", "FailsForANumber", "builds-from-every-option", "with scale = 1.0 raises AttributeError"),
     ("loss", "FailsForAChoice", "builds-from-every-option", "with order = 2 raises KeyError"),
     ("loss", "CountsCalls", "does-the-same-twice", "behaves differently built a second time"),
+    ("loss", "NeedsUnsaid", "gives-scalars", "raises KeyError: 'classes'"),
+    ("regularizer", "NotOfWeights", "its-gradient-reaches-its-player", "does not reach the weights of D"),
+    ("regularizer", "NotOfG", "its-gradient-reaches-its-player", "does not reach the generated samples"),
     ("regularizer", "Negative", "gives-a-scalar-that-is-not-negative", "its penalty is -"),
     ("regularizer", "PerSample", "gives-a-scalar-that-is-not-negative", "its penalty is shape (1,)"),
     ("regularizer", "Shifted", "is-zero-where-its-theory-says", "penalty is 1 for a flat D"),
@@ -150,6 +153,11 @@ def test_a_sound_component_passes_every_check(kind):
 
 def test_a_discriminator_with_a_map_heads_and_features_passes_every_check():
     assert failures("discriminator", "Everything") == {}
+
+
+@pytest.mark.parametrize(("kind", "name"), [("regularizer", "Rewards"), ("loss", "OfClasses")])
+def test_a_component_that_declares_what_it_needs_is_tried_with_that(kind, name):
+    assert failures(kind, name) == {}
 
 
 def test_a_loss_may_draw_from_the_stream_that_the_training_loop_seeds():

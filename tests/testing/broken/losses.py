@@ -19,6 +19,26 @@ class Sound:
         return F.softplus(-d(fake)).mean()
 
 
+class OfClasses(Sound):
+    """Reads classes of D beside its logits, as it says, for data with classes; keeps the contract."""
+
+    needs = ("classes",)
+
+    @staticmethod
+    def skip(trial):
+        return None if trial.data.classes else "it needs classes"
+
+    def generator(self, d, real, fake):
+        return super().generator(d, real, fake) + F.cross_entropy(d.outputs(fake)["classes"], fake.labels)
+
+
+class NeedsUnsaid(Sound):
+    """Reads classes of D beside its logits without saying so."""
+
+    def generator(self, d, real, fake):
+        return super().generator(d, real, fake) + d.outputs(fake)["classes"].square().mean()
+
+
 class Vector(Sound):
     """Lacks the mean."""
 

@@ -57,6 +57,25 @@ class InPlace(Sound):
         return super().penalty(d, real, fake)
 
 
+class NotOfWeights(Sound):
+    """Takes the player's network, and computes a penalty of a copy of its weights."""
+
+    zero_for = None
+
+    def penalty(self, d, real, fake, *, module):
+        return sum(weight.detach().square().sum() for weight in module.parameters()) + 0 * d(real).mean()
+
+
+class NotOfG(Sound):
+    """Is G's, and computes a penalty of what G made without G."""
+
+    zero_for = None
+    player = "generator"
+
+    def penalty(self, d, real, fake, *, generate):
+        return generate(fake.z, fake).x.detach().square().mean()
+
+
 class UnknownPlayer(Sound):
     """Declares an unknown player."""
 
@@ -67,6 +86,17 @@ class FractionalInterval(Sound):
     """Declares half an update as interval."""
 
     every = 0.5
+
+
+class Rewards:
+    """Is negative, as it declares, and made from G's neighbouring samples; keeps the contract."""
+
+    player = "generator"
+    may_be_negative = True
+
+    def penalty(self, d, real, fake, *, generate, module):
+        assert isinstance(module, torch.nn.Module)
+        return -(generate(fake.z + 0.1, fake).x - generate(fake.z, fake).x).square().mean()
 
 
 class MisspeltPenalty:
@@ -95,5 +125,5 @@ class ChangesCopies:
 
 @ganbench.hookimpl
 def ganbench_regularizers():
-    for build in [Sound, *Sound.__subclasses__(), MisspeltPenalty, ReplacesWeights, ChangesCopies]:
+    for build in [Sound, *Sound.__subclasses__(), Rewards, MisspeltPenalty, ReplacesWeights, ChangesCopies]:
         yield ganbench.Component(build.__name__, build)
