@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
+
 import pandas as pd
 import pytest
 import torch
 
-from ganbench.contract.records import ComponentRef, DataSpec
+from ganbench import zoo
+from ganbench.contract.records import ComponentRef, DataSpec, History
 from ganbench.registry.registry import load_registry
-from ganbench.zoo.ground_truth.labels import FRACTIONS, labels
-from ganbench.zoo.ground_truth.metric import energy_distance, missing, same, spread
+from ganbench.testing.helpers.trials import trials_of
+from ganbench.zoo.ground_truth.labels import FRACTIONS, Labels, labels
+from ganbench.zoo.ground_truth.metric import GroundTruth, energy_distance, missing, same, spread
 from ganbench.zoo.ground_truth.modes import assign_modes, to_coordinates
 from ganbench.zoo.ground_truth.pictures import is_known, look_at
+from ganbench.zoo.score.recordings import Recording, _inner, _innermost
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +79,23 @@ def test_known_data_sets_are_known_by_name_also_where_they_are_a_part():
     assert is_known(ComponentRef("few", {"inner": {"name": "half", "inner": {"name": "shapes"}}}), data)
     assert not is_known(ComponentRef("fashion-mnist"), DataSpec("images", (1, 28, 28), (-1.0, 1.0), 10))
     assert not is_known(ComponentRef("shapes"), DataSpec("images", (3, 32, 32), (-1.0, 1.0), 10))
+
+
+def test_every_run_of_the_suite_has_ground_truth_and_both_parts_have_every_kind():
+    suite = tomllib.loads((Path(zoo.__file__).parent / "suites" / "failures-pictures.toml").read_text())
+    trials = trials_of(suite, load_registry())
+    assert len(trials) == 90
+    assert {GroundTruth.skip(trial) for trial in trials} == {None}
+    kinds = {"development": set(), "held-out": set()}
+    for trial in trials:
+        loss, network = trial.components.loss, _innermost(trial.components.generator)
+        run = Recording(
+            *(trial.id, trial.dataset, trial.method, _inner(loss.name, loss.options), trial.seed, "done", 10),
+            *(History({}, 1), Labels({}, frozenset(), {}), 1.0, network),
+        )
+        kinds[run.part].add(run.family)
+    both = {"healthy", "hard", "overpowering", "weak", "collapse", "divergence", "memorization", "wiring"}
+    assert both <= kinds["development"] & kinds["held-out"]
 
 
 FINE = {"missing": 0.0, "good": 0.9, "spread": 1.0, "same": 0.0, "distance": 0.2, "d_auc": 0.7, "strong_auc": 1.0}
