@@ -167,3 +167,9 @@ def _rows(file: Path) -> list[dict[str, str]]:
     with file.open(encoding="utf-8", newline="") as content:
         rows = list(csv.DictReader(content))
     return [{k: v for k, v in row.items() if k not in TIMINGS} for row in rows]
+
+
+def seconds_of_trials(output: Path) -> float:
+    """Return the seconds that the stored trials of a run took, all together."""
+    files = output.glob("trials/*/result.json")
+    return sum(json.loads(file.read_text())["seconds"] for file in files)
