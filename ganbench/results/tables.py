@@ -119,11 +119,18 @@ def settings_of(trial: Trial) -> dict[str, Any]:
         if isinstance(value, ComponentRef):
             settings |= {field.name: value.name, **_options_of(field.name, value)}
         elif field.name not in NOT_OF_A_METHOD:
-            settings["budget" if field.name == "steps" else field.name] = value
+            shown = value if value is None else _plain(value)
+            settings["budget" if field.name == "steps" else field.name] = shown
     for name in ("generator", "discriminator", "loss"):
         settings |= _options_of(name, getattr(parts, name))
     for ref in parts.regularizers:
         settings |= _options_of(ref.name, ref)
+    if parts.augmentation is not None:
+        settings |= {"augmentation": parts.augmentation.name, **_options_of("augmentation", parts.augmentation)}
+    if parts.terms:
+        settings["terms"] = ", ".join(f"{ref.name} (weight {_plain(ref.weight)})" for ref in parts.terms)
+        for ref in parts.terms:
+            settings |= _options_of(f"terms.{ref.name}", ref)
     return settings
 
 

@@ -8,6 +8,7 @@ import torch
 from ganbench.contract.errors import RequestError
 from ganbench.contract.records import ComponentRef
 from ganbench.registry.registry import load_registry
+from ganbench.results.reuse import _describe_changes
 from ganbench.trial import LiveTrial
 
 NADAM = '''
@@ -66,3 +67,12 @@ def test_a_wrong_option_or_something_else_is_one_line_that_names_it(make_trial, 
         make_trial(optimizer={"name": "nadam", "lr": "fast"}, files=files)
     result = run_here(make_trial(optimizer="no-optimizer", files=files))
     assert result.status == "error" and "'no-optimizer' builds list" in result.reason
+
+
+def test_results_stored_before_optimizers_had_an_origin_are_reused(make_trial):
+    trial = make_trial()
+    now = dict(load_registry().origins(trial))
+    before = {part: origin for part, origin in now.items() if not part.startswith(("optimizer ", "update "))}
+    assert before != now and _describe_changes(before, now, trial) == ""
+    other = {**now, "optimizer adam": "mine 2.0"}
+    assert _describe_changes(now, other, trial) == f"optimizer adam came from {now['optimizer adam']}, now mine 2.0"

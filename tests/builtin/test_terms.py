@@ -14,6 +14,7 @@ from ganbench.builtin.terms import L1, L2, AuxiliaryClasses, FeatureMatching, Mu
 from ganbench.contract.errors import RequestError
 from ganbench.contract.records import Batch, Ramp, TermRef
 from ganbench.registry.registry import load_registry
+from ganbench.results.tables import settings_of
 from ganbench.training.discriminator import BoundDiscriminator
 from ganbench.training.objective import add_parts, weight_at
 from ganbench.trial import LiveTrial
@@ -239,3 +240,12 @@ def test_what_is_needed_and_not_given_is_named_with_the_term(make_trial, run_her
 
 def test_the_public_api_has_what_a_term_needs():
     assert issubclass(L1, ganbench.Term) and ganbench.Ramp(0.0, 1.0, 5) == Ramp(0.0, 1.0, 5)
+
+
+def test_a_trials_settings_tell_terms_weights_and_augmentation(make_trial):
+    method = {"terms": ["l1", {"name": "feature-matching", "weight": 2, "match": "mean"}], "augmentation": "ada"}
+    settings = settings_of(make_trial(method, adversarial_weight={"steps": 5}, update="optimistic"))
+    assert settings["terms"] == "l1 (weight 1.0), feature-matching (weight 2.0)"
+    assert settings["terms.feature-matching.match"] == "mean" and settings["augmentation"] == "ada"
+    assert settings["update"] == "optimistic" and '"steps":5' in settings["adversarial_weight"]
+    assert "terms" not in settings_of(make_trial())

@@ -32,6 +32,10 @@ UNTOLD = {
     ("clip", "0"),
     ("channels_last", "False"),
     ("ema", "0"),
+    ("update", "alternating"),
+    ("adversarial_weight", "1"),
+    ("adversarial_from", "0"),
+    ("d_from", "0"),
 }
 # Columns of trials.csv that say how a trial ended or where it ran, not what it is.
 NOT_SETTINGS = {
