@@ -300,7 +300,8 @@ def measure_networks(report: Report, real: bool, deadline: float) -> None:
                     continue
                 _seconds(torch, game.step, 2)  # lets libraries choose their kernels
                 torch.cuda.reset_peak_memory_stats()
-                seconds, began = [], time.monotonic()
+                seconds: list[float] = []
+                began = time.monotonic()
                 while not seconds or time.monotonic() < min(began + NETWORK_SECONDS, deadline):
                     seconds.append(_seconds(torch, game.step, NETWORK_STEPS) / NETWORK_STEPS)
                 step = statistics.median(seconds)

@@ -39,6 +39,11 @@ def ganbench_discriminators() -> Iterator[ganbench.Component]:
     yield ganbench.Component("stylegan2", "ganbench.builtin.networks.stylegan2:StyleGAN2Discriminator")
     yield ganbench.Component("r3gan", "ganbench.builtin.networks.r3gan:R3GANDiscriminator")
     yield ganbench.Component("r3gan-small", "ganbench.builtin.networks.r3gan:SmallR3GANDiscriminator")
+    yield ganbench.Component("projected", "ganbench.builtin.networks.projected:ProjectedDiscriminator")
+    yield ganbench.Component("patchgan", "ganbench.builtin.networks.patchgan:PatchDiscriminator")
+    yield ganbench.Component("unet", "ganbench.builtin.networks.unet:UNetDiscriminator")
+    yield ganbench.Component("hifigan-period", "ganbench.builtin.networks.hifigan:PeriodDiscriminator")
+    yield ganbench.Component("hifigan-scale", "ganbench.builtin.networks.hifigan:ScaleDiscriminator")
 
 
 @ganbench.hookimpl

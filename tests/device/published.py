@@ -24,7 +24,6 @@ ADAM = {"lr": 2e-4, "betas": [0.0, 0.9], "eps": 1e-8, "weight_decay": 0.0}
 
 Options = Mapping[str, Any]
 SNGAN = "ganbench_sngan.generator:SNGANGenerator", "ganbench_sngan.discriminator:SNGANDiscriminator"
-NETWORKS = "ganbench.builtin.networks."
 
 
 @dataclass(frozen=True)
@@ -60,8 +59,8 @@ class Recipe:
 
 CLASSES = {"conditional": True}
 DIFFAUGMENT = {**CLASSES, "width": 256, "attention": False, "initialization": "normal"}
-LAZY_R1 = {"r1": {"weight": 0.005, "every": 16}}
-BOTH = {"r1": {"weight": 0.025}, "r2": {"weight": 0.025}}
+LAZY_R1 = {"r1": {"weight": 0.01, "every": 16}}
+BOTH = {"r1": {"weight": 0.05}, "r2": {"weight": 0.05}}
 
 RECIPES = {
     "sngan": Recipe(*SNGAN, d_steps=5),
@@ -78,20 +77,18 @@ RECIPES = {
     "stylegan2": Recipe("stylegan2", "stylegan2", loss="non-saturating", regularizers=LAZY_R1),
     "r3gan-small": Recipe("r3gan-small", "r3gan-small", loss="relativistic", regularizers=BOTH),
     "r3gan": Recipe("r3gan", "r3gan", CLASSES, CLASSES, loss="relativistic", regularizers=BOTH),
-    "projected": Recipe("conv", NETWORKS + "projected:ProjectedDiscriminator", small_d={"width": 4, "size": 128}),
-    "patchgan": Recipe("conv", NETWORKS + "patchgan:PatchDiscriminator", loss="least-squares"),
-    "unet": Recipe("conv", NETWORKS + "unet:UNetDiscriminator", loss="non-saturating"),
+    "projected": Recipe("conv", "projected", small_d={"width": 4, "size": 128}),
+    "patchgan": Recipe("conv", "patchgan", loss="least-squares"),
+    "unet": Recipe("conv", "unet", loss="non-saturating"),
     "hifigan-period": Recipe(
         "mlp",
-        NETWORKS + "hifigan:PeriodDiscriminator",
+        "hifigan-period",
         small_d={"width": 2},
         loss="least-squares",
         batch_size=16,
         waves=True,
     ),
-    "hifigan-scale": Recipe(
-        "mlp", NETWORKS + "hifigan:ScaleDiscriminator", loss="least-squares", batch_size=16, waves=True
-    ),
+    "hifigan-scale": Recipe("mlp", "hifigan-scale", loss="least-squares", batch_size=16, waves=True),
 }
 
 

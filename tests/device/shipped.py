@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from device.published import RECIPES
 from small_suites import suite_table, trials_of
 
 import ganbench
@@ -95,7 +96,7 @@ def _pairs(registry: Registry, datasets: dict[str, Any]) -> Iterator[tuple[dict[
     for generator in generators:
         for discriminator in discriminators:
             names = {generator["name"], discriminator["name"]}
-            if len(names) > 1 and names & partnered:
+            if len(names) > 1 and names & (partnered | RECIPES.keys()):
                 continue
             yield _narrow(registry, "generator", generator), _narrow(registry, "discriminator", discriminator)
 

@@ -30,6 +30,7 @@ SCALE_LAYERS = (  # of each convolution: channels as a multiple, kernel, stride,
     (8, 5, 1, 1),
 )
 SHORTEST = 64  # samples of a waveform
+CHECK_DATA = (ganbench.DataSpec("waveforms", (1, 256), value_range=(-1.0, 1.0)),)  # what contract checks try them on
 
 
 class PeriodDiscriminator(nn.Module):
@@ -45,6 +46,7 @@ class PeriodDiscriminator(nn.Module):
 
     combine = "sum"
     check_options = {"width": 2}
+    check_data = CHECK_DATA
 
     @staticmethod
     def skip(trial: ganbench.Trial) -> str | None:
@@ -80,6 +82,7 @@ class ScaleDiscriminator(nn.Module):
 
     combine = "sum"
     check_options = {"width": 16}
+    check_data = CHECK_DATA
 
     @staticmethod
     def skip(trial: ganbench.Trial) -> str | None:

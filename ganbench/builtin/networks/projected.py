@@ -43,6 +43,7 @@ class ProjectedDiscriminator(nn.Module):
     """
 
     check_options = {"size": 128, "width": 4}
+    check_data = (ganbench.DataSpec("images", (3, 32, 32), value_range=(-1.0, 1.0)),)
 
     @staticmethod
     def skip(trial: ganbench.Trial) -> str | None:

@@ -3,7 +3,7 @@
 Stages of two residual blocks, 1x1, grouped 3x3 with 16 channels a group, 1x1, at twice the channels; leaky ReLU, and [1, 2, 1]
 filters where the side changes. Weights begin as in Fixup: normal with He's gain, scaled down by the number of blocks, and
 the last convolution of a block at 0, so that every block begins as the identity. The authors train with the relativistic
-loss and R1 + R2; on CIFAR-10 with batches of 512, where both networks have 20.8 M weights.
+loss and `r1` and `r2` with weights from 0.05 down to 0.005; on CIFAR-10 with batches of 512, where G has 20.8 M weights.
 """
 
 from __future__ import annotations

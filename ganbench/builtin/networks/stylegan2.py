@@ -5,7 +5,7 @@ generator that sums images over resolutions, a discriminator without skip connec
 minibatches of 32. There is no style mixing, no truncation, and no path length penalty.
 
 Weights begin standard normal and are scaled when they are used ("equalized learning rate"); biases begin at 0, and those
-of styles at 1. The authors train with `adam`, lr 0.0025 and betas (0, 0.99), R1 with weight 0.005 each 16 updates of D, and
+of styles at 1. The authors train with `adam`, lr 0.0025 and betas (0, 0.99), `r1` with weight 0.01 each 16 updates of D, and
 an average of G over 500,000 images: `ema = 0.99991` for batches of 64.
 """
 
