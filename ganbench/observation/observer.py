@@ -19,13 +19,14 @@ from ..contract.records import History, NonFinite
 from ..contract.state import load_state, state_of
 from ..contract.view import View
 from .probe_features import choose_embedding
-from .probes import PROBES, ProbeBatch, why_not_probed
+from .probes import PROBES, REGION_PROBES, ProbeBatch, why_not_probed
 from .signals import SIGNALS, SignalBatch, auc_by_head, literature_signals, textbook_signals
 from .wiring.watch import WiringWatch
 
 FIXED_NOISE_SAMPLES = 64  # fixed latents
 WINDOW_OBSERVATIONS = 10  # observations behind a path
 MAX_PATH_VALUES = 4096  # of a sample that are followed: of larger ones a random choice
+POOLED_PROBES = 3  # whose generated pictures are searched together for what is missed all the time
 MAX_FIXED_VALUES, MIN_FIXED_SAMPLES = 2**21, 8  # fewer fixed latents where samples are large
 
 
@@ -102,6 +103,7 @@ class Observer:
         self._probes = _declared_probes(self._diagnoses)
         self.why_not_probed = ""
         self._floors: dict[str, Tensor] = {}
+        self._earlier: deque[Tensor] = deque(maxlen=POOLED_PROBES - 1)  # generated pictures of the last probes
         self._rows: list[dict[str, float]] = []
         self.nonfinite: NonFinite | None = None
 
@@ -145,6 +147,7 @@ class Observer:
             "columns": dict(self.history().columns),
             "motion": self._motion.state_dict(),
             "floors": dict(self._floors),
+            "earlier": list(self._earlier),
             "why_not_probed": self.why_not_probed,
             "diagnoses": {name: state_of(diagnosis) for name, diagnosis in self._diagnoses.items()},
             "watch": None if self.watch is None else self.watch.state_dict(),
@@ -157,6 +160,7 @@ class Observer:
         self._rows = [{name: float(value) for name, value in zip(columns, row, strict=True)} for row in rows]
         self._motion.load_state_dict(state["motion"])
         self._floors, self.why_not_probed = dict(state["floors"]), state["why_not_probed"]
+        self._earlier = deque(state.get("earlier", ()), maxlen=POOLED_PROBES - 1)  # none of an older version
         for name, diagnosis in self._diagnoses.items():
             load_state(diagnosis, state["diagnoses"][name])
         if self.watch is not None:
@@ -174,8 +178,11 @@ class Observer:
         if not self._floors:
             batch = ProbeBatch(view, embed, floor=True)
             self._floors = {f"{name}_floor": PROBES[name](batch) for name in self._probes}
-        batch = ProbeBatch(view, embed, floor=False)
-        return {name: PROBES[name](batch) for name in self._probes} | self._floors
+        batch = ProbeBatch(view, embed, floor=False, earlier=tuple(self._earlier))
+        probed = {name: PROBES[name](batch) for name in self._probes}
+        if REGION_PROBES & set(self._probes):
+            self._earlier.append(batch.layout_of_fakes)
+        return probed | self._floors
 
 
 def _columns_of(

@@ -18,7 +18,6 @@ MAX_VALUES = 256  # of a sample that is compared as it is, and of its features o
 SEED = 0  # of the random weights
 SLOPE = 0.2  # of the leaky rectifiers
 MAX_SIDE = 32  # pixels to which larger pictures are averaged
-LAYOUT_SIDE = 16  # pixels to which pictures are averaged where regions of the data are looked for
 GRID = 4  # cells in each direction in which features of a picture are averaged
 COLOUR_SHARE = 2.0  # factor on the averaged pixels, which the filters do not see
 FRAME, MIN_STRIDE, MAX_FRAMES, SEGMENTS = 64, 16, 1024, 16  # of signals over time, in values, frames and averages
@@ -27,9 +26,10 @@ Embedding = Callable[[Tensor], Tensor]
 
 
 def average_pixels(x: Tensor) -> Tensor:
-    """Return pictures (N, C, H, W), averaged to at most LAYOUT_SIDE pixels a side, as (N, d)."""
-    if max(x.shape[2:]) > LAYOUT_SIDE:
-        x = F.adaptive_avg_pool2d(x, (min(x.shape[2], LAYOUT_SIDE), min(x.shape[3], LAYOUT_SIDE)))
+    """Return pictures (N, C, H, W), averaged to so few pixels that they have at most 256 values, as (N, d)."""
+    side = max(1, math.isqrt(MAX_VALUES // x.shape[1]))
+    if max(x.shape[2:]) > side:
+        x = F.adaptive_avg_pool2d(x, (min(x.shape[2], side), min(x.shape[3], side)))
     return x.flatten(1)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -77,10 +77,11 @@ class ProbeBatch:
         view: The run.
         embed: What samples are compared in.
         floor: Whether real samples take the place of generated ones.
+        earlier: `layout_of_fakes` of the last probes, to search for regions that are missed all the time.
     """
 
-    def __init__(self, view: View, embed: Embedding, floor: bool) -> None:
-        self._view, self._embed, self._floor = view, embed, floor
+    def __init__(self, view: View, embed: Embedding, floor: bool, earlier: Sequence[Tensor] = ()) -> None:
+        self._view, self._embed, self._floor, self._earlier = view, embed, floor, earlier
         parts = 2 + FAKES_PER_REAL if floor else 2
         n = self.n = view.round_to_pack(min(MAX_PROBE_SAMPLES, view.affordable, max(view.held_out_size // parts, 1)))
         # drawn at once, so that no sample is its own floor
@@ -111,20 +112,32 @@ class ProbeBatch:
 
     @cached_property
     def missing_region(self) -> tuple[Tensor, Tensor]:
-        """What `scan_regions` finds among these pictures, and more of them where few can be passed through D.
+        """What `scan_regions` finds among these pictures and generated ones of the last probes.
 
         NaN of points and tiny pictures: there coverage sees what is missing, and a mode that has shrunk is no region.
         """
         if not self._are_large_pictures:
             unknown = self.real.features.new_full((), math.nan)
             return unknown, unknown
+        real = torch.cat([self.real.layout, self.more_real.layout, self._more_layouts[0]])
+        return scan_regions(real, torch.cat([*self._earlier, self.layout_of_fakes]))
+
+    @property
+    def layout_of_fakes(self) -> Tensor:
+        """Generated pictures where regions are searched: more of them, where few can be passed through D."""
+        more = [self._more_layouts[1]] if self._are_large_pictures else []
+        return torch.cat([self.all_fake.layout, *more])
+
+    @cached_property
+    def _more_layouts(self) -> tuple[Tensor, Tensor]:
+        """Real and generated pictures beyond those that D looks at; of one draw, with `floor`."""
         n_real = max(min(MAX_REGION_REALS, self._view.held_out_size // 2) - 2 * self.n, 0)
         n_fake = max(min(MAX_REGION_FAKES, 2 * FAKES_PER_REAL * self.n) - len(self.all_fake), 0)
         n_drawn = n_real + (n_fake if self._floor else 0)
         drawn = self._lay_out(self._view.held_out_chunks(n_drawn, self._chunk) if n_drawn else ())
-        made = drawn[n_real:] if self._floor else self._lay_out(map(self._view.evaluated, self._sizes(n_fake)))
-        real = torch.cat([self.real.layout, self.more_real.layout, drawn[:n_real]])
-        return scan_regions(real, torch.cat([self.all_fake.layout, made]))
+        if self._floor:
+            return drawn[:n_real], drawn[n_real:]
+        return drawn, self._lay_out(map(self._view.evaluated, self._sizes(n_fake)))
 
     @property
     def _chunk(self) -> int:
@@ -267,6 +280,7 @@ PROBES: dict[str, Callable[[ProbeBatch], Tensor]] = {
     "missing_region": missing_region,
     "missing_region_deviation": missing_region_deviation,
 }
+REGION_PROBES = frozenset({"missing_region", "missing_region_deviation"})
 
 
 def _random_features(dimensions: int, device: torch.device) -> Callable[[Tensor], Tensor]:

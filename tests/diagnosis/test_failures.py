@@ -164,12 +164,15 @@ def test_a_region_that_is_missed_at_two_probes_is_a_missing_class():
     "columns",
     [
         pytest.param({"missing_region_deviation": 3.6}, id="as far as chance goes"),
+        pytest.param({"missing_region_deviation": 6.0, "missing_region": 0.03}, id="a small region"),
         pytest.param({"missing_region_deviation": np.r_[np.full(19, 1.0), 6.0]}, id="at one probe"),
         pytest.param({"missing_region_deviation": 9.0, "energy_distance": 0.2}, id="far from the data"),
     ],
 )
 def test_a_region_that_may_be_missed_by_chance_or_youth_is_no_failure(columns):
-    assert not list(diagnosis("mode-collapse").diagnose(history(**_probed(**FINE | columns))))
+    assert not list(
+        diagnosis("mode-collapse").diagnose(history(**_probed(**FINE | {"missing_region": 0.07} | columns)))
+    )
 
 
 def test_a_young_run_gets_a_warning_until_two_probes_forecast_that_it_stays():

@@ -262,7 +262,7 @@ def test_large_pictures_are_probed_on_few_features_and_a_few_at_a_time(monkeypat
         values = {name: float(PROBES[name](batch)) for name in PROBES}
     assert batch.real.features.shape == (75, 256) and all(math.isfinite(value) for value in values.values())
     assert max(sizes) * 3 * 64 * 64 <= 2**21 and sum(sizes) >= 300
-    assert batch.real.layout.shape == (75, 3 * 16 * 16)
+    assert batch.real.layout.shape == (75, 3 * 9 * 9)
     everything = torch.cat([batch.real.features, batch.more_real.features, batch.all_fake.features])
     assert torch.pdist(everything).min() > 0  # of one draw: no sample is its own floor
 
@@ -279,6 +279,30 @@ def test_pictures_of_one_colour_miss_a_region_that_other_pictures_do_not():
             float(PROBES["missing_region_deviation"](ProbeBatch(here, embed, floor=f))) for f in (True, False)
         )
     assert floor < 4 < made
+
+
+def test_regions_that_earlier_samples_reached_are_not_missed():
+    with picture_view().at(10) as here:
+        embed = choose_embedding((3, 64, 64))
+        real = ProbeBatch(here, embed, floor=True)
+        alone = ProbeBatch(here, embed, floor=False)
+        pooled = ProbeBatch(here, embed, floor=False, earlier=[real.all_fake.layout] * 8)
+        assert len(alone.layout_of_fakes) >= len(alone.all_fake)
+        assert float(pooled.missing_region[0]) < float(alone.missing_region[0]) / 2
+
+
+def test_pictures_of_the_last_probes_are_kept_with_the_state_of_the_observer():
+    collapse = {"mode-collapse": load_registry().build("diagnosis", ComponentRef("mode-collapse"))}
+    loss = torch.zeros(())
+    whole = picture_view()
+    seen, resumed = Observer(whole, collapse), Observer(whole, collapse)
+    for step in (10, 20, 30):
+        seen.observe(step, loss, loss, probe=True)
+    state = seen.state_dict()
+    assert len(state["earlier"]) == 2  # of three probes that are searched together, with the next
+    resumed.load_state_dict(state)
+    rows = [observer.observe(40, loss, loss, probe=True) for observer in (seen, resumed)]
+    assert rows[0]["missing_region_deviation"] == rows[1]["missing_region_deviation"] > 4
 
 
 def test_pictures_of_one_colour_are_seen_by_a_fresh_critic():

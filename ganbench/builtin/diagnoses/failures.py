@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from .smooth_d import SmoothDFork
 
 
-CLEARLY_MISSED, STEEPNESS = 4.0, 0.4  # standard errors at which a region is as likely as not missed for good
+# What a region lacks, at which it is as likely as not a missing class, and how fast that changes: in standard errors, and
+# as a share of the data. Generators that do well miss a few regions of up to a twentieth of it altogether.
+CLEARLY_MISSED, STEEPNESS = 4.0, 0.4
+LARGE_SHARE, SHARE_STEEPNESS = 0.05, 0.005
 NEAR = -1.0  # log10 of the distance to the data within which the samples are good enough to ask which are missing
 
 
@@ -222,8 +225,12 @@ class Memorization(Calibrated):
 
 
 def _probability_of_region(numbers: Mapping[str, float]) -> float:
-    """The probability that a region is missed; 0 where that was not measured, or G is too far from the data to ask."""
-    clearly, distance = numbers["missed_region"], numbers["distance"]
-    if math.isnan(clearly) or not distance <= NEAR:
+    """The probability that a class is missing; 0 where that was not measured, or G is too far from the data to ask."""
+    clearly, share = numbers["missed_region"], numbers["missed_share"]
+    if math.isnan(clearly + share) or not numbers["distance"] <= NEAR:
         return 0.0
-    return 1 / (1 + math.exp((CLEARLY_MISSED - clearly) / STEEPNESS))
+    return min(_logistic((clearly - CLEARLY_MISSED) / STEEPNESS), _logistic((share - LARGE_SHARE) / SHARE_STEEPNESS))
+
+
+def _logistic(x: float) -> float:
+    return 1 / (1 + math.exp(-x))

@@ -31,6 +31,7 @@ DESCRIPTIONS = {
     "missed_region": (
         "how clearly G misses a region of the data, in standard errors: the lower one of the last two probes"
     ),
+    "missed_share": "share of the data that G lacks in that region: the lower one of the last two probes",
     "distance": "log10 of the energy distance to held-out data, over the distance of two real samples",
     "distance_gain": "decades of energy distance gained since the probe before",
     "distance_gain_of_two": "decades of energy distance gained over the last two probes, unless it was nearer before",
@@ -83,6 +84,7 @@ def read_evidence(history: ganbench.History) -> dict[str, float]:
         "coverage_deficit": coverage_deficit,
         "empty_bins": empty_bins,
         "missed_region": _lower_of_two(_probes(columns, "missing_region_deviation")),
+        "missed_share": _lower_of_two(_probes(columns, "missing_region")),
         "distance": _last(distance),
         "distance_gain": _gain(-distance),
         "distance_gain_of_two": _gain_of_two(distance),
