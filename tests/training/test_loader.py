@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from ganbench import Batch, DataSpec
+from ganbench.registry.registry import load_registry
 from ganbench.training.loader import BatchStream
+from ganbench.trial import LiveTrial
 
 SPEC = DataSpec("points", (2,))
 
@@ -99,3 +101,36 @@ def test_what_is_no_batch_of_the_data_is_refused(make, said):
         ValueError, match=f"data set 'mine': its training_loader {said}" if "none" not in said else said
     ):
         stream(make).draw()
+
+
+def test_a_fork_sees_the_batches_that_the_run_itself_will_see(make_trial, plugin_file):
+    files = plugin_file('''
+class Streamed(ganbench.Dataset):
+    """Points from a loader."""
+    spec = ganbench.DataSpec("points", (2,))
+
+    def training(self):
+        return ganbench.Batch(torch.randn(200, 2, generator=torch.Generator().manual_seed(0)))
+
+    def held_out(self):
+        return self.training()
+
+    def training_loader(self, batch_size, seed):
+        stream = torch.Generator().manual_seed(seed)
+        return (ganbench.Batch(torch.randn(batch_size, 2, generator=stream)) for _ in range(100))
+
+@ganbench.hookimpl
+def ganbench_datasets():
+    yield ganbench.Component("streamed", Streamed)
+''')
+    trial = make_trial(files=files, datasets=["streamed"], metrics=["energy-distance"], diagnoses=[], steps=20)
+    registry = load_registry(files)
+    dataset = registry.build("dataset", trial.components.dataset)
+    gan = LiveTrial.build(trial, dataset, registry, torch.device("cpu")).gan
+    for _ in range(6):
+        gan.step()
+    fork = gan.fork(4)
+    for _ in range(4):
+        gan.step()
+    ours, theirs = gan.weights(), fork.weights()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
