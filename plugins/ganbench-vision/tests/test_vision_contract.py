@@ -74,6 +74,20 @@ def test_the_suite_of_pictures_says_what_it_trains_and_leaves_out(dry_run, data_
         assert line in output
 
 
+def test_the_suite_of_cifar_says_what_it_trains_on_how_much(dry_run, data_root, tmp_path, monkeypatch):
+    pytest.importorskip("ganbench_sngan", reason="a method of the suite is ganbench-sngan's")
+    (tmp_path / "cifar10").mkdir()
+    parts = {f"{part}_x": np.zeros((60, 3, 32, 32), np.uint8) for part in ("train", "test")}
+    labels = {f"{part}_y": np.arange(60) % 10 for part in ("train", "test")}
+    np.savez(tmp_path / "cifar10" / "part.npz", **parts, **labels)
+    monkeypatch.setenv("GANBENCH_DATA", str(tmp_path))
+    monkeypatch.setattr("ganbench.builtin.features.inception.InceptionV3.prepare", lambda self: None)  # its weights
+    code, output, errors = dry_run("cifar10", "--seeds", "1", "--only", "method=bar-*")
+    assert code == 0, errors
+    assert "cifar-10-bar-sngan-0" in output and "cifar-10-tenth-bar-biggan-diffaugment-0" in output
+    assert "goal" not in output
+
+
 def test_the_suite_of_pictures_needs_the_extra_of_its_features(dry_run, monkeypatch):
     monkeypatch.setattr("ganbench.builtin.features.lite0.NETWORK", "efficientnet_lite_missing")
     code, _, errors = dry_run("pictures", "--seeds", "1", "--only", "dataset=mnist")
