@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .events import Event
 from .outputs import DiscriminatorFn
@@ -27,6 +27,7 @@ from .records import (
     Horizon,
     Modes,
     Player,
+    PlayerOrBoth,
     ReferencePart,
     Samples,
     Trial,
@@ -195,7 +196,7 @@ class Term:
         player: Whose objective it is a part of: `"generator"`, the default, `"discriminator"`, or `"both"`.
     """
 
-    player: Literal["generator", "discriminator", "both"] = "generator"
+    player: PlayerOrBoth = "generator"
 
     def __call__(self, d: DiscriminatorFn, real: Batch, fake: Batch) -> Tensor:
         """Return the scalar that the player minimizes, without its weight.

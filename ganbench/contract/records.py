@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Direction = Literal["higher", "lower"]
 Horizon = Literal["now", "end"]
 Player = Literal["generator", "discriminator"]
+PlayerOrBoth = Literal["generator", "discriminator", "both"]
 PrecisionName = Literal["float32", "tf32", "bf16", "float16"]
 ReferencePart = Literal["held-out", "training"]
 Severity = Literal["warning", "failure"]
