@@ -9,8 +9,9 @@ import pandas as pd
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "scoring.md"
 REFERENCE = ROOT / "results" / "reference"
-SCORES, ELSEWHERE = REFERENCE / "failures", REFERENCE / "elsewhere"
+SCORES, ELSEWHERE, PICTURES = REFERENCE / "failures", REFERENCE / "elsewhere", REFERENCE / "failures-pictures"
 END = "<!-- end -->"
+RULES = ("heuristic", "literature")  # of thumb and of the literature
 QUESTIONS = {"now": "State", "end": "Forecast"}
 
 
@@ -25,7 +26,16 @@ def elsewhere_tables() -> str:
     return "\n\n".join(_score_tables(ELSEWHERE / "score"))
 
 
-SECTIONS = {"<!-- figures -->": zoo_tables, "<!-- elsewhere -->": elsewhere_tables}
+def picture_tables() -> str:
+    """Return the tables of runs on pictures."""
+    return "\n\n".join(_score_tables(PICTURES / "score"))
+
+
+SECTIONS = {
+    "<!-- figures -->": zoo_tables,
+    "<!-- pictures -->": picture_tables,
+    "<!-- elsewhere -->": elsewhere_tables,
+}
 
 
 def fill(page: str) -> str:
@@ -45,15 +55,15 @@ def _score_tables(folder: Path) -> list[str]:
 
 
 def _aurocs(score: pd.DataFrame, title: str) -> str:
-    """A line for each failure: the AUROC with its interval at each fraction, and the best of the heuristics."""
+    """A line for each failure: the AUROC with its interval at each fraction, and the best of the rules."""
     fractions = sorted(score["fraction"].unique())
-    lines = [f"**{title}: AUROC on the held-out part**, 95 % interval; below it the best of the heuristics.", ""]
+    lines = [f"**{title}: AUROC on the held-out part**, 95 % interval; below it the best of the rules.", ""]
     lines += ["| failure | " + " | ".join(f"{f:.0%}" for f in fractions) + " | runs with it |"]
     lines += ["|---" * (len(fractions) + 2) + "|"]
     for diagnosis, rows in score.groupby("diagnosis", sort=False):
         mine = rows[rows["diagnoser"] == "ganbench"].set_index("fraction")
-        best_heuristic = rows[rows["diagnoser"].str.startswith("heuristic")].groupby("fraction")["auroc"].max()
-        cells = [_cell(mine.loc[f], best_heuristic.get(f)) for f in fractions]
+        best_rule = rows[rows["diagnoser"].str.startswith(RULES)].groupby("fraction")["auroc"].max()
+        cells = [_cell(mine.loc[f], best_rule.get(f)) for f in fractions]
         n = mine.loc[fractions[-1]]
         lines.append(
             f"| `{diagnosis}` | {' | '.join(cells)} | {n.n_positive:.0f} of {n.n_positive + n.n_negative:.0f} |"
@@ -61,10 +71,10 @@ def _aurocs(score: pd.DataFrame, title: str) -> str:
     return "\n".join(lines)
 
 
-def _cell(mine: pd.Series, heuristic: float) -> str:
+def _cell(mine: pd.Series, rule: float) -> str:
     if pd.isna(mine["auroc"]):
         return "–"
-    return f"**{mine['auroc']:.3f}** ({mine['auroc_low']:.2f}–{mine['auroc_high']:.2f})<br>{heuristic:.2f}"
+    return f"**{mine['auroc']:.3f}** ({mine['auroc_low']:.2f}–{mine['auroc_high']:.2f})<br>{rule:.2f}"
 
 
 def _findings(score: pd.DataFrame) -> str:
@@ -98,8 +108,7 @@ def _stopping(table: pd.DataFrame) -> str:
     lines = ["**Stopping at the first certain finding**", ""]
     lines += ["| diagnoser | part | compute of failed runs saved | healthy runs stopped |", "|---|---|---|---|"]
     for row in table[
-        table["diagnoser"].isin(["ganbench", "always fail"])
-        | table["diagnoser"].str.startswith(("heuristic", "literature"))
+        table["diagnoser"].isin(["ganbench", "always fail"]) | table["diagnoser"].str.startswith(RULES)
     ].itertuples():
         if row.part in parts:
             lines.append(

@@ -23,7 +23,7 @@ def test_the_page_has_the_committed_scores():
     assert tables.fill(page) == page
 
 
-@pytest.mark.parametrize("runs", ["failures", "elsewhere"])
+@pytest.mark.parametrize("runs", ["failures", "failures-pictures", "elsewhere"])
 def test_the_committed_scores_follow_from_the_committed_recordings(runs):
     made = score.score(REFERENCE / runs / "recordings", load_registry())
     mine = {"score": made.score, "verdicts": made.verdicts, "stopping": made.stopping, "confusion": made.confusion}
@@ -34,10 +34,14 @@ def test_the_committed_scores_follow_from_the_committed_recordings(runs):
         pd.testing.assert_frame_equal(table, stored, check_dtype=False, rtol=1e-6)
 
 
-@pytest.mark.parametrize("runs", ["failures", "elsewhere"])
+@pytest.mark.parametrize("runs", ["failures", "failures-pictures", "elsewhere"])
 def test_every_diagnoser_of_the_committed_scores_is_in_each_table_of_the_page(runs):
     page = (ROOT / "docs" / "scoring.md").read_text(encoding="utf-8")
-    begin = {"failures": "<!-- figures -->", "elsewhere": "<!-- elsewhere -->"}[runs]
+    begin = {
+        "failures": "<!-- figures -->",
+        "failures-pictures": "<!-- pictures -->",
+        "elsewhere": "<!-- elsewhere -->",
+    }[runs]
     tables = page.partition(begin)[2].partition("<!-- end -->")[0]
     for diagnoser in pd.read_csv(REFERENCE / runs / "score" / "stopping.csv")["diagnoser"].unique():
         assert tables.count(f"| {diagnoser} |") >= 2, f"{diagnoser} is missing from the verdicts or from stopping"
