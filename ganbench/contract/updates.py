@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     Weights = Mapping[str, Tensor]  # of D, by name
-    Judge = Callable[[Batch, Batch], Weights]  # real and generated samples to the weights of the D that judges them
+    WeightsFor = Callable[
+        [Batch, Batch], Weights
+    ]  # real and generated samples to the weights of the D that judges them
 
 
 class GameInTraining(Protocol):
@@ -42,11 +44,11 @@ class GameInTraining(Protocol):
         """Update D on real and generated samples; return its loss."""
         ...
 
-    def train_generator(self, judge: Judge | None = None) -> Tensor:
+    def train_generator(self, weights_for: WeightsFor | None = None) -> Tensor:
         """Update G on D's judgement; return its loss.
 
         Args:
-            judge: Returns the weights of the D that judges, of D as it is by default. The gradient flows through them.
+            weights_for: Returns the weights of the D that judges, of D as it is by default. The gradient flows through them.
         """
         ...
 
@@ -54,7 +56,7 @@ class GameInTraining(Protocol):
         """Replace D's gradients by those of a new batch; return its loss. No weight changes."""
         ...
 
-    def differentiate_generator(self, judge: Judge | None = None) -> Tensor:
+    def differentiate_generator(self, weights_for: WeightsFor | None = None) -> Tensor:
         """Replace G's gradients by those of new noise; return its loss. No weight changes."""
         ...
 

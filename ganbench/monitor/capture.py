@@ -97,7 +97,7 @@ class Captured:
         """Whether both networks have been called."""
         return bool(self.generator_calls and self.discriminator_calls)
 
-    def whole_packs(self) -> Captured:
+    def trim_to_packs(self) -> Captured:
         """Return the same, with as many rows of each call of D as make whole packs."""
         if self.pack == 1:
             return self

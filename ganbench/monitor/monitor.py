@@ -373,7 +373,7 @@ class Monitor:
 
     def _update_view(self) -> None:
         """Infer from what was captured how the networks are called, and forget it."""
-        captured = self._capture.captured.whole_packs()
+        captured = self._capture.captured.trim_to_packs()
         if captured.discriminator_calls:
             self._view.judge_packs(captured.pack)
         inferred = infer(captured, self._view.find_partners) if captured.both_called else None

@@ -209,7 +209,7 @@ class LoopView(View):
 
     @property
     def has_noise(self) -> bool:
-        """Whether the generator maps noise to samples, as far as it can be told from its arguments."""
+        """Whether the generator maps noise to samples, as far as its arguments say."""
         return self._inputs.has_noise
 
     def fixed(self, n: int) -> Tensor:

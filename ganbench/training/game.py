@@ -38,7 +38,7 @@ from .seeding import preserve_rng_state, restore_rng_state, rng_state, seed_for
 from .view import RunView
 
 if TYPE_CHECKING:
-    from ..contract.updates import Judge, Weights
+    from ..contract.updates import Weights, WeightsFor
 
 
 class GAN(Game):
@@ -168,9 +168,9 @@ class GAN(Game):
         self.update_discriminator()
         return loss
 
-    def train_generator(self, judge: Judge | None = None) -> Tensor:
+    def train_generator(self, weights_for: WeightsFor | None = None) -> Tensor:
         """Update G on D's judgement, step 5 of the textbook; D is frozen. Return the loss."""
-        loss = self.differentiate_generator(judge)
+        loss = self.differentiate_generator(weights_for)
         self.update_generator()
         return loss
 
@@ -215,7 +215,7 @@ class GAN(Game):
             if self._signs and self.augmentation is not None:
                 self.augmentation.adapt(torch.cat(self._signs))
 
-    def differentiate_generator(self, judge: Judge | None = None) -> Tensor:
+    def differentiate_generator(self, weights_for: WeightsFor | None = None) -> Tensor:
         """Replace G's gradients by those of new noise; D is frozen. Return the loss."""
         losses = []
         self._g_is_frozen = False
@@ -224,7 +224,7 @@ class GAN(Game):
             self.optimizer_g.zero_grad()
             for real, z in self._parts(self._real, noise):
                 fake = self._generate(z, real)
-                with self._judged_by(None if judge is None else judge(real, fake)):
+                with self._judged_by(None if weights_for is None else weights_for(real, fake)):
                     loss, total = self._objective_g(real, fake)
                     for penalty, every in self._penalties_g:
                         if self.steps_done % every == 0:

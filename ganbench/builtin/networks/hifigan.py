@@ -29,7 +29,7 @@ SCALE_LAYERS = (  # of each convolution: channels as a multiple, kernel, stride,
     (8, 41, 1, 16),
     (8, 5, 1, 1),
 )
-SHORTEST = 64  # samples of a waveform
+MIN_LENGTH = 64  # samples of a waveform
 CHECK_DATA = (ganbench.DataSpec("waveforms", (1, 256), value_range=(-1.0, 1.0)),)  # what contract checks try them on
 
 
@@ -170,6 +170,6 @@ def _collect(heads: Any) -> dict[str, Any]:
 def _unfit(data: ganbench.DataSpec) -> str | None:
     if len(data.shape) != 2 or data.shape[0] != 1:
         return f"HiFi-GAN's discriminators need waveforms of shape (1, T), and these samples are {data.kind} of shape {data.shape}"
-    if data.shape[1] < SHORTEST:
-        return f"HiFi-GAN's discriminators need at least {SHORTEST} samples, and these waveforms have {data.shape[1]}"
+    if data.shape[1] < MIN_LENGTH:
+        return f"HiFi-GAN's discriminators need at least {MIN_LENGTH} samples, and these waveforms have {data.shape[1]}"
     return None

@@ -488,8 +488,8 @@ def _scores_by_trial(comparison: ganbench.Comparison) -> dict[tuple[str, str], t
     if frame.empty:
         return {}
     steps, values = (frame[name].to_numpy(dtype=float, na_value=math.nan) for name in ("step", "value"))
-    rows_of = frame.groupby(["trial", "metric"], sort=False).indices
-    return {(str(trial), str(metric)): (steps[rows], values[rows]) for (trial, metric), rows in rows_of.items()}
+    rows_of: dict[Any, Any] = frame.groupby(["trial", "metric"], sort=False).indices
+    return {(str(key[0]), str(key[1])): (steps[rows], values[rows]) for key, rows in rows_of.items()}
 
 
 def _downloads(comparison: ganbench.Comparison) -> list[Download]:

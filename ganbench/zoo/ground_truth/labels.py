@@ -76,7 +76,7 @@ def labels(scores: pd.DataFrame, steps: int, status: str, n_modes: int, nonfinit
         raise ValueError("the trial has no scores of the metric 'ground-truth'")
     table = truth.pivot(index="step", columns="metric", values="value")
     table.columns = [name.removeprefix(PREFIX) for name in table.columns]
-    if steps in table.index and _is_of_pictures(table.loc[steps]):
+    if steps in table.index and _is_of_pictures(table.loc[[steps]].iloc[0]):
         late = table.loc[LATE * steps :, "missing"]
         table.loc[steps, "missing"] = late.min()
     state = {}
