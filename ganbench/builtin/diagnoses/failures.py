@@ -140,6 +140,7 @@ class ModeCollapse(Calibrated):
     )
     also_shown = {"coverage": "coverage_floor", "missing_region_deviation": "missing_region_deviation_floor"}
     text = "The generator does not reach {coverage_deficit} of the real data: modes are missing."
+    text_without_coverage = "The generator does not reach a part of the real data: modes are missing."
     text_of_region = (
         "Generated samples are missing from a region of the real data ({missed_region} standard errors too few; "
         "{share} of all samples should lie there and do not): a class or a mode is missing."
@@ -169,6 +170,8 @@ class ModeCollapse(Calibrated):
 
     def explain(self, history: ganbench.History, numbers: Mapping[str, float]) -> str:
         """Return which of the two it is, in a sentence."""
+        if math.isnan(numbers["coverage_deficit"]):  # few samples, or equal ones: even real samples cover nothing
+            return self.text_without_coverage
         share = latest(history, "missing_region")
         if share is None or not _probability_of_region(numbers) > super().probability_now(numbers):
             return super().explain(history, numbers)
