@@ -11,10 +11,10 @@ from ganbench import builtin
 
 HOOKS = sorted(name for name in vars(builtin) if name.startswith("ganbench_"))
 COUNTS = {
-    "ganbench_generators": 2,
-    "ganbench_discriminators": 2,
-    "ganbench_losses": 6,
-    "ganbench_regularizers": 5,
+    "ganbench_generators": 7,
+    "ganbench_discriminators": 12,
+    "ganbench_losses": 10,
+    "ganbench_regularizers": 14,
     "ganbench_terms": 8,
     "ganbench_augmentations": 2,
     "ganbench_updates": 5,
@@ -22,7 +22,7 @@ COUNTS = {
     "ganbench_datasets": 6,
     "ganbench_features": 16,
     "ganbench_metrics": 23,
-    "ganbench_diagnoses": 7,
+    "ganbench_diagnoses": 8,
     "ganbench_reports": 5,
     "ganbench_executors": 2,
     "ganbench_suites": 3,
