@@ -17,7 +17,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 import ganbench
 
-SIDE = 32
+SIDE, STRIPE = 32, 40  # pixels
 SMALL = ganbench.DataSpec("images", (3, SIDE, SIDE), value_range=(-1.0, 1.0), condition=(3, SIDE // 4, SIDE // 4))
 SAME = ganbench.DataSpec("images", (3, SIDE, SIDE), value_range=(-1.0, 1.0), condition=(3, SIDE, SIDE))
 
@@ -57,7 +57,7 @@ def ganbench_metrics() -> Iterator[ganbench.Component]:
 class Photos(ganbench.Dataset):
     """Crops of 32x32 pixels of two photographs, and what they are to be made from.
 
-    Those of training come from the left three quarters of each photograph, those that are held out from the rest.
+    Photographs are cut into stripes, every fourth of which is held out.
 
     Args:
         condition: The crop at a quarter of its size, or the crop itself.
@@ -70,23 +70,24 @@ class Photos(ganbench.Dataset):
 
     def training(self) -> ganbench.Batch:
         """(size, 3, 32, 32), and conditions."""
-        return self._crop(0.0, 0.75, self.size, 1)
+        return self._crop(self.size, held_out=False)
 
     def held_out(self) -> ganbench.Batch:
         """(size / 4, 3, 32, 32), and conditions."""
-        return self._crop(0.75, 1.0, self.size // 4, 2)
+        return self._crop(self.size // 4, held_out=True)
 
-    def _crop(self, start: float, end: float, n: int, seed: int) -> ganbench.Batch:
+    def _crop(self, n: int, *, held_out: bool) -> ganbench.Batch:
         from sklearn.datasets import load_sample_images
 
         photos = [torch.from_numpy(np.array(photo)).permute(2, 0, 1) for photo in load_sample_images().images]
-        parts = [photo[:, :, int(start * photo.shape[2]) : int(end * photo.shape[2])] for photo in photos]
-        random = np.random.default_rng(seed)
+        stripes = [stripe for photo in photos for stripe in photo.split(STRIPE, dim=2) if stripe.shape[2] >= SIDE]
+        stripes = [stripe for k, stripe in enumerate(stripes) if (k % 4 == 3) == held_out]
+        random = np.random.default_rng(held_out)
         crops = []
         for k in range(n):
-            part = parts[k % len(parts)]
-            y, x = (int(random.integers(size - SIDE + 1)) for size in part.shape[1:])
-            crops.append(part[:, y : y + SIDE, x : x + SIDE])
+            stripe = stripes[k % len(stripes)]
+            y, x = (int(random.integers(size - SIDE + 1)) for size in stripe.shape[1:])
+            crops.append(stripe[:, y : y + SIDE, x : x + SIDE])
         pictures = torch.stack(crops).float() / 127.5 - 1
         return ganbench.Batch(pictures, condition=F.avg_pool2d(pictures, 4) if self.condition == "small" else pictures)
 
@@ -113,7 +114,7 @@ class Upsampler(nn.Module):
         x = self.first(condition)
         for block in self.blocks:
             x = x + block(x)
-        return F.interpolate(condition, scale_factor=4, mode="bicubic") + self.last(x)
+        return (F.interpolate(condition, scale_factor=4, mode="bicubic") + self.last(x)).clamp(-1, 1)
 
 
 class Tokenizer(nn.Module):
@@ -142,7 +143,11 @@ class Tokenizer(nn.Module):
             ),
             *(nn.ConvTranspose2d(width, width, 4, 2, 1), nn.ReLU(), nn.Conv2d(width, 3, 3, padding=1)),
         )
-        self.last_layer = self.decoder[-1].weight
+
+    @property
+    def last_layer(self) -> Tensor:
+        """The weight by which adaptive weights of terms are found."""
+        return self.decoder[-1].weight
 
     def forward(self, z: Tensor, labels: Tensor | None = None, *, condition: Tensor) -> Tensor:
         """(N, 3, 32, 32) -> the same, by way of (N, 8, 8) codes."""
@@ -252,7 +257,8 @@ class Fidelity(ganbench.Metric):
 
     def score(self, samples: ganbench.Samples) -> dict[str, float]:
         """Score `samples.fake` beside `samples.paired`."""
-        assert samples.paired is not None and samples.condition is not None
+        if samples.paired is None or samples.condition is None:
+            raise ganbench.CannotScore("it compares each picture with the one that it is made from")
         made, wanted = samples.fake.clamp(-1, 1), samples.paired
         scores = {"l1": float((made - wanted).abs().mean()), "psnr": _psnr(made, wanted)}
         if samples.condition.shape != wanted.shape:

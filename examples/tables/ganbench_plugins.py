@@ -87,7 +87,7 @@ def read_table(table: str) -> tuple[Any, Any]:
     """
     import pandas
 
-    frame = _wine() if table == "wine" else pandas.read_csv(table)
+    frame = {"orders": _orders, "wine": _wine}[table]() if table in ("orders", "wine") else pandas.read_csv(table)
     order = np.random.default_rng(0).permutation(len(frame))
     rows = frame.iloc[order[len(frame) // 5 :]], frame.iloc[order[: len(frame) // 5]]
     for name in frame.columns:
@@ -96,6 +96,24 @@ def read_table(table: str) -> tuple[Any, Any]:
             if unknown:
                 raise ValueError(f"table {table!r}: column {name!r} holds {unknown[0]!r} in no training row")
     return rows
+
+
+def _orders() -> Any:
+    """5,000 orders that are made here: prices depend on products, weights on both, and some values are missing."""
+    import pandas
+
+    random = np.random.default_rng(0)
+    n = 5000
+    product = random.choice(3, n, p=[0.6, 0.3, 0.1])
+    town = np.where(random.random(n) < 0.5, product, random.choice(4, n))
+    price = np.exp(np.array([2.0, 3.0, 4.0])[product] + 0.2 * random.standard_normal(n))
+    weight = np.array([1.0, 4.0, 2.0])[product] + 0.3 * random.standard_normal(n)
+    frame = pandas.DataFrame({"price": price, "weight": weight})
+    frame["product"] = np.array(["book", "lamp", "clock"], dtype=object)[product]
+    frame["town"] = np.array(["Aachen", "Bremen", "Celle", "Dresden"], dtype=object)[town]
+    frame.loc[random.random(n) < 0.15, "weight"] = np.nan
+    frame.loc[random.random(n) < 0.1, "town"] = None
+    return frame
 
 
 def _wine() -> Any:
@@ -178,11 +196,11 @@ class Table(ganbench.Dataset):
     sampling); held-out rows are the table's own, each under one of its categories at random.
 
     Args:
-        table: `"wine"`, or the path of a CSV file, which pandas reads.
+        table: `"orders"`, `"wine"` (of 178 rows), or the path of a CSV file, which pandas reads.
         size: Rows to train on.
     """
 
-    def __init__(self, *, table: str = "wine", size: int = 4000) -> None:
+    def __init__(self, *, table: str = "orders", size: int = 4000) -> None:
         self.table, self.size = table, size
         columns = columns_of(table)
         conditions = sum(len(column.values) for column in columns if not column.numeric)
@@ -192,24 +210,28 @@ class Table(ganbench.Dataset):
 
     def training(self) -> ganbench.Batch:
         """(size, width), and conditions."""
-        return self._draw(0, self.size, by_logarithm=True)
+        return self._draw(self.size)
 
     def held_out(self) -> ganbench.Batch:
-        """Ten times the held-out rows, (N, width), and conditions."""
-        return self._draw(1, 10 * len(read_table(self.table)[1]), by_logarithm=False)
+        """Each held-out row once, (N, width), and conditions."""
+        rows = encode(self.table, read_table(self.table)[1])
+        random = torch.Generator().manual_seed(1)
+        widths = [len(column.values) for column in columns_of(self.table) if not column.numeric]
+        chosen = F.one_hot(torch.randint(len(widths), (len(rows),), generator=random), len(widths))
+        return ganbench.Batch(
+            rows, condition=told(self.table, rows) * chosen.repeat_interleave(torch.tensor(widths), 1)
+        )
 
-    def _draw(self, part: int, n: int, *, by_logarithm: bool) -> ganbench.Batch:
-        rows = encode(self.table, read_table(self.table)[part])
+    def _draw(self, n: int) -> ganbench.Batch:
+        rows = encode(self.table, read_table(self.table)[0])
         categories = told(self.table, rows)
         widths = [len(column.values) for column in columns_of(self.table) if not column.numeric]
-        random = torch.Generator().manual_seed(part)
+        random = torch.Generator().manual_seed(0)
         x, condition = [], []
         for _ in range(n):
-            start = 0
             chosen = int(torch.randint(len(widths), (1,), generator=random))
             start, width = sum(widths[:chosen]), widths[chosen]
-            counts = categories[:, start : start + width].sum(0)
-            weights = counts.add(1).log() if by_logarithm else counts
+            weights = categories[:, start : start + width].sum(0).add(1).log()
             value = start + int(torch.multinomial(weights, 1, generator=random))
             fitting = categories[:, value].nonzero().flatten()
             x.append(rows[fitting[torch.randint(len(fitting), (1,), generator=random)]])
@@ -236,8 +258,11 @@ class Generator(nn.Module):
 
     check_data = _DataOfTable()
     skip = staticmethod(_skip_unless_table)
+    expected_failures = {"keeps-no-hidden-state": "gumbel-softmax draws noise at each call, as in the paper"}
 
-    def __init__(self, data: ganbench.DataSpec, *, table: str = "wine", latent_dim: int = 32, width: int = 128) -> None:
+    def __init__(
+        self, data: ganbench.DataSpec, *, table: str = "orders", latent_dim: int = 32, width: int = 128
+    ) -> None:
         super().__init__()
         assert data.condition is not None
         self.latent_dim, self.columns = latent_dim, columns_of(table)
@@ -283,7 +308,7 @@ class Discriminator(nn.Module):
 class CTGANLoss(ganbench.Loss):
     """Wasserstein loss, and for G the cross-entropy of the category that a row was to have."""
 
-    def __init__(self, *, table: str = "wine") -> None:
+    def __init__(self, *, table: str = "orders") -> None:
         self.table = table
 
     def discriminator(self, d: ganbench.DiscriminatorFn, real: ganbench.Batch, fake: ganbench.Batch) -> Tensor:
@@ -310,7 +335,7 @@ class Columns(ganbench.Metric):
     better = {"numeric": "lower", "categories": "lower", "missing": "lower", "obeyed": "higher"}
     skip = staticmethod(_skip_unless_table)
 
-    def __init__(self, *, table: str = "wine") -> None:
+    def __init__(self, *, table: str = "orders") -> None:
         self.table = table
 
     def score(self, samples: ganbench.Samples) -> dict[str, float]:

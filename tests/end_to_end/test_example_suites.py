@@ -60,7 +60,7 @@ def test_rows_of_a_table_are_what_they_were_after_a_round_trip(tables):
 
 def test_each_row_of_a_table_has_the_category_of_its_condition(tables):
     for rows in (tables["Table"](size=200).training(), tables["Table"]().held_out()):
-        assert ((tables["told"]("wine", rows.x) * rows.condition).sum(1) == 1).all()
+        assert ((tables["told"]("orders", rows.x) * rows.condition).sum(1) == 1).all()
 
 
 def test_a_category_that_training_never_sees_is_one_line(tables, tmp_path):
