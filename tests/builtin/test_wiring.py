@@ -73,7 +73,7 @@ class Bounded(Net):
 
 @ganbench.hookimpl
 def ganbench_losses():
-    for name, build in {"swapped": Swapped, "ones": Ones, "no-real": NoReal, "blind": Blind, "reversed": Reversed}.items():
+    for name, build in {"swapped": Swapped, "ones": Ones, "no-real": NoReal, "detached-term": Blind, "reversed": Reversed}.items():
         yield ganbench.Component(name, build)
 
 @ganbench.hookimpl
@@ -103,7 +103,7 @@ CAUSES = {
     "swapped": ({"loss": "swapped"}, "D's loss does not depend on generated samples"),
     "ones": ({"loss": "ones"}, "D is rewarded for calling real and generated samples real alike"),
     "no-real": ({"loss": "no-real"}, "D's loss does not depend on real samples"),
-    "blind": ({"loss": "blind"}, "A term of G's loss has no gradient to G"),
+    "detached-term": ({"loss": "detached-term"}, "A term of G's loss has no gradient to G"),
     "reversed": ({"loss": "reversed"}, "G is rewarded for samples that D calls generated"),
     "fixed-latents": ({"generator": "fixed-latents"}, "the same samples of different z"),
     "bounded": ({"generator": "bounded"}, "different ranges"),

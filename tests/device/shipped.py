@@ -39,7 +39,13 @@ def trials() -> dict[str, ganbench.Trial]:
             pair = {key: {"name": name, "width": 8, "normalization": normalization} for key in NETWORKS}
             found[f"{kind}: {name}, normalization {normalization}"] = _trial(datasets, **pair)
     for loss in shipped("loss"):
-        found[f"loss {loss.name}"] = _trial(RING, loss=loss.name)
+        needs = getattr(registry.build("loss", ganbench.ComponentRef(loss.name)), "needs", ())
+        if needs:
+            auxiliary = "classes" if "classes" in needs else "embedding"
+            networks = _small("conv") | {"discriminator": {"name": "conv", "width": 8, "auxiliary": auxiliary}}
+            found[f"loss {loss.name}"] = _trial(DIGITS, loss=loss.name, **networks)
+        else:
+            found[f"loss {loss.name}"] = _trial(RING, loss=loss.name)
     for regularizer in shipped("regularizer"):
         found[f"regularizer {regularizer.name}"] = _trial(DIGITS, regularizers=[regularizer.name], **_small("conv"))
     for optimizer in ("adam", "adamw", "sgd", "rmsprop"):

@@ -50,7 +50,7 @@ def test_the_readmes_loss_and_suite_run_as_they_stand(tmp_path, monkeypatch):
 
 
 def test_the_suite_of_the_docs_is_one():
-    (suite,) = blocks((ROOT / "docs" / "suites.md").read_text(encoding="utf-8"), "toml")
+    suite, _ = blocks((ROOT / "docs" / "suites.md").read_text(encoding="utf-8"), "toml")
     trials = trials_of(tomllib.loads(suite))
     assert {trial.method for trial in trials} >= {"mine", "mlp+mlp+minimax"}
 

@@ -102,7 +102,7 @@ def test_a_uniform_prior_is_kept_in_training_observing_and_evaluating(make_trial
     result = run_here(make_trial({"generator": "uniform"}, files=files, steps=20))
     assert result.status == "done", result.reason
     seen = torch.cat(load_registry(files).find("generator", "uniform").build.seen)
-    assert len(seen) > 1000 and seen.min() >= -1 and seen.max() < 1
+    assert len(seen) > 1000 and seen.abs().max() < 1.001  # G is also probed a thousandth beside its noise
     assert float(seen.std()) == pytest.approx(3**-0.5, abs=0.02)
 
 

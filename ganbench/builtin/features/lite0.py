@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import hashlib
 import importlib.util
@@ -53,7 +54,7 @@ class Lite0(PictureFeatures):
         """Return features (N, dim) of pictures (N, 3, H, W) in uint8."""
         size = (self.size, self.size)
         x = functional.interpolate(pictures.float(), size, mode="bicubic", antialias=True).clamp(0, 255)
-        network = load_network().to(pictures.device)
+        network = _network_on(pictures.device)
         activation = network._swish
         x = activation(network._bn0(network._conv_stem((x - 127) / 128)))
         tapped = x
@@ -92,3 +93,13 @@ def load_network() -> Any:
         network = EfficientNet.from_name("efficientnet-lite0")
     network.load_state_dict(state, assign=True)
     return network.eval().requires_grad_(False)
+
+
+def _network_on(device: torch.device) -> Any:
+    """Return the network on a device; the one on the CPU stays there, for whatever else reads it."""
+    return load_network() if device.type == "cpu" else _copy_to(str(device))
+
+
+@functools.cache
+def _copy_to(device: str) -> Any:
+    return copy.deepcopy(load_network()).to(device)

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+import msgspec
 import torch
 import torch.nn.functional as F
-from msgspec import Meta
 from torch import Tensor, nn
 
 import ganbench
@@ -69,7 +69,7 @@ class BigGANGenerator(nn.Module):
         width: int | None = None,
         attention: bool = True,
         hierarchical: bool = True,
-        shared_dim: Annotated[int, Meta(ge=1)] = 128,
+        shared_dim: Annotated[int, msgspec.Meta(ge=1)] = 128,
         initialization: Initialization = "orthogonal",
         conditional: bool = False,
     ) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from msgspec import Meta
+import msgspec
 from torch import Tensor, nn
 
 import ganbench
@@ -45,7 +45,7 @@ class PatchDiscriminator(nn.Module):
         data: ganbench.DataSpec,
         *,
         width: int = 64,
-        layers: Annotated[int, Meta(ge=1, le=8)] = 3,
+        layers: Annotated[int, msgspec.Meta(ge=1, le=8)] = 3,
         normalization: Normalization = "batch",
     ) -> None:
         super().__init__()

@@ -9,8 +9,8 @@ from __future__ import annotations
 import copy
 from typing import Annotated
 
+import msgspec
 import torch.nn.functional as F
-from msgspec import Meta
 from torch import Tensor, nn
 
 import ganbench
@@ -58,8 +58,8 @@ class ProjectedDiscriminator(nn.Module):
         self,
         data: ganbench.DataSpec,
         *,
-        size: Annotated[int, Meta(ge=128, multiple_of=32)] = 224,
-        width: Annotated[int, Meta(ge=1)] = 64,
+        size: Annotated[int, msgspec.Meta(ge=128, multiple_of=32)] = 224,
+        width: Annotated[int, msgspec.Meta(ge=1)] = 64,
     ) -> None:
         super().__init__()
         refuse("discriminator", NAME, _unfit(data))

@@ -12,9 +12,9 @@ import itertools
 import math
 from typing import Annotated, Any
 
+import msgspec
 import torch
 import torch.nn.functional as F
-from msgspec import Meta
 from torch import Tensor, nn
 
 import ganbench
@@ -32,7 +32,7 @@ TAPS = (1, 2, 1)
 SLOPE = 0.2  # of the leaky ReLU
 GAIN = math.sqrt(2 / (1 + SLOPE**2))
 
-Width = Annotated[int, Meta(ge=8, multiple_of=8)]
+Width = Annotated[int, msgspec.Meta(ge=8, multiple_of=8)]
 
 
 class R3GANGenerator(nn.Module):

@@ -56,7 +56,9 @@ class ToyData:
 
 def returned_for(loss: Loss, run: Callable[[Batch], Tensor]) -> Callable[[Batch], Any]:
     """Return D as a plain function, which returns what the loss needs of it beside its logits too."""
-    return lambda batch: {"logits": run(batch), **describe(batch, loss.needs)} if loss.needs else run(batch)
+    if not loss.needs:
+        return run
+    return lambda batch: {"logits": run(batch), **describe(batch, loss.needs)}
 
 
 def describe(batch: Batch, names: Sequence[str]) -> dict[str, Tensor]:
