@@ -11,6 +11,8 @@ def printable(text: str, keep: str = "") -> str:
         text: Whatever a plugin, a file or a user said.
         keep: Characters to leave as they are, as a line end in a table.
     """
+    if text.isprintable():  # nearly every one
+        return text
     return "".join(c if c.isprintable() or c in keep else repr(c)[1:-1] for c in text)
 
 

@@ -11,7 +11,7 @@ import msgspec
 import pandas as pd
 
 from ..contract.errors import printable
-from ..contract.records import ComponentRef, Training, Trial, TrialResult
+from ..contract.records import ComponentRef, Score, Training, Trial, TrialResult
 from ..suite.expand import regularizer_names
 
 TRIALS = [
@@ -157,9 +157,11 @@ def _differing_settings(results: Sequence[TrialResult], settings: Mapping[str, M
 
 def scores_table(results: Sequence[TrialResult]) -> pd.DataFrame:
     """Return a table with a row for each metric of a trial at a step."""
+    names = [field.name for field in fields(Score) if field.name in SCORES]
     rows = [
-        {**_identity_columns(r), **{name: getattr(score, name) for name in SCORES if hasattr(score, name)}}
+        {**identity, **{name: getattr(score, name) for name in names}}
         for r in results
+        for identity in [_identity_columns(r)]
         for score in r.scores
     ]
     return pd.DataFrame(rows, columns=SCORES)
