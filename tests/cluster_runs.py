@@ -51,14 +51,17 @@ class Slow(Failing):
 
     Args:
         seconds: How long.
+        until: A file; once it is there, no step waits.
     """
 
-    def __init__(self, *, seconds: float = 0.1) -> None:
+    def __init__(self, *, seconds: float = 0.1, until: str = "") -> None:
         super().__init__()
         self.seconds = seconds
+        self.until = until
 
     def discriminator(self, d, real, fake):
-        time.sleep(self.seconds)
+        if not self.until or not os.path.exists(self.until):
+            time.sleep(self.seconds)
         return super().discriminator(d, real, fake)
 
 

@@ -56,13 +56,13 @@ class Wide(nn.Module):
     def forward(self, z, labels=None):
         return self.net(z)
 
-class Column(nn.Module):
-    """D whose logits would broadcast."""
+class Total(nn.Module):
+    """D with one logit for the whole batch, which would broadcast."""
     def __init__(self, data):
         super().__init__()
         self.net = nn.Linear(2, 1)
     def forward(self, x, labels=None):
-        return self.net(x)
+        return self.net(x).mean(0)
 
 class Doubled(Wide):
     """G in float64."""
@@ -79,7 +79,7 @@ def ganbench_generators():
 
 @ganbench.hookimpl
 def ganbench_discriminators():
-    yield ganbench.Component("column", Column)
+    yield ganbench.Component("total", Total)
 '''
 
 
@@ -90,7 +90,7 @@ def weights_of(result: ganbench.TrialResult) -> np.ndarray:
 def test_each_fault_becomes_a_result_and_the_other_trials_are_as_if_alone(make_trial, plugin_file):
     files = plugin_file(FAULTY)
     methods = {name: {"loss": name} for name in ("raises", "build", "exits", "dies", "hangs")}
-    methods |= {name: {"generator": name} for name in ("wide", "doubled")} | {"column": {"discriminator": "column"}}
+    methods |= {name: {"generator": name} for name in ("wide", "doubled")} | {"total": {"discriminator": "total"}}
     faulty = {name: make_trial(m, files=files, timeout=8.0 if name == "hangs" else 60.0) for name, m in methods.items()}
     healthy = [make_trial(files=files, seed=seed) for seed in (1, 2)]
     alone = [ganbench.run_trial(trial, threads=1) for trial in healthy]
@@ -112,7 +112,7 @@ def test_each_fault_becomes_a_result_and_the_other_trials_are_as_if_alone(make_t
     assert reason["hangs"] == ("timeout", "not done after 8 s")
     assert "generator 'wide' returns (8, 5) of float32, and (8, 2) of float32 is expected" in reason["wide"][1]
     assert "generator 'doubled' returns (8, 2) of float64" in reason["doubled"][1]
-    assert "discriminator 'column' returns (8, 1) of float32, and (8,)" in reason["column"][1]
+    assert "discriminator 'total' returns (1,) of float32, and (8,) or a map (8, ...)" in reason["total"][1]
     for trial, reference in zip(healthy, alone, strict=True):
         assert results[trial.id].status == "done"
         np.testing.assert_array_equal(weights_of(results[trial.id]), weights_of(reference))

@@ -6,6 +6,8 @@ import json
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import fake_slurm
@@ -17,13 +19,34 @@ pytest.importorskip("ganbench_slurm")
 # What would have a test wait is shorter than on a cluster.
 QUICK = 'name = "slurm", poll = 0.1, heartbeat = 1.0, silence = 120.0, grace = 10.0'
 SLOW = {"slow": '{ name = "slow", seconds = 0.25 }'}
-WAIT_SECONDS = 280.0
+WAIT_SECONDS = 240.0
+TRIAL_SECONDS = 600.0  # no trial that a test holds is over time
 
 
-def wait_until(condition, what):
-    """Wait until a condition holds."""
+def held(gate: Path) -> dict[str, str]:
+    """Losses: one whose trials take minutes until a file is there, and seconds from then on."""
+    return {"slow": f'{{ name = "slow", seconds = 0.25, until = "{gate}" }}'}
+
+
+@contextmanager
+def running(suite: Path, output: Path) -> Iterator[subprocess.Popen[str]]:
+    """A run that has ended when the block is left, however it is left."""
+    run = start_run(suite, output)
+    try:
+        yield run
+    finally:
+        if run.poll() is None:
+            run.kill()
+            run.communicate()
+        run.stdout.close()
+
+
+def wait_until(condition, what, run=None):
+    """Wait until a condition holds; not longer than the run that is to bring it about."""
     end = time.monotonic() + WAIT_SECONDS
     while not condition():
+        if run is not None and run.poll() is not None and not condition():
+            raise AssertionError(f"the run has ended, and not yet: {what}; {run.communicate()[0]}")
         assert time.monotonic() < end, f"after {WAIT_SECONDS:g} s not yet: {what}"
         time.sleep(0.05)
 
@@ -36,12 +59,6 @@ def states(slurm: Path) -> list[str]:
 def stored(output: Path) -> int:
     """How many trials are stored."""
     return len(list(output.glob("trials/*")))
-
-
-def events(output: Path) -> list[list]:
-    """What has been written of the trials of all jobs."""
-    files = sorted(output.glob("slurm/*/tasks/*.events"))
-    return [json.loads(line) for file in files for line in file.read_text().splitlines()]
 
 
 def test_each_row_is_that_of_inline_beside_trials_that_raise_and_die(slurm, tmp_path):
@@ -60,6 +77,7 @@ def test_each_row_is_that_of_inline_beside_trials_that_raise_and_die(slurm, tmp_
     assert not (tmp_path / "out" / "slurm").exists(), "nothing of the jobs is left"
 
 
+@pytest.mark.slow
 def test_a_trial_that_dies_or_hangs_costs_its_job_no_other(slurm, tmp_path):
     losses = {"dying": '{ name = "failing", dies = 100 }', "hanging": '{ name = "failing", hangs = 100 }'}
     suite = write_suite(
@@ -74,15 +92,16 @@ def test_a_trial_that_dies_or_hangs_costs_its_job_no_other(slurm, tmp_path):
 
 
 def test_a_run_that_is_left_is_joined(slurm, tmp_path):
-    output = tmp_path / "out"
-    suite = write_suite(tmp_path / "suite", f"{{ {QUICK} }}", SLOW, seeds=1, steps=50)
-    run = start_run(suite, output)
-    wait_until(lambda: any(event[0] == "progress" for event in events(output)), "the trial trains")
-    run.send_signal(signal.SIGINT)
-    printed, _ = run.communicate(timeout=WAIT_SECONDS)
+    output, gate = tmp_path / "out", tmp_path / "gate"
+    suite = write_suite(tmp_path / "suite", f"{{ {QUICK} }}", held(gate), seeds=1, steps=1000, timeout=TRIAL_SECONDS)
+    with running(suite, output) as run:
+        wait_until(lambda: list(output.glob("checkpoints/*/0*")), "a checkpoint is written", run)
+        run.send_signal(signal.SIGINT)
+        printed, _ = run.communicate(timeout=WAIT_SECONDS)
     assert run.returncode == 130, printed
     assert "the jobs of this run go on; the same command joins them, 'scancel 11' ends them" in printed
-    assert "CANCELLED" not in states(slurm)
+    assert states(slurm) == ["RUNNING"]
+    gate.touch()
     code, printed = run_suite(suite, output)
     assert code == 0 and len(fake_slurm.jobs(slurm)) == 1, printed
     assert "goes on after" not in printed, "its job was never stopped"
@@ -91,11 +110,12 @@ def test_a_run_that_is_left_is_joined(slurm, tmp_path):
 
 def test_a_paused_run_ends_its_jobs_with_checkpoints(slurm, tmp_path):
     output = tmp_path / "out"
-    suite = write_suite(tmp_path / "suite", f"{{ {QUICK}, workers = 1 }}", SLOW, seeds=2, steps=1000)
-    run = start_run(suite, output)
-    wait_until(lambda: list(output.glob("checkpoints/*/0*")), "a checkpoint is written")
-    run.send_signal(signal.SIGTERM)
-    printed, _ = run.communicate(timeout=WAIT_SECONDS)
+    executor = f"{{ {QUICK}, workers = 1 }}"
+    suite = write_suite(tmp_path / "suite", executor, SLOW, seeds=2, steps=4000, timeout=TRIAL_SECONDS)
+    with running(suite, output) as run:
+        wait_until(lambda: list(output.glob("checkpoints/*/0*")), "a checkpoint is written", run)
+        run.send_signal(signal.SIGTERM)
+        printed, _ = run.communicate(timeout=WAIT_SECONDS)
     assert run.returncode == 75 and "paused by SIGTERM" in printed, printed
     assert "0 of 2 trials ended" in printed and "1 more are saved where they were" in printed
     wait_until(lambda: not {"RUNNING", "PENDING"} & set(states(slurm)), "the jobs have ended")
@@ -103,40 +123,44 @@ def test_a_paused_run_ends_its_jobs_with_checkpoints(slurm, tmp_path):
     assert not (output / "slurm").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("how", "is_requeued"), [("NODE_FAIL", False), ("PENDING", True)])
 def test_the_trials_of_a_lost_job_go_on_from_their_checkpoints(slurm, tmp_path, how, is_requeued):
-    output = tmp_path / "out"
-    suite = write_suite(tmp_path / "suite", f"{{ {QUICK}, threads = 1 }}", SLOW, seeds=1, steps=40)
-    run = start_run(suite, output)
-    wait_until(lambda: list(output.glob("checkpoints/*/0*")), "a checkpoint is written")
-    fake_slurm.end_task(fake_slurm.jobs(slurm)[0], 0, how)
-    printed, _ = run.communicate(timeout=WAIT_SECONDS)
+    output, gate = tmp_path / "out", tmp_path / "gate"
+    executor = f"{{ {QUICK}, threads = 1 }}"
+    suite = write_suite(tmp_path / "suite", executor, held(gate), seeds=1, steps=1000, timeout=TRIAL_SECONDS)
+    with running(suite, output) as run:
+        wait_until(lambda: list(output.glob("checkpoints/*/0*")), "a checkpoint is written", run)
+        fake_slurm.end_task(fake_slurm.jobs(slurm)[0], 0, how)
+        gate.touch()
+        printed, _ = run.communicate(timeout=WAIT_SECONDS)
     assert run.returncode == 0 and "goes on after" in printed, printed
     assert ("ended as NODE_FAIL; it goes on in another" in printed) is not is_requeued
     assert len(fake_slurm.jobs(slurm)) == (1 if is_requeued else 2)
-    inline = write_suite(tmp_path / "inline suite", '"inline"', SLOW, seeds=1, steps=40)
+    inline = write_suite(tmp_path / "inline suite", '"inline"', held(gate), seeds=1, steps=1000, timeout=TRIAL_SECONDS)
     run_suite(inline, tmp_path / "inline")
     assert numbers(output) == numbers(tmp_path / "inline")
 
 
+@pytest.mark.slow
 def test_a_trial_whose_jobs_time_is_over_goes_on_in_another(slurm, tmp_path):
     output = tmp_path / "out"
-    suite = write_suite(tmp_path / "suite", f"{{ {QUICK} }}", SLOW, seeds=1, steps=40)
-    run = start_run(suite, output)
-    wait_until(lambda: any(event[0] == "progress" for event in events(output)), "the trial trains")
-    fake_slurm.signal_task(fake_slurm.jobs(slurm)[0], 0, signal.SIGUSR1)
-    printed, _ = run.communicate(timeout=WAIT_SECONDS)
+    suite = write_suite(tmp_path / "suite", f"{{ {QUICK} }}", SLOW, seeds=1, steps=60, timeout=TRIAL_SECONDS)
+    with running(suite, output) as run:
+        wait_until(lambda: list(output.glob("checkpoints/*/0*")), "a checkpoint is written", run)
+        fake_slurm.signal_task(fake_slurm.jobs(slurm)[0], 0, signal.SIGUSR1)
+        printed, _ = run.communicate(timeout=WAIT_SECONDS)
     assert run.returncode == 0 and "goes on after" in printed, printed
     assert states(slurm) == ["COMPLETED", "COMPLETED"]
 
 
 def test_a_job_that_a_user_cancels_pauses_the_run(slurm, tmp_path):
     output = tmp_path / "out"
-    suite = write_suite(tmp_path / "suite", f"{{ {QUICK} }}", SLOW, seeds=1, steps=200)
-    run = start_run(suite, output)
-    wait_until(lambda: any(event[0] == "progress" for event in events(output)), "the trial trains")
-    subprocess.run([slurm / "bin" / "scancel", fake_slurm.jobs(slurm)[0].name], check=True)
-    printed, _ = run.communicate(timeout=WAIT_SECONDS)
+    suite = write_suite(tmp_path / "suite", f"{{ {QUICK} }}", SLOW, seeds=1, steps=4000, timeout=TRIAL_SECONDS)
+    with running(suite, output) as run:
+        wait_until(lambda: list(output.glob("checkpoints/*/0*")), "a checkpoint is written", run)
+        subprocess.run([slurm / "bin" / "scancel", fake_slurm.jobs(slurm)[0].name], check=True)
+        printed, _ = run.communicate(timeout=WAIT_SECONDS)
     assert "paused by" in printed and stored(output) == 0, printed
     assert len(fake_slurm.jobs(slurm)) == 1, "what a user has cancelled is not submitted again"
 
