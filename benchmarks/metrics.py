@@ -22,8 +22,10 @@ import re
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import click
 import threadpoolctl
@@ -71,13 +73,21 @@ def score_theirs(fake: Tensor, real: Tensor) -> dict[str, float]:
     return scores
 
 
-def score_ours(fake: Tensor, real: SampleSet, metrics: dict[str, ganbench.Metric]) -> dict[str, float]:
-    """Return the scores of our metrics, which share their work through the reals and a set of the fakes."""
-    found = score(metrics, {"fake": SampleSet(fake, CPU), "real": real})
+def embedded(features: Tensor, metrics: dict[str, Any]) -> SampleSet:
+    """Return samples whose features, which are these, have been extracted for metrics."""
+    samples = SampleSet(features, CPU)
+    for metric in metrics.values():
+        samples.embed(metric.features)
+    return samples
+
+
+def score_ours(fake: SampleSet, real: SampleSet, metrics: dict[str, Any]) -> dict[str, float]:
+    """Return the scores of our metrics, which share their work through the reals and the fakes."""
+    found = score(metrics, {"fake": fake, "real": real})
     return {name: float(value) for name, value in found.items()}
 
 
-def our_metrics(dim: int, kernel: type[ganbench.Metric]) -> dict[str, ganbench.Metric]:
+def our_metrics(dim: int, kernel: type[ganbench.Metric]) -> dict[str, Any]:
     """Return the metrics, with one of the two kernel distances."""
     return on_given(dim, {"frechet": Frechet, "kernel": kernel, "prdc": Prdc})
 
@@ -109,11 +119,12 @@ def measure_seconds(n: int, n_real: int, dim: int, repeats: int) -> dict[str, tu
         for kernel, name in ((KID, OURS), (KernelDistance, OURS_WHOLE)):
             if kernel is KID and n != n_real:
                 continue
-            metrics, reals = our_metrics(dim, kernel), SampleSet(real, CPU)
-            ours = clock(name, lambda m=metrics, r=reals: score_ours(fake, r, m))
+            metrics = our_metrics(dim, kernel)
+            first, reals, second = (embedded(part, metrics) for part in (fake, real, other))
+            ours = clock(name, partial(score_ours, first, reals, metrics))
             if kernel is KID:
                 check_agreement(theirs, ours)
-            clock(name + SECOND, lambda m=metrics, r=reals: score_ours(other, r, m))
+            clock(name + SECOND, partial(score_ours, second, reals, metrics))
     return {
         name: (statistics.median(wall for wall, _ in values), statistics.median(cpu for _, cpu in values))
         for name, values in seconds.items()
@@ -131,13 +142,15 @@ def measure_memory(n: int, dim: int, which: str, threads: int, pipe: Connection)
     torch.set_num_threads(threads)
     with threadpoolctl.threadpool_limits(threads):
         for size, width in ((1100, 16), (n, dim)):  # whatever is imported on first use is there before
-            fake, real = draw(size, width, 1, apart=0.1), draw(size, width, 2)
+            features = draw(size, width, 1, apart=0.1), draw(size, width, 2)
+            metrics = our_metrics(width, KID)
+            sets = [embedded(part, metrics) for part in features]
             before = resident("VmRSS")
             Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
             if which == THEIRS:
-                score_theirs(fake, real)
+                score_theirs(*features)
             else:
-                score_ours(fake, SampleSet(real, CPU), our_metrics(width, KID))
+                score_ours(sets[0], sets[1], metrics)
     pipe.send(resident("VmHWM") - before)
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 import ganbench
 
-from .pairs import Between, Block, between, split_rows, within
+from .pairs import Between, Block, between, split_blocks, split_rows, within
 from .parts import FeaturesOption, embed_finite
 
 
@@ -144,7 +144,7 @@ def count_in_balls(points: Tensor, real: Tensor, radii: Tensor, around: str) -> 
     """
     centre = real.mean(dim=0, dtype=torch.float64)
     counts = torch.zeros(len(points) if around == "fake" else len(real), dtype=torch.long, device=real.device)
-    balls = [Block.of(real, centre, rows) for rows in split_rows(len(real))]
+    balls = split_blocks(real, centre)
     for a in (Block.of(points, centre, rows) for rows in split_rows(len(points))):
         for b in balls:
             inside = a.excess_over(b, points, real, radii[b.rows][None, :], a.distances_to(b)) <= 0

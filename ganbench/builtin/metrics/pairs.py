@@ -135,7 +135,7 @@ def compare_within(points: Tensor, k: int, members: Tensor | None = None) -> Wit
     )
     members = torch.zeros(0, n, device=device) if members is None else members.to(device)
     of_subsets = torch.zeros(len(members), dtype=torch.float64, device=device)
-    blocks = [Block.of(points, centre, rows) for rows in split_rows(n)]
+    blocks = split_blocks(points, centre)
     for first, a in enumerate(blocks):
         for b in blocks[first:]:  # each pair of blocks once: what it says of a's rows, it says of b's, transposed
             distances = a.distances_to(b)
@@ -179,7 +179,7 @@ def compare_between(
     of_fake, of_real = (torch.zeros(0, size, device=device) for size in (n, m)) if members is None else members
     of_fake, of_real = of_fake.to(device), of_real.to(device)
     of_subsets = torch.zeros(len(of_fake), dtype=torch.float64, device=device)
-    reals = [Block.of(real, centre, rows) for rows in split_rows(m)]
+    reals = split_blocks(real, centre)
     for a in (Block.of(fake, centre, rows) for rows in split_rows(n)):
         for b in reals:
             distances = a.distances_to(b)
@@ -198,6 +198,27 @@ def compare_between(
     return Between(
         fakes_in_real, reals_around_fake, fake_near_real, real_near_fake, kernel_fake, kernel_real, squares, of_subsets
     )
+
+
+def split_blocks(points: Tensor, centre: Tensor) -> list[Block]:
+    """Return points (N, dim) in blocks, about a centre (dim,).
+
+    All of them are written into memory that is taken once: large temporary tensors between small ones that stay leave gaps
+    which nothing else fits into.
+    """
+    (n, dim), device = points.shape, points.device
+    centred, norms = (torch.empty(size, dtype=torch.float32, device=device) for size in ((n, dim), (n,)))
+    halves = torch.empty(n, dtype=torch.float64, device=device)
+    whole, squares = (torch.empty(min(n, BLOCK_ROWS), dim, dtype=torch.float64, device=device) for _ in range(2))
+    blocks = []
+    for rows in split_rows(n):
+        size = rows.stop - rows.start
+        part = whole[:size].copy_(points[rows])
+        halves[rows] = torch.mul(part, part, out=squares[:size]).sum(dim=1) / 2
+        centred[rows] = part.sub_(centre)
+        norms[rows] = part.square_().sum(dim=1)
+        blocks.append(Block(rows, centred[rows], norms[rows], halves[rows]))
+    return blocks
 
 
 def split_rows(n: int) -> list[slice]:
@@ -316,11 +337,10 @@ def _exact_distances(points: Tensor, rows: Tensor, candidates: Tensor) -> Tensor
 def _nearest_in_float64(points: Tensor, centre: Tensor, rows: Tensor, k: int) -> Tensor:
     """Indices of the k nearest others of some rows, (R, k), by distances of which products are of float64."""
     mine = points[rows].double() - centre
-    tables = []
-    for part in points.split(BLOCK_ROWS):
-        theirs = part.double() - centre
-        tables.append(torch.addmm(theirs.square().sum(dim=1), mine, theirs.T, alpha=-2))
-    table = torch.cat(tables, dim=1)
+    table = torch.empty(len(rows), len(points), dtype=torch.float64, device=points.device)
+    for columns in split_rows(len(points)):
+        theirs = points[columns].double() - centre
+        table[:, columns] = torch.addmm(theirs.square().sum(dim=1), mine, theirs.T, alpha=-2)
     table[torch.arange(len(rows), device=rows.device), rows] = torch.inf
     return table.topk(k, dim=1, largest=False).indices
 
