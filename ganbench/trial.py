@@ -28,7 +28,9 @@ from .observation.wiring.watch import WiringWatch
 from .registry.registry import Registry, load_registry
 from .results.checkpoints import Checkpoint, CheckpointFolder, identify
 from .suite.metric_names import features_label, metric_label, why_left_out
+from .training.capture import StepCapture
 from .training.checkpoint import Checkpointer
+from .training.cuda_graphs import CudaGraphs
 from .training.data import DeviceDataset
 from .training.game import GAN
 from .training.loader import BatchStream
@@ -122,6 +124,7 @@ def _run_stages(
         origins=registry.origins(trial),
         scores=tuple(run.evaluator.scores),
         left_out=why_left_out(trial, registry) | run.left_out | run.evaluator.left_out | _why_not_probed(run.observer),
+        captured="" if run.capture is None else run.capture.summary,
     )
     history = run.observer.history()
     if result.status is Status.ERROR:  # the history until then; the samples could be anything
@@ -210,6 +213,7 @@ def _train(run: LiveTrial, trial: Trial, emit: Callable[[Event], None], checkpoi
             watch=run.observer.watch,
             loop=run.loop,
             before_step=checkpointer.before_step,
+            step=None if run.capture is None else run.capture.step,
         )
     except TrialPaused:
         done = run.gan.steps_done
@@ -236,6 +240,7 @@ class LiveTrial:
     seed: int
     best: BestSnapshot
     left_out: dict[str, str]  # diagnoses that the networks do not suit, and why
+    capture: StepCapture | None = None  # on a CUDA device
     loop: LoopState = field(default_factory=LoopState)
 
     @classmethod
@@ -325,6 +330,7 @@ class LiveTrial:
             seed=seed,
             best=BestSnapshot(trial.evaluation.keep_best),
             left_out=left_out,
+            capture=_capture(gan),
         )
 
     def state_dict(self) -> dict[str, Any]:
@@ -372,6 +378,12 @@ def _leave_out(diagnoses: dict[str, Diagnosis]) -> dict[str, str]:
     for name in names:
         del diagnoses[name]
     return dict.fromkeys(names, "the generator has no noise: it makes one sample of each condition")
+
+
+def _capture(gan: GAN) -> StepCapture | None:
+    """What takes the steps of a game as graphs of its device; None where that is not asked for, or there are none."""
+    is_possible = gan.device.type == "cuda" and torch.cuda.is_available()
+    return StepCapture(gan, CudaGraphs(gan.device)) if is_possible and gan.settings.capture == "auto" else None
 
 
 def _check_networks(view: RunView, trial: Trial) -> None:

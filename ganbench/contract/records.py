@@ -22,6 +22,7 @@ Direction = Literal["higher", "lower"]
 Horizon = Literal["now", "end"]
 Player = Literal["generator", "discriminator"]
 PlayerOrBoth = Literal["generator", "discriminator", "both"]
+CaptureName = Literal["auto", "off"]
 PrecisionName = Literal["float32", "tf32", "bf16", "float16"]
 ReferencePart = Literal["held-out", "training"]
 Severity = Literal["warning", "failure"]
@@ -208,6 +209,7 @@ class Training:
         accumulate: Parts of a batch that go through the networks one after the other, their gradients added.
         clip: The largest norm of a player's gradient; larger ones are scaled down to it. 0 for no limit.
         channels_last: Whether pictures and weights of convolutions lie in memory channels last.
+        capture: Whether steps on a CUDA device are recorded as graphs and launched, where that gives the same bits.
         update: How both players' weights change in a step.
         adversarial_weight: Weight of the adversarial loss in G's objective; a ramp begins at `adversarial_from`.
         adversarial_from: The step from which G hears D; before, its terms are its whole objective.
@@ -230,6 +232,7 @@ class Training:
     accumulate: int = 1
     clip: float = 0.0
     channels_last: bool = False
+    capture: CaptureName = "auto"
     update: ComponentRef = field(default_factory=lambda: ComponentRef("alternating"))
     adversarial_weight: Weight = 1.0
     adversarial_from: int = 0
@@ -615,6 +618,7 @@ class TrialResult:
     artifacts: Artifacts | None = None
     parameters_g: int = 0  # weights of G that are trained; 0 if it is not known
     parameters_d: int = 0
+    captured: str = ""  # whether its steps were launched as graphs: "yes", or "no: " and why; empty if it was not tried
     stored: bool = False  # whether its executor has stored it in the results folder already
 
     def __post_init__(self) -> None:

@@ -46,6 +46,8 @@ NOT_OF_A_METHOD = ("stop_on", "stop_when", "observations")  # fields of Training
 def trials_table(results: Sequence[TrialResult], commits: Mapping[str, str] | None = None) -> pd.DataFrame:
     """Return a table with a row for each trial, and a column more for each setting that differs between methods.
 
+    There is a column more, too, that says whether steps were captured, where that was tried.
+
     Args:
         results: The results.
         commits: By trial id, the commit that was checked out where it ran.
@@ -82,10 +84,12 @@ def trials_table(results: Sequence[TrialResult], commits: Mapping[str, str] | No
                 "parameters_d": r.parameters_d or None,
                 "versions": "; ".join(sorted(set(r.origins.values()))),
                 "commit": (commits or {}).get(r.trial.id, ""),
+                "captured": r.captured,
                 **{name: settings[r.trial.id].get(name) for name in differing},
             }
         )
-    return pd.DataFrame(rows, columns=[*TRIALS, *differing])
+    tried = ["captured"] if any(r.captured for r in results) else []
+    return pd.DataFrame(rows, columns=[*TRIALS, *tried, *differing])
 
 
 def _encode_left_out(result: TrialResult) -> str:

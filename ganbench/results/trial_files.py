@@ -59,6 +59,7 @@ class ResultFacts:
     left_out: dict[str, str] = field(default_factory=dict)
     parameters_g: int = 0
     parameters_d: int = 0
+    captured: str = ""
 
 
 @dataclass(frozen=True)

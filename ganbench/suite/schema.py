@@ -41,6 +41,7 @@ class TrainingTable:
     accumulate: Positive | None = None
     clip: Annotated[float, Meta(ge=0)] | None = None
     channels_last: bool | None = None
+    capture: Literal["auto", "off"] | None = None
     update: Ref | None = None
     adversarial_weight: Weight | None = None
     adversarial_from: Count | None = None

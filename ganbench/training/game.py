@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -38,7 +38,20 @@ from .seeding import preserve_rng_state, restore_rng_state, rng_state, seed_for
 from .view import RunView
 
 if TYPE_CHECKING:
-    from ..contract.updates import Weights, WeightsFor
+    from ..contract.updates import GameInTraining, Weights, WeightsFor
+
+
+class StepRecorder(Protocol):
+    """What a game needs of something that records the operations of a step on the device, to do them again."""
+
+    def apart(self, what: str, change: Callable[[], None]) -> None:
+        """Take note of a change that differs from step to step, so that it is made anew each time.
+
+        Args:
+            what: `"learning rates"`, `"update of d"`, `"update of g"` or `"average"`.
+            change: Makes the change.
+        """
+        ...
 
 
 class GAN(Game):
@@ -63,9 +76,12 @@ class GAN(Game):
         d_updates: Updates of D so far.
         average: The running average of G's weights, in evaluation mode; None without one.
         view: The run as observers see it; set by whoever observes.
+        times_loaded: How often the game has gone to another state.
+        recorder: What records the operations of a step on the device, while it does (see `capture.py`); None else.
     """
 
     view: RunView
+    recorder: StepRecorder | None
 
     def __init__(
         self,
@@ -92,6 +108,8 @@ class GAN(Game):
         self._build = build
         self.steps_done = 0
         self.d_updates = 0
+        self.times_loaded = 0
+        self.recorder = None
         self._data = training
         self._make_stream = stream
         self._stream = None if stream is None else stream(settings.batch_size)
@@ -148,19 +166,55 @@ class GAN(Game):
             before_update()
             self.train_discriminator()
 
-    def step(self) -> tuple[Tensor, Tensor]:
-        """Change both players' weights by the update rule of the settings; return their last losses, scalars on the device."""
+    def step(self, seen_as: GameInTraining | None = None) -> tuple[Tensor, Tensor]:
+        """Change both players' weights by the update rule of the settings; return their last losses, scalars on the device.
+
+        Args:
+            seen_as: What the update rule is given in place of the game.
+        """
         if self._precision.lowers_products:
             with self._precision.products():
-                return self._step()
-        return self._step()
+                return self._step(seen_as or self)
+        return self._step(seen_as or self)
 
-    def _step(self) -> tuple[Tensor, Tensor]:
+    def _step(self, game: GameInTraining) -> tuple[Tensor, Tensor]:
         if self.settings.lr_decay != "constant":
-            self._set_learning_rates()
-        loss_d, loss_g = self.update.step(self)
+            self._apart("learning rates", self.set_decayed_rates)
+        loss_d, loss_g = self.update.step(game)
         self.steps_done += 1
         return loss_d, loss_g
+
+    def decisions(self, d_updates: int) -> tuple[Hashable, ...]:
+        """Return all that the operations of the next step depend on beside tensors and what is done apart from them.
+
+        Two steps of equal decisions do the same operations, with other numbers.
+
+        Args:
+            d_updates: How many updates of D a step is.
+        """
+        settings, step = self.settings, self.steps_done
+        heard = step - settings.adversarial_from
+        return (
+            step < settings.d_from,
+            tuple((self.d_updates + i) % every == 0 for _, every in self._penalties_d for i in range(d_updates)),
+            tuple(step % every == 0 for _, every in self._penalties_g),
+            tuple(weight_at(term.weight, step, settings.steps) for term in self.terms),
+            heard >= 0 and weight_at(settings.adversarial_weight, heard, settings.steps),
+            settings.lr_decay == "constant" and (*learning_rates(self.optimizer_d), *learning_rates(self.optimizer_g)),
+            (self.generator.training, self.discriminator.training),
+        )
+
+    def _apart(self, what: str, change: Callable[[], None]) -> None:
+        """Make a change whose numbers differ from step to step; where operations are recorded, apart from them."""
+        if self.recorder is None:
+            change()
+            return
+
+        def change_in_precision() -> None:
+            with self._precision.products():
+                change()
+
+        self.recorder.apart(what, change_in_precision)
 
     def train_discriminator(self) -> Tensor:
         """Update D on real and on generated data, steps 3 and 4 of the textbook; G is frozen. Return the loss."""
@@ -205,7 +259,10 @@ class GAN(Game):
         """Let D's optimizer step (see `GameInTraining`); before D is trained nothing happens."""
         if self.steps_done < self.settings.d_from:
             return
-        self._precision.update("d", self.optimizer_d, self.d_weights, self.settings.clip)
+        self._apart(
+            "update of d",
+            partial(self._precision.update, "d", self.optimizer_d, self.d_weights, self.settings.clip),
+        )
         if adjust is not None:
             adjust()
         for after_step in self._after_step_d:
@@ -234,16 +291,23 @@ class GAN(Game):
 
     def update_generator(self, adjust: Callable[[], None] | None = None, *, lookahead: bool = False) -> None:
         """Let G's optimizer step, and the running average follow (see `GameInTraining`)."""
-        self._precision.update("g", self.optimizer_g, self.g_weights, self.settings.clip)
+        self._apart(
+            "update of g",
+            partial(self._precision.update, "g", self.optimizer_g, self.g_weights, self.settings.clip),
+        )
         if adjust is not None:
             adjust()
         for after_step in self._after_step_g:
             after_step(self.generator)
         if self.average is not None and not lookahead:
-            # The weights of the first steps are forgotten sooner than the decay alone would have it.
-            decay = min(self.settings.ema, (self.steps_done + 1) / (self.steps_done + 10))
-            with torch.no_grad():
-                torch._foreach_lerp_(self._average_weights, self._averaged_weights, 1 - decay)
+            self._apart("average", self._follow)
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """Let the running average follow G."""
+        # The weights of the first steps are forgotten sooner than the decay alone would have it.
+        decay = min(self.settings.ema, (self.steps_done + 1) / (self.steps_done + 10))
+        torch._foreach_lerp_(self._average_weights, self._averaged_weights, 1 - decay)
 
     def discriminator_objective(self, real: Batch, fake: Batch, weights: Weights) -> Tensor:
         """Return what D minimizes if it has these weights; every penalty as strong as it is on average."""
@@ -408,6 +472,28 @@ class GAN(Game):
         shown = {} if self.augmentation is None else self.augmentation.signals()
         return {f"augmentation.{name}": value for name, value in shown.items()} | self._parts_of_g
 
+    @property
+    def has_stream(self) -> bool:
+        """Whether batches come from the data set's loader."""
+        return self._stream is not None
+
+    @property
+    def generators(self) -> list[torch.Generator]:
+        """The random number generators of the game's own."""
+        return [self._order, self._noise, self._augmenting]
+
+    @property
+    def components(self) -> dict[str, Any]:
+        """Everything that a plugin may have made, by what a reader calls it: networks, loss, penalties and so on."""
+        augmentation = {} if self.augmentation is None else {"augmentation": self.augmentation}
+        names = ("generator", "discriminator", "optimizer_d", "optimizer_g", "update")
+        return {name: getattr(self, name) for name in names} | self._components | augmentation
+
+    @property
+    def last_batch(self) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """The real samples that D was last trained on, with their labels and conditions."""
+        return self._real.x, self._real.labels, self._real.condition
+
     def synchronize(self) -> None:
         """Wait until the device has finished its work."""
         if self.device.type == "cuda":
@@ -461,6 +547,7 @@ class GAN(Game):
             load_state(self.augmentation, state["augmentation"])
         self._real = Batch(*state["real"])
         restore_rng_state(state["random"], self.device)
+        self.times_loaded += 1
 
     def fork(
         self,
@@ -500,7 +587,7 @@ class GAN(Game):
         other._rates_g = _scaled(
             self._rates_g if settings.optimizer_g == self.settings.optimizer_g else other._rates_g, lr_g
         )
-        other._set_learning_rates()  # those loaded are of the old rules
+        other.set_decayed_rates()  # those loaded are of the old rules
         return other
 
     @property
@@ -513,7 +600,8 @@ class GAN(Game):
         regularizers = {f"regularizer {name}": r for name, r in self.regularizers.items()}
         return {"loss": self.loss, **regularizers, **{f"term {term.name}": term.term for term in self.terms}}
 
-    def _set_learning_rates(self) -> None:
+    def set_decayed_rates(self) -> None:
+        """Set the learning rates of the next step."""
         factor = decay_factor(self.settings.lr_decay, self.steps_done / self.settings.steps)
         set_learning_rates(self.optimizer_d, self._rates_d, factor)
         set_learning_rates(self.optimizer_g, self._rates_g, factor)

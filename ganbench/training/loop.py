@@ -105,6 +105,7 @@ def train(
     watch: StepWatch | None = None,
     loop: LoopState | None = None,
     before_step: Callable[[], None] = lambda: None,
+    step: Callable[[], tuple[Tensor, Tensor]] | None = None,
 ) -> Ending:
     """Train to the end of the budget, or until a target is met, a diagnosis is sure, or the numbers are not finite.
 
@@ -120,10 +121,11 @@ def train(
         before_step: Is called where the run can be left and gone on with: before each step and each update of the
             warm-up, when everything that the steps before it are followed by has been done. While steps are watched it is
             not called but before the first.
+        step: Takes a step of `gan` that is not watched; `GAN.step` by default.
     """
     loop = loop or LoopState()
     loop.begin()
-    settings = gan.settings
+    settings, step = gan.settings, step or gan.step
     keep_every = max(1, len(schedule.observe) // CHECKPOINTS)
     gan.warm_up(before_step)
     if loop.finite is None:
@@ -139,11 +141,12 @@ def train(
         while gan.steps_done < stop:
             if watch is None or watch.done or not gan.steps_done:  # the steps that are watched are gone through in one
                 before_step()
-            if watch is not None and not watch.done:
-                watch.begin()
-            losses.append(gan.step())  # not read here: that would wait for the device at each step
-            if watch is not None and not watch.done:
-                watch.end_step()
+            if watch is None or watch.done:
+                losses.append(step())  # not read here: that would wait for the device at each step
+                continue
+            watch.begin()
+            losses.append(gan.step())
+            watch.end_step()
 
         early = None  # why the trial ends before its budget
         if stop in schedule.observe:

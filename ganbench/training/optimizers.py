@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -47,3 +48,48 @@ def decay_factor(decay: str, progress: float) -> float:
     if decay == "cosine":
         return (1 + math.cos(math.pi * progress)) / 2
     return 1.0
+
+
+def is_recordable(optimizer: torch.optim.Optimizer) -> bool:
+    """Return whether an optimizer's step is operations on the device alone, the same ones at a constant learning rate.
+
+    torch's own are looked at, once they have made a step: those that keep all averages and counts on the device.
+    """
+    if type(optimizer) not in (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD) or _has_hooks(optimizer):
+        return False
+    if type(optimizer) is not torch.optim.SGD and not all(group.get("fused") for group in optimizer.param_groups):
+        return False  # its counts are on the host, or its arithmetic is another one where it is captured
+    if any(isinstance(value, torch.Tensor) for group in optimizer.param_groups for value in _options(group)):
+        return False
+    held = [(weight, value) for weight, state in optimizer.state.items() for value in state.values()]
+    return all(
+        isinstance(value, torch.Tensor) and value.device == weight.device for weight, value in held if value is not None
+    )
+
+
+@contextmanager
+def allow_recording(optimizers: Sequence[torch.optim.Optimizer]) -> Iterator[None]:
+    """Let optimizers step while their operations are recorded, which torch refuses those that do not say they may.
+
+    What a fused one computes is the same.
+    """
+    groups = [group for optimizer in optimizers for group in optimizer.param_groups if "capturable" in group]
+    before = [group["capturable"] for group in groups]
+    for group in groups:
+        group["capturable"] = True
+    try:
+        yield
+    finally:
+        for group, value in zip(groups, before, strict=True):
+            group["capturable"] = value
+
+
+def _has_hooks(optimizer: Any) -> bool:
+    from torch.optim import optimizer as of_all
+
+    own = optimizer._optimizer_step_pre_hooks, optimizer._optimizer_step_post_hooks
+    return any((*own, of_all._global_optimizer_pre_hooks, of_all._global_optimizer_post_hooks))
+
+
+def _options(group: dict[str, Any]) -> list[Any]:
+    return [value for name, value in group.items() if name != "params"]

@@ -159,12 +159,16 @@ def list_damaged(comparison: ganbench.Comparison) -> list[str]:
 
 
 def list_left_out(comparison: ganbench.Comparison) -> list[str]:
-    """Return a line for each metric or diagnosis that could not serve, with the data sets and the reason."""
+    """Return a line for each metric or diagnosis that could not serve, with the data sets and the reason.
+
+    Methods whose steps could not be captured on a GPU are in it, too.
+    """
     datasets: dict[tuple[str, str], list[str]] = {}
     for trial in to_records(comparison.trials):
-        if not trial.get("left_out"):
-            continue
-        for name, reason in json.loads(str(trial["left_out"])).items():
+        reasons = json.loads(str(trial["left_out"])) if trial.get("left_out") else {}
+        if (captured := str(trial.get("captured") or "")).startswith("no: "):
+            reasons[f"capture of the steps of {trial['method']}"] = captured.removeprefix("no: ")
+        for name, reason in reasons.items():
             on = datasets.setdefault((name, reason), [])
             if trial["dataset"] not in on:
                 on.append(str(trial["dataset"]))

@@ -31,6 +31,7 @@ UNTOLD = {
     ("accumulate", "1"),
     ("clip", "0"),
     ("channels_last", "False"),
+    ("capture", "auto"),
     ("ema", "0"),
     ("update", "alternating"),
     ("adversarial_weight", "1"),
@@ -41,6 +42,7 @@ UNTOLD = {
 NOT_SETTINGS = {
     *("suite", "trial", "dataset", "method", "seed", "status", "reason", "verdicts", "failed", "train_seconds"),
     *("seconds", "device", "threads", "left_out", "versions", "commit", "parameters_g", "parameters_d", "times_floor"),
+    "captured",
 }
 ALWAYS_TOLD = (".lr", ".betas", ".weight")  # options that readers ask for, whether they differ or not
 MAX_CELL_CHARS = 200

@@ -1,0 +1,63 @@
+"""Records operations on a CUDA device as graphs, each of which is then one launch."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+
+
+class CudaGraphs:
+    """Records on a stream of its own, with memory that all its graphs share (`capture.Recorder`).
+
+    Graphs may share it since each is launched before what the one before has left is overwritten: what a step leaves for
+    observers is the newest launch's.
+
+    Args:
+        device: A CUDA device.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._stream = torch.cuda.Stream(device)
+        self._pool = torch.cuda.graph_pool_handle()
+        self._graph: torch.cuda.CUDAGraph | None = None
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Let operations go to the stream that is recorded."""
+        torch.cuda.synchronize(self._stream.device)
+        try:
+            with torch.cuda.stream(self._stream):
+                yield
+        finally:
+            torch.cuda.synchronize(self._stream.device)
+
+    def begin(self, generators: Sequence[torch.Generator]) -> None:
+        """Begin a graph; torch's own generator of the device is registered by torch."""
+        self._graph = graph = torch.cuda.CUDAGraph()
+        for generator in generators:
+            graph.register_generator_state(generator)
+        graph.capture_begin(pool=self._pool, capture_error_mode="thread_local")
+
+    def end(self) -> Callable[[], None]:
+        """End the graph; return what launches it on the current stream."""
+        assert self._graph is not None
+        graph, self._graph = self._graph, None
+        with warnings.catch_warnings():  # one without operations is said to be empty, and is thrown away
+            warnings.simplefilter("ignore", UserWarning)
+            graph.capture_end()
+        return graph.replay
+
+    def cancel(self) -> None:
+        """End a graph that an error has left half recorded."""
+        graph, self._graph = self._graph, None
+        if graph is None:
+            return
+        with contextlib.suppress(RuntimeError):
+            graph.capture_end()
+        # Where the end itself fails, memory would be taken from the graphs' pool for good.
+        with contextlib.suppress(RuntimeError, AttributeError):
+            torch._C._cuda_endAllocateToPool(self._stream.device_index, self._pool)
