@@ -29,6 +29,7 @@ class Consistency(ganbench.Regularizer):
     """
 
     zero_for = "flat"  # the penalty is zero for a constant D
+    per_head = True
 
     def __init__(self, *, weight: float = 10.0, shift: int = 4, flip: bool = True) -> None:
         if weight < 0 or shift < 0:
@@ -85,6 +86,7 @@ class LatentConsistency(ganbench.Regularizer):
     """
 
     zero_for = "flat"  # the penalty is zero for a constant D
+    per_head = True
 
     def __init__(self, *, weight: float = 5.0, sigma: float = 0.03) -> None:
         if weight < 0 or sigma <= 0:

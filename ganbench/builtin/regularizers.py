@@ -1,4 +1,7 @@
-"""Regularizers of what D's logits and gradients are, of G's slope, and of weights. E is the mean over a batch."""
+"""Regularizers of what D's logits and gradients are, of G's slope, and of weights. E is the mean over a batch.
+
+Of a D with several heads each head's slope is penalized: of their mean it would leave free what cancels between them.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,7 @@ class R1(ganbench.Regularizer):
     """
 
     zero_for = "flat"  # the penalty is zero for a constant D
+    per_head = True
 
     def __init__(self, *, weight: float = 1.0, every: int = 1) -> None:
         if weight < 0 or every < 1:
@@ -59,6 +63,7 @@ class R1Approx(ganbench.Regularizer):
     """
 
     zero_for = "flat"  # the penalty is zero for a constant D
+    per_head = True
 
     def __init__(
         self,
@@ -99,6 +104,7 @@ class GradientPenalty(ganbench.Regularizer):
     """Gradient norm of D pulled to 1 between real and generated samples (WGAN-GP, Gulrajani et al. 2017)."""
 
     zero_for = "unit-slope"  # the penalty is zero for a D whose gradient has norm 1
+    per_head = True
 
     def __init__(self, *, weight: float = 10.0) -> None:
         if weight < 0:
@@ -122,6 +128,7 @@ class Dragan(ganbench.Regularizer):
     """
 
     zero_for = "unit-slope"  # the penalty is zero for a D whose gradient has norm 1
+    per_head = True
 
     def __init__(self, *, weight: float = 10.0, spread: float = 0.5) -> None:
         if weight < 0 or spread < 0:

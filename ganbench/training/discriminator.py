@@ -53,6 +53,8 @@ class BoundDiscriminator:
         self._run, self._combine = run, combine
         self._runs: list[_Run] = []
         self._not_replayed: list[_Run] = []  # those that the first head has caused, and this one has not yet used
+        self._leaves: list[tuple[Batch, Batch]] = []  # batches, and what gradients with respect to them were taken at
+        self._leaves_left: list[tuple[Batch, Batch]] = []  # likewise: of the first head, not yet used by this one
 
     def __call__(self, batch: Batch) -> Tensor:
         """Return logits of a batch, N first."""
@@ -71,6 +73,19 @@ class BoundDiscriminator:
         """Return everything that D returned for a batch when it last ran, or returns now."""
         return (self._newest(batch) or self._run_anew(batch)).outputs
 
+    def leaf(self, batch: Batch) -> Batch:
+        """Return the samples of a batch as a leaf, which a gradient with respect to them is taken at.
+
+        A new one at each call; for another head those of the first, in order, so that D runs once for all.
+        """
+        for pair in self._leaves_left:
+            if pair[0] is batch:
+                self._leaves_left.remove(pair)
+                return pair[1]
+        made = batch.with_x(batch.x.detach().requires_grad_())
+        self._leaves.append((batch, made))
+        return made
+
     def for_each_head(self, compute: Callable[[DiscriminatorFn], Tensor]) -> Tensor:
         """Return `compute(d)` of each head, combined as D declares; how many there are is known after the first."""
         values: list[Tensor] = []
@@ -79,6 +94,8 @@ class BoundDiscriminator:
             bound = BoundDiscriminator(self._run, self._combine)
             bound.head, bound._runs = len(values), self._runs
             bound._not_replayed = list(self._runs) if values else []
+            bound._leaves = self._leaves
+            bound._leaves_left = list(self._leaves) if values else []
             values.append(compute(bound))
             n_heads = max((len(run.outputs.heads) for run in self._runs), default=1)
         return combine_heads(values, self._combine)

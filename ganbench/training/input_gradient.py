@@ -8,6 +8,7 @@ import torch
 
 from ..contract.outputs import mean_over_map
 from ..contract.records import Batch
+from .discriminator import BoundDiscriminator
 
 
 def input_gradient(d: Callable[[Batch], torch.Tensor], batch: Batch) -> torch.Tensor:
@@ -16,7 +17,7 @@ def input_gradient(d: Callable[[Batch], torch.Tensor], batch: Batch) -> torch.Te
     The logit of a sample is the mean over a map of logits. The gradient can be differentiated again, so that a penalty on
     it trains D.
     """
-    x = batch.x.detach().requires_grad_()
-    logits = mean_over_map(d(batch.with_x(x)))
-    (gradient,) = torch.autograd.grad(logits.sum(), x, create_graph=True)
+    leaf = d.leaf(batch) if isinstance(d, BoundDiscriminator) else batch.with_x(batch.x.detach().requires_grad_())
+    logits = mean_over_map(d(leaf))
+    (gradient,) = torch.autograd.grad(logits.sum(), leaf.x, create_graph=True)
     return gradient

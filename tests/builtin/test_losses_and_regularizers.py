@@ -11,7 +11,7 @@ from torch import nn
 from ganbench import Batch, input_gradient
 from ganbench.contract.records import ComponentRef
 from ganbench.registry.registry import load_registry
-from ganbench.training.discriminator import BoundDiscriminator
+from ganbench.training.discriminator import BoundDiscriminator, evaluate_by_head
 
 LOSSES = ["minimax", "non-saturating", "least-squares", "hinge", "wasserstein", "relativistic"]
 
@@ -306,3 +306,55 @@ def test_orthogonal_is_given_the_weights_of_its_player(make_trial, train, player
 def test_options_of_regularizers_out_of_range_are_refused(name, options):
     with pytest.raises(ValueError, match=next(iter(options))):
         build("regularizer", name, **options)
+
+
+PER_HEAD = {
+    "r1": {"weight": 0.5},
+    "r2": {"weight": 0.5},
+    "r1-approx": {"weight": 0.5, "sigma": 0.1},
+    "r2-approx": {"weight": 0.5, "sigma": 0.1},
+    "gradient-penalty": {"weight": 3.0},
+    "dragan": {"weight": 3.0},
+    "lecam": {"weight": 0.5},
+}
+
+
+@pytest.mark.parametrize("combine", ["mean", "sum"])
+@pytest.mark.parametrize("name", PER_HEAD)
+def test_each_head_has_a_penalty_of_its_own(name, combine):
+    """Slopes that cancel in the mean of the heads are penalized all the same."""
+    real, fake = Batch(torch.randn(16, 3)), Batch(torch.randn(16, 3) + 1)
+    weights = torch.tensor([2.0, 0.0, -1.0])
+    heads = [lambda x: x @ weights, lambda x: (x @ -weights)[:, None].expand(-1, 5)]
+    regularizer = build("regularizer", name, **PER_HEAD[name])
+
+    torch.manual_seed(0)
+    both = BoundDiscriminator(lambda b: [head(b.x) for head in heads], combine)
+    got = evaluate_by_head(regularizer, regularizer.penalty, both, real, fake)
+
+    torch.manual_seed(0)
+    each = [
+        build("regularizer", name, **PER_HEAD[name]).penalty(
+            BoundDiscriminator(lambda b, head=head: head(b.x)), real, fake
+        )
+        for head in heads
+    ]
+    torch.testing.assert_close(got, sum(each) / (2 if combine == "mean" else 1))
+    assert got > 0.1
+
+
+@pytest.mark.parametrize("name", PER_HEAD)
+def test_a_single_head_is_penalized_as_ever(name):
+    real, fake = Batch(torch.randn(16, 3)), Batch(torch.randn(16, 3) + 1)
+    weights = torch.tensor([2.0, 0.0, -1.0])
+    values = []
+    for by_head in (True, False):
+        torch.manual_seed(0)
+        regularizer = build("regularizer", name, **PER_HEAD[name])
+        d = BoundDiscriminator(lambda b: (b.x @ weights).sin())
+        values.append(
+            evaluate_by_head(regularizer, regularizer.penalty, d, real, fake)
+            if by_head
+            else regularizer.penalty(d, real, fake)
+        )
+    assert torch.equal(*values)

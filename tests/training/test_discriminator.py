@@ -103,6 +103,15 @@ def test_a_condition_is_given_to_networks_that_take_one():
     assert condition_argument(TakesNone(), condition) == {} == condition_argument(Takes(), None)
 
 
+def test_gradients_of_all_heads_are_taken_in_one_run():
+    calls = []
+    d = BoundDiscriminator(counted(lambda x: x.square().sum(1), wide, calls=calls))
+    d.for_each_head(lambda head: ganbench.input_gradient(head, BATCH).square().sum())
+    assert len(calls) == 1
+    ganbench.input_gradient(d, BATCH), ganbench.input_gradient(d, BATCH)
+    assert len(calls) == 3  # and anew at each call of one D
+
+
 def test_the_gradient_of_a_map_is_that_of_its_mean():
     weight = torch.tensor([1.0, 2.0])
     d = BoundDiscriminator(lambda batch: batch.x[:, None, :] * torch.stack([weight, 3 * weight]))
