@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,6 +29,8 @@ from .training.preemption import Deadline, pause_when_asked
 
 if TYPE_CHECKING:
     from .contract.components import Comparison, Executor
+
+FIRST_STEPS_SECONDS = 60.0  # that trying the methods may take before a run
 
 
 @dataclass(frozen=True)
@@ -145,6 +148,8 @@ def prepare(request: Request) -> Prepared:
     done = {result.trial.id for result in kept}
     # A seed of every method on every data set first: from then on it is known how long the run takes.
     todo = sorted((trial for trial in chosen if trial.id not in done), key=lambda trial: suite.seeds.index(trial.seed))
+    check_methods_serve(planned, todo, suite, registry)
+    check_first_steps(todo, registry, suite.source)
     ended = store.results()[0] if store.has_run else []
     notes = [*unused, *notes]
     minutes = request.max_minutes or suite.max_minutes
@@ -381,6 +386,64 @@ def check_terms(trials: Sequence[Trial], registry: Registry, where: str) -> None
                 raise RequestError(f"{where}: term {ref.name!r}: {error}") from error
             except (Exception, SystemExit):
                 continue  # a fault of its own: its trials fail, and no others
+
+
+def check_methods_serve(planned: Sequence[Trial], wanted: Sequence[Trial], suite: Suite, registry: Registry) -> None:
+    """Raise RequestError for a method that is wanted and can serve no data set of the suite, with the first reason.
+
+    Of a grid, some methods may: it names more than is meant.
+    """
+    tables = {trial.method for trial in wanted if not suite.methods[trial.method].of_grid}
+    reasons: dict[str, list[str]] = {}
+    for trial in planned:
+        if trial.method not in tables or trial.seed != planned[0].seed:
+            continue
+        try:
+            why = None if trial.data == UNKNOWN else registry.why_skipped(trial)
+        except (Exception, SystemExit):
+            why = None  # a fault of its own: its trials fail, and no others
+        reasons.setdefault(trial.method, []).append(f"on {trial.dataset!r}: {why}" if why else "")
+    for method, found in reasons.items():
+        if all(found):
+            raise RequestError(f"{suite.source}: method {method!r} can serve no data set of the suite; {found[0]}")
+
+
+def check_first_steps(trials: Sequence[Trial], registry: Registry, where: str) -> None:
+    """Ensure that every method can take a step on each of its data sets. Raises RequestError, its line beginning with `where`.
+
+    What hangs, ends the process or takes longer than a minute is left to the trials, which fail alone.
+    """
+    from .training.first_step import CannotTrain, FirstSamples, load_first_samples, try_first_step
+
+    first = {(trial.dataset, trial.method): trial for trial in reversed(trials)}
+    samples: dict[tuple[str, int], FirstSamples | None] = {}
+    refused: list[str] = []
+    stopped = threading.Event()
+
+    def look() -> None:
+        for trial in reversed(first.values()):
+            if stopped.is_set():
+                return
+            try:
+                if trial.data == UNKNOWN or registry.lacks_part_of(trial) or registry.why_skipped(trial):
+                    continue
+                key = trial.dataset, trial.training.batch_size
+                if key not in samples:
+                    samples[key] = load_first_samples(trial, registry)
+                if (given := samples[key]) is not None:
+                    try_first_step(trial, given, registry)
+            except CannotTrain as error:
+                refused.append(f"{where}: method {trial.method!r} on {trial.dataset!r}: {error}")
+                return
+            except (Exception, SystemExit):
+                continue  # a fault of its own: its trials fail, and no others
+
+    looking = threading.Thread(target=look, daemon=True)
+    looking.start()
+    looking.join(FIRST_STEPS_SECONDS)
+    stopped.set()
+    if refused:
+        raise RequestError(refused[0])
 
 
 def _note_left_out(trials: Sequence[Trial], registry: Registry) -> tuple[list[str], list[str]]:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
 
-from .contract.adapt import adapt, provides
+from .contract.adapt import adapt
 from .contract.components import Dataset, Diagnosis
+from .contract.errors import describe_exception
 from .contract.events import Event, TrialNote, TrialProgress, TrialResumed, TrialStarted
 from .contract.failures import WIRING, Status
 from .contract.records import Artifacts, Batch, Finding, History, Score, Trial, TrialResult
@@ -30,13 +30,14 @@ from .results.checkpoints import Checkpoint, CheckpointFolder, identify
 from .suite.metric_names import features_label, metric_label, why_left_out
 from .training.capture import StepCapture
 from .training.checkpoint import Checkpointer
+from .training.checks import check_networks, check_samples
 from .training.cuda_graphs import CudaGraphs
 from .training.data import DeviceDataset
 from .training.game import GAN
-from .training.loader import BatchStream
+from .training.loader import stream_of
 from .training.loop import LoopState, train
 from .training.noise import has_noise
-from .training.objective import WeightedTerm
+from .training.parts import GameParts
 from .training.pause import TrialPaused
 from .training.schedule import Schedule
 from .training.seeding import deterministic, preserve_rng_state, seed_everything, seed_for
@@ -71,7 +72,7 @@ def run_trial(
             used = threads or torch.get_num_threads()
             result = _run_stages(trial, registry, device, emit, saved, lambda: before + time.perf_counter() - began)
     except (Exception, SystemExit) as error:
-        used, result = threads or torch.get_num_threads(), TrialResult(trial, Status.ERROR, _format_exception(error))
+        used, result = threads or torch.get_num_threads(), TrialResult(trial, Status.ERROR, describe_exception(error))
     return replace(result, seconds=before + time.perf_counter() - began, device=trial.device, threads=used)
 
 
@@ -105,13 +106,13 @@ def _run_stages(
         run = LiveTrial.build(trial, dataset, registry, device)
     except NonFiniteData as error:
         return _refuse_data(trial, registry, error)
-    _check_networks(run.view, trial)
+    check_networks(run.view, trial)
     if saved is not None:
         try:
             run.load_state_dict(saved.state)
             emit(TrialResumed(trial.id, saved.steps))
         except (Exception, SystemExit) as error:
-            why = f"checkpoint after {saved.steps} steps is left aside: {_format_exception(error)}"
+            why = f"checkpoint after {saved.steps} steps is left aside: {describe_exception(error)}"
             emit(TrialNote(trial.id, f"{why}; the trial starts again"))
             run = LiveTrial.build(trial, dataset, registry, device)
     result = _train(run, trial, emit, _checkpointer(run, trial, registry, emit, seconds))
@@ -220,7 +221,7 @@ def _train(run: LiveTrial, trial: Trial, emit: Callable[[Event], None], checkpoi
         return TrialResult(trial, Status.PAUSED, f"paused after {done} steps", steps=done)
     except (Exception, SystemExit) as error:
         done = run.gan.steps_done
-        return TrialResult(trial, Status.ERROR, f"{_format_exception(error)}, after {done} steps", steps=done)
+        return TrialResult(trial, Status.ERROR, f"{describe_exception(error)}, after {done} steps", steps=done)
     finally:
         if run.observer.watch is not None:
             run.observer.watch.stop()
@@ -246,9 +247,10 @@ class LiveTrial:
     @classmethod
     def build(cls, trial: Trial, dataset: Dataset, registry: Registry, device: torch.device) -> LiveTrial:
         """Build every other component, each network under a seed of its own."""
-        parts, seed = trial.components, trial.seed
+        seed = trial.seed
         training, held_out = dataset.training(), dataset.held_out()
         for part, batch in (("training", training), ("held-out", held_out)):
+            check_samples(batch, trial)
             if where := describe_nonfinite(batch.x):
                 raise NonFiniteData(f"{part} part: {where}")
         try:
@@ -256,15 +258,7 @@ class LiveTrial:
         except ValueError as error:
             raise ValueError(f"data set {trial.components.dataset.name!r}: {error}") from error
         here = torch.device("cpu")
-        seed_everything(seed_for(seed, "generator"))
-        generator = registry.build("generator", parts.generator, trial.data).to(device)
-        seed_everything(seed_for(seed, "discriminator"))
-        discriminator = registry.build("discriminator", parts.discriminator, trial.data).to(device)
-        loss = registry.build("loss", parts.loss)
-        regularizers = {ref.name: registry.build("regularizer", ref) for ref in parts.regularizers}
-        terms = [WeightedTerm(ref.name, registry.build("term", ref), ref.weight) for ref in parts.terms]
-        named = parts.augmentation
-        augmentation = None if named is None else registry.build("augmentation", named, trial.data)
+        parts = GameParts.build(trial, registry.build, device)
         diagnoses = {
             ref.name: registry.build("diagnosis", ref)
             for ref in trial.diagnoses
@@ -275,41 +269,17 @@ class LiveTrial:
             for ref in trial.evaluation.metrics
             if registry.skip("metric", ref, trial) is None
         }
-        left_out = {} if has_noise(generator) else _leave_out(diagnoses)
-        seed_everything(seed_for(seed, "components"))  # for components that draw random numbers, such as dropout
-        stream = _batch_stream(dataset, trial, device)
-        gan = GAN(
-            generator,
-            discriminator,
-            loss,
-            regularizers,
-            training_data,
-            trial.training,
-            seed,
-            registry.build,
-            stream,
-            augmentation,
-            terms,
-        )
-        view = RunView(
-            generator,
-            discriminator,
-            loss,
-            training_data,
-            held_out_data,
-            trial.data,
-            seed=seed_for(seed, "observation"),
-            steps=trial.training.steps,
-            average=gan.average,
-        )
-        gan.view, view.game = view, gan
+        left_out = {} if has_noise(parts.generator) else _leave_out(diagnoses)
+        stream = stream_of(dataset, trial, device)
+        gan = parts.into_game(trial, training_data, held_out_data, registry.build, stream)
+        view = gan.view
         watch = None
         if diagnoses:
             trained_on = trial.training.steps * trial.training.batch_size
             view.set_budget(trained_on, choose_embedding(trial.data.shape))
         if WIRING in diagnoses:
             optimizers = gan.optimizer_g, gan.optimizer_d
-            watch = WiringWatch(generator, discriminator, steps=trial.training.steps, optimizers=optimizers)
+            watch = WiringWatch(gan.generator, gan.discriminator, steps=trial.training.steps, optimizers=optimizers)
         return cls(
             gan=gan,
             view=view,
@@ -360,18 +330,6 @@ class LiveTrial:
         return generate(generator, n, seed, self.labels, self.gan.device, self.evaluator.given(n))
 
 
-def _batch_stream(dataset: Dataset, trial: Trial, device: torch.device) -> Callable[[int], BatchStream] | None:
-    """What makes the stream of training batches, where the data set has a loader."""
-    if not provides(dataset, "training_loader"):
-        return None
-    name, seed = trial.components.dataset.name, seed_for(trial.seed, "data order")
-
-    def stream(batch_size: int) -> BatchStream:
-        return BatchStream(name, lambda: dataset.training_loader(batch_size, seed), trial.data, batch_size, device)
-
-    return stream
-
-
 def _leave_out(diagnoses: dict[str, Diagnosis]) -> dict[str, str]:
     """Take out what cannot happen to a generator without noise; return why, by name."""
     names = [name for name, diagnosis in diagnoses.items() if adapt("diagnosis", diagnosis).needs_noise]
@@ -384,55 +342,3 @@ def _capture(gan: GAN) -> StepCapture | None:
     """What takes the steps of a game as graphs of its device; None where that is not asked for, or there are none."""
     is_possible = gan.device.type == "cuda" and torch.cuda.is_available()
     return StepCapture(gan, CudaGraphs(gan.device)) if is_possible and gan.settings.capture == "auto" else None
-
-
-def _check_networks(view: RunView, trial: Trial) -> None:
-    """Raise for networks of a wrong output shape, which broadcasting would hide, before anything is trained."""
-    pack = view.round_to_pack(1)
-    n = view.round_to_pack(max(8, 2 * pack))  # at least two packs: batch statistics need more than one
-    packs = n // pack
-    with view.at(0), torch.no_grad():
-        fake = view.fake(n)
-        real = view.real(n)
-        g, d = (f"{kind} {getattr(trial.components, kind).name!r}" for kind in ("generator", "discriminator"))
-        _check_output(g, fake.x, (n, *trial.data.shape), real.x.device)
-        heads = [_check_heads(d, view, batch, packs) for batch in (real, fake)]
-    if heads[0] != heads[1]:
-        counts = f"{heads[0]} heads for real samples and {heads[1]} for generated ones"
-        raise ValueError(f"{d} returns {counts}: its losses could not be compared")
-
-
-def _check_heads(name: str, view: RunView, batch: Batch, n: int) -> int:
-    """Return how many heads D has; raise for one that is not logits of `n` samples or packs."""
-    try:
-        heads = view.discriminator.outputs(batch).heads
-    except TypeError as error:
-        raise TypeError(str(error).replace("the discriminator", name, 1)) from error
-    for i, head in enumerate(heads, start=1):
-        as_head = f" as head {i} of {len(heads)}" if len(heads) > 1 else ""
-        if len(head) != n:
-            _refuse_output(name, as_head, head, f"({n},) or a map ({n}, ...)")
-        _check_output(name, head, tuple(head.shape), batch.x.device, as_head)
-    return len(heads)
-
-
-def _check_output(name: str, output: Any, shape: tuple[int, ...], device: torch.device, as_head: str = "") -> None:
-    if not isinstance(output, torch.Tensor):
-        raise TypeError(f"{name} returns {type(output).__name__}{as_head}, not a tensor")
-    if tuple(output.shape) != shape or output.dtype != torch.float32:
-        _refuse_output(name, as_head, output, str(shape))
-    if output.device != device:
-        raise ValueError(f"{name} returns a tensor on {output.device}{as_head}, and it is trained on {device}")
-
-
-def _refuse_output(name: str, as_head: str, output: torch.Tensor, expected: str) -> NoReturn:
-    got = f"{tuple(output.shape)} of {output.dtype}".replace("torch.", "")
-    raise ValueError(f"{name} returns {got}{as_head}, and {expected} of float32 is expected")
-
-
-def _format_exception(error: BaseException) -> str:
-    """Format an exception in one line, with the deepest place that is not in a library."""
-    message = " ".join(str(error).split()) or "no message"
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if "site-packages" not in f.filename]
-    place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno}, in {frames[-1].name})" if frames else ""
-    return f"{type(error).__name__}: {message[:500]}{place}"

@@ -276,10 +276,13 @@ class Dataset:
     Attributes:
         spec: What the samples look like.
         modes: The exact modes where they are known; None by default.
+        large: Whether loading it takes long or much memory, so that methods are tried on made-up samples before a run,
+            rather than on its own; False by default.
     """
 
     spec: DataSpec
     modes: Modes | None = None
+    large: bool = False
 
     def training(self) -> Batch:
         """Return all training samples: float32, or uint8 whose 0 to 255 span `spec.value_range`."""

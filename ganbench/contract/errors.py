@@ -1,7 +1,9 @@
 """Errors of a request, and of a metric that cannot serve: one line that says what is wrong and the nearest valid thing."""
 
+import traceback
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
 
 
 def printable(text: str, keep: str = "") -> str:
@@ -45,3 +47,11 @@ def did_you_mean(name: str, valid: Iterable[str]) -> str:
     if near := get_close_matches(name, names, n=1, cutoff=0.6):
         return f"did you mean {near[0]!r}?"
     return f"valid: {', '.join(names)}" if names else "there is none"
+
+
+def describe_exception(error: BaseException) -> str:
+    """Return an exception in one line, with the deepest place that is not in a library."""
+    message = " ".join(str(error).split()) or "no message"
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if "site-packages" not in f.filename]
+    place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno}, in {frames[-1].name})" if frames else ""
+    return f"{type(error).__name__}: {message[:500]}{place}"

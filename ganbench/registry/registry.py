@@ -235,6 +235,16 @@ class Registry:
         ]
         return [(name, part, as_ref(value, name)) for name, part, value in named if isinstance(value, str | dict)]
 
+    def lacks_part_of(self, trial: Trial) -> bool:
+        """Return whether a component of a trial is unavailable."""
+        waiting = [(kind, ref) for kind, refs in refs_of(trial).items() for ref in refs]
+        while waiting:
+            kind, ref = waiting.pop(0)
+            if self.is_unavailable(kind, ref.name):
+                return True
+            waiting += [(part, inner) for _, part, inner in self._parts(kind, ref)]
+        return False
+
     def origins(self, trial: Trial) -> Mapping[str, str]:
         """Return the distribution and version of every component of a trial, by "kind name"."""
         origins: dict[str, str] = {}

@@ -88,10 +88,11 @@ class DatasetEntry:
 
 @dataclass(frozen=True)
 class MethodEntry:
-    """A method of a suite: its settings, and those that differ by kind of data."""
+    """A method of a suite: its settings, those that differ by kind of data, and whether it is one of a grid."""
 
     settings: Settings
     on: Mapping[str, Settings] = field(default_factory=dict)
+    of_grid: bool = False
 
     @property
     def tables(self) -> Iterable[Settings]:
@@ -279,7 +280,7 @@ def _grid_methods(grid: schema.GridTable, where: str) -> dict[str, MethodEntry]:
         label = "+".join(_label(part) for part in parts)
         if label in methods:
             raise RequestError(f"{place}: {label} is listed twice")
-        methods[label] = MethodEntry(settings)
+        methods[label] = MethodEntry(settings, of_grid=True)
     return methods
 
 

@@ -13,7 +13,7 @@ import torch
 
 from ..contract.errors import RequestError, did_you_mean
 from ..contract.hooks import HOOKS
-from ..contract.records import Batch, ComponentRef, Components, DataSpec, Evaluation, TermRef, Training, Trial
+from ..contract.records import ComponentRef, Components, DataSpec, Evaluation, TermRef, Training, Trial
 from ..registry.plugins import local_files
 from ..registry.registry import Registration, Registry, load_registry
 from .check import RENAMED, ContractError, NotApplicable
@@ -172,18 +172,6 @@ def trial_on(spec: DataSpec, dataset: str = "check") -> Trial:
         evaluation=Evaluation(metrics=()),
         diagnoses=(),
     )
-
-
-def samples_of(spec: DataSpec, n: int, seed: int = 0) -> Batch:
-    """Return `n` random samples of the shape and range of a data spec, with labels and conditions if it has any."""
-    stream = torch.Generator().manual_seed(seed)
-    x = torch.randn(n, *spec.shape, generator=stream)
-    if spec.value_range is not None:
-        low, high = spec.value_range
-        x = low + (high - low) * torch.sigmoid(x)
-    labels = torch.randint(spec.classes, (n,), generator=stream) if spec.classes else None
-    condition = None if spec.condition is None else torch.randn(n, *spec.condition, generator=stream)
-    return Batch(x, labels, condition)
 
 
 # --- selecting ---------------------------------------------------------------------------------------

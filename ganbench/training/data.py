@@ -81,3 +81,15 @@ def check_condition(batch: Batch, spec: DataSpec) -> None:
         raise ValueError(f"its conditions are {condition.dtype}; give float32, int64, or uint8 as of samples")
     if condition.dtype == torch.uint8 and spec.value_range is None:
         raise ValueError("its conditions are uint8, and its spec states no value_range that they span")
+
+
+def samples_of(spec: DataSpec, n: int, seed: int = 0) -> Batch:
+    """Return `n` random samples of the shape and range of a data spec, with labels and conditions if it has any."""
+    stream = torch.Generator().manual_seed(seed)
+    x = torch.randn(n, *spec.shape, generator=stream)
+    if spec.value_range is not None:
+        low, high = spec.value_range
+        x = low + (high - low) * torch.sigmoid(x)
+    labels = torch.randint(spec.classes, (n,), generator=stream) if spec.classes else None
+    condition = None if spec.condition is None else torch.randn(n, *spec.condition, generator=stream)
+    return Batch(x, labels, condition)

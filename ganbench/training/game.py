@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from ..contract.adapt import adapt, provides
+from ..contract.adapt import adapt, original, provides
 from ..contract.components import Augmentation, Loss, Regularizer, Update
 from ..contract.outputs import DiscriminatorFn, read_outputs
 from ..contract.records import ADAPTIVE, Batch, Player, Training
@@ -407,7 +407,11 @@ class GAN(Game):
         d: BoundDiscriminator | None = None,
     ) -> Tensor:
         """A loss or a penalty, of each head of D where it is one that sees one head at a time; D runs anew without `d`."""
-        return evaluate_by_head(component, compute, self.d if d is None else d, real, fake)
+        value = evaluate_by_head(component, compute, self.d if d is None else d, real, fake)
+        if not isinstance(value, Tensor) or value.numel() != 1:
+            found = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+            raise ValueError(f"{type(original(component)).__name__} returns {found}, and a scalar is expected")
+        return value
 
     def _regularizers_of(self, player: Player) -> tuple[list[tuple[Callable[[Batch, Batch], Tensor], int]], list[Any]]:
         """The penalties of a player's regularizers with their intervals, and what they do after its updates."""

@@ -7,14 +7,17 @@ from typing import Any
 
 import torch
 
-from ..contract.records import Batch, DataSpec
+from ..contract.adapt import provides
+from ..contract.components import Dataset
+from ..contract.records import Batch, DataSpec, Trial
 from .data import DeviceDataset
+from .seeding import seed_for
 
 
 class BatchStream:
     """The batches of a loader, one after the other, without end: the loader is iterated again at its end.
 
-    A smaller batch at the loader's end is left out.
+    A smaller batch at the loader's end is left out. One that can be gone through once, as a generator, is made anew.
 
     Args:
         name: What the data set is called, for errors.
@@ -82,6 +85,8 @@ class BatchStream:
                     self._drawn += 1
                     return batch
                 smaller = len(batch)
+            if self._batches is self._loader:  # a generator, which can be gone through once
+                self._loader = self._make()
             self._batches = iter(self._loader)
         raise self._error(f"ends without a batch of {self._size} samples")
 
@@ -101,3 +106,15 @@ class BatchStream:
 
 def _is_stateful(loader: Any) -> bool:
     return hasattr(loader, "state_dict") and hasattr(loader, "load_state_dict")
+
+
+def stream_of(dataset: Dataset, trial: Trial, device: torch.device) -> Callable[[int], BatchStream] | None:
+    """Return what makes the stream of training batches, where the data set has a loader."""
+    if not provides(dataset, "training_loader"):
+        return None
+    name, seed = trial.components.dataset.name, seed_for(trial.seed, "data order")
+
+    def stream(batch_size: int) -> BatchStream:
+        return BatchStream(name, lambda: dataset.training_loader(batch_size, seed), trial.data, batch_size, device)
+
+    return stream

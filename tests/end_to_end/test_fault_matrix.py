@@ -1,5 +1,7 @@
 """Faults of a plugin affect its own trials alone: healthy methods end bit-identical to a run without it.
 
+A method that cannot take a single step is refused before anything is trained.
+
 The default tests have all faults in one suite; `pytest -m slow tests/end_to_end/test_fault_matrix.py` runs each alone
 with two healthy methods.
 """
@@ -56,13 +58,8 @@ discriminator = {{ name = "mlp", width = 16 }}
 
 # The status of the trial, and words of its reason.
 IN_A_TRIAL = {
-    "raises-in-build": ("error", "ValueError: cannot be built"),
     "raises-at-step-500": ("error", "RuntimeError: failed at step 500 (ganbench_plugins.py"),
     "not-a-number": ("diverged", "not finite since step 1"),
-    "wrong-shape": ("error", "returns (8, 3) of float32, and (8, 2) of float32 is expected"),
-    "vector-loss": ("error", "scalar"),
-    "wrong-device": ("error", "returns a tensor on meta, and it is trained on cpu"),
-    "float64": ("error", "returns (8, 2) of float64"),
     "exits": ("error", "SystemExit: 3"),
     "dies": ("error", "the worker died: exit code 7"),
     "crashes": ("error", "the worker died: killed by SIG"),
@@ -77,6 +74,15 @@ IN_A_TRIAL = {
     "leaves-a-thread": ("done", ""),
     "closes-output": ("done", ""),
     "changes-folder": ("done", ""),
+}
+
+# What cannot take a single step, and words of the line that refuses the run.
+BEFORE_TRIALS = {
+    "raises-in-build": "loss 'raises-in-build': cannot be built",
+    "wrong-shape": "generator 'wrong-shape' returns (8, 3) of float32, and (8, 2) of float32 is expected",
+    "vector-loss": "loss 'vector-loss': VectorLoss returns (16,), and a scalar is expected",
+    "wrong-device": "generator 'wrong-device' returns a tensor on meta, and it is trained on cpu",
+    "float64": "generator 'float64' returns (8, 2) of float64",
 }
 GENERATORS = ("wrong-shape", "wrong-device", "float64")
 
@@ -198,6 +204,16 @@ def test_faults_in_trials_do_not_affect_the_others(tmp_path, unaffected):
 @pytest.mark.parametrize("fault", IN_A_TRIAL)
 def test_each_fault_in_a_trial_alone(tmp_path, unaffected, fault):
     run_with_faults([fault], tmp_path / "alone", unaffected)
+
+
+@pytest.mark.parametrize("fault", BEFORE_TRIALS)
+def test_a_fault_at_the_first_step_is_said_before_anything_is_trained(tmp_path, say_here, fault):
+    (tmp_path / "ganbench_plugins.py").write_bytes((FOLDER / "faulty_components.py").read_bytes())
+    (tmp_path / "faults.toml").write_text(SUITE + method(fault) + HEALTHY, encoding="utf-8")
+    said = say_here("run", "--suite", "faults.toml", "--output", "out")
+    assert said.code == 2 and len(said.err.splitlines()) == 1
+    assert f"method '{fault}' on 'ring': {BEFORE_TRIALS[fault]}" in said.first_line
+    assert not (tmp_path / "out").exists()
 
 
 def install_plugins(names: list[str], site: Path) -> None:

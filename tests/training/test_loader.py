@@ -38,6 +38,15 @@ def test_it_begins_again_at_its_end_and_leaves_out_a_smaller_batch():
     assert firsts(stream(numbered(4, 4, 3)), 5) == [0, 4, 0, 4, 0]
 
 
+def test_a_generator_which_can_be_gone_through_once_is_made_anew_at_its_end():
+    make = numbered(4, 4, 3)
+    drawn = stream(lambda: iter(make()))
+    assert firsts(drawn, 3) == [0, 4, 0]
+    other = stream(lambda: iter(make()))
+    other.load_state_dict(drawn.state_dict())
+    assert firsts(drawn, 2) == firsts(other, 2) == [4, 0]
+
+
 def test_it_goes_to_another_place_by_drawing_again():
     ours, theirs = stream(numbered(4, 4, 4)), stream(numbered(4, 4, 4))
     firsts(ours, 5)

@@ -13,9 +13,10 @@ from torch.func import functional_call
 
 from ...contract.outputs import read_outputs
 from ...contract.records import Batch, DataSpec
+from ...training.data import samples_of
 from ...training.discriminator import combine_of, condition_argument
 from ...training.noise import sample_noise
-from ..candidate import Candidate, samples_of
+from ..candidate import Candidate
 from ..check import ContractError
 
 BATCH_SIZES = (1, 2, 64)

@@ -10,7 +10,8 @@ from torch import Tensor
 from ...contract.components import Augmentation
 from ...contract.records import Batch
 from ...contract.state import load_state, state_of
-from ..candidate import Candidate, samples_of
+from ...training.data import samples_of
+from ..candidate import Candidate
 from ..check import BASIC, ContractError, behaviour, check
 
 N = 6

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from ...contract.components import Features
-from ..candidate import Candidate, samples_of
+from ...training.data import samples_of
+from ..candidate import Candidate
 from ..check import BASIC, ContractError, NotApplicable, behaviour, check
 
 N_SAMPLES = 6

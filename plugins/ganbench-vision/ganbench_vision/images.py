@@ -27,6 +27,8 @@ class Images(ganbench.Dataset, abc.ABC):
         ValueError: If `limit` is below 1.
     """
 
+    large = True
+
     def __init__(
         self,
         shape: tuple[int, int, int],

@@ -1,0 +1,182 @@
+"""The first step of a trial, tried with a few samples before a run: what cannot take it is said before anything long has run.
+
+What is tried is built for it and thrown away; random numbers and settings of torch are as before afterwards.
+"""
+
+from __future__ import annotations
+
+import traceback
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from ..contract.adapt import original
+from ..contract.components import Dataset
+from ..contract.errors import RequestError, describe_exception
+from ..contract.records import Batch, ComponentRef, Trial
+from ..registry.registry import Registry
+from .checks import check_networks, check_samples
+from .data import DeviceDataset, samples_of
+from .loader import stream_of
+from .parts import GameParts
+from .seeding import deterministic, seed_everything, seed_for
+
+SAMPLES = 8  # of a batch, unless a component wants more
+HERE = torch.device(
+    "cpu"
+)  # tried here whatever the trial's device is: an accelerator may have no memory for another process
+
+
+class CannotTrain(Exception):
+    """A trial cannot take its first step; the message names the component and says why."""
+
+
+@dataclass(frozen=True)
+class FirstSamples:
+    """A few samples of each part of a data set, as many as a batch at most."""
+
+    training: Batch
+    held_out: Batch
+
+
+def load_first_samples(trial: Trial, registry: Registry) -> FirstSamples | None:
+    """Return the first samples of a trial's data set, all of which is checked where it is loaded at once.
+
+    None where no samples can be had cheaply. Raises CannotTrain for a data set that gives what its spec does not state.
+    """
+    ref, size = trial.components.dataset, trial.training.batch_size
+    with _undisturbed(), _named(f"data set {ref.name!r}", sure=True):
+        seed_everything(seed_for(trial.seed, "data set"))
+        dataset: Dataset = registry.build("dataset", ref)
+        if dataset.large:
+            return _made_up(trial, size)
+        parts = []
+        for part in (dataset.training(), dataset.held_out()):
+            check_samples(part, trial)
+            DeviceDataset(part, trial.data, HERE)
+            parts.append(part[:size])
+        if stream := stream_of(dataset, trial, HERE):
+            parts[0] = stream(size).draw()
+        return FirstSamples(*parts)
+
+
+def try_first_step(trial: Trial, samples: FirstSamples, registry: Registry) -> None:
+    """Build a trial's components and let them take one step, with a few samples and on the CPU.
+
+    A step that fails is tried again with a whole batch, as packs or statistics of batches may need. Where the trial runs on
+    another device only what a component says itself counts, in a ValueError: some networks are made for an accelerator.
+
+    Raises:
+        CannotTrain: They cannot.
+    """
+    few, whole = SAMPLES * trial.training.accumulate, trial.training.batch_size
+    if few < whole:
+        try:
+            _step(trial, samples, registry, few)
+        except (Exception, SystemExit):
+            pass  # it may want a whole batch
+        else:
+            return
+    try:
+        _step(trial, samples, registry, whole)
+    except SystemExit:
+        return  # a fault of its own, which ends the trial alone
+
+
+def _step(trial: Trial, samples: FirstSamples, registry: Registry, batch_size: int) -> None:
+    """Take a step in which every part has its say: terms, penalties, and both players' losses."""
+    settings = replace(
+        trial.training,
+        batch_size=batch_size,
+        d_steps=1,
+        g_steps=1,
+        d_warmup=0,
+        d_from=0,
+        adversarial_from=0,
+        precision="float32",
+        channels_last=False,
+    )
+    tried = replace(trial, training=settings)
+    sure = trial.device == "cpu"
+
+    def build(kind: str, ref: ComponentRef, *given: Any) -> Any:
+        with _named(f"{kind} {ref.name!r}", sure=sure):
+            return registry.build(kind, ref, *given)
+
+    with _undisturbed():
+        parts = GameParts.build(tried, build, HERE)
+        names = _names_of(parts, trial)
+        with _named(names, sure=sure):
+            data = [DeviceDataset(part, trial.data, HERE) for part in (samples.training, samples.held_out)]
+            game = parts.into_game(tried, data[0], data[1], build)
+            names[id(original(game.update))] = f"update {settings.update.name!r}"
+            names[id(game.optimizer_g)] = f"optimizer {settings.optimizer_g.name!r}"
+            names[id(game.optimizer_d)] = f"optimizer {settings.optimizer_d.name!r}"
+            check_networks(game.view, tried)
+            game.step()
+
+
+def _names_of(parts: GameParts, trial: Trial) -> dict[int, str]:
+    """How each built component is called, by identity."""
+    refs = trial.components
+    names = {
+        id(parts.generator): f"generator {refs.generator.name!r}",
+        id(parts.discriminator): f"discriminator {refs.discriminator.name!r}",
+        id(original(parts.loss)): f"loss {refs.loss.name!r}",
+    }
+    names |= {id(original(part)): f"regularizer {name!r}" for name, part in parts.regularizers.items()}
+    names |= {id(original(term.term)): f"term {term.name!r}" for term in parts.terms}
+    if refs.augmentation is not None:
+        names[id(original(parts.augmentation))] = f"augmentation {refs.augmentation.name!r}"
+    return names
+
+
+@contextmanager
+def _named(names: str | Mapping[int, str], *, sure: bool) -> Iterator[None]:
+    """Turn what is raised inside into CannotTrain, whose line names the component.
+
+    Args:
+        names: The component; or what components are called, by identity: the one whose method was called last is named.
+        sure: Whether any error counts; else those alone that a component says itself, in a ValueError.
+    """
+    try:
+        yield
+    except CannotTrain:
+        raise
+    except Exception as error:
+        if not sure and not isinstance(error, ValueError):
+            return
+        said = isinstance(error, ValueError | OSError | RequestError)
+        text = " ".join(str(error).split()) if said and str(error) else describe_exception(error)
+        name = names if isinstance(names, str) else _culprit(error, names)
+        raise CannotTrain(text if not name or name in text else f"{name}: {text}") from error
+
+
+def _culprit(error: Exception, names: Mapping[int, str]) -> str:
+    """The component whose method was called last before an error; empty if none was."""
+    found = ""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        for local in ("component", "self"):  # what is computed, and whose method it is
+            found = names.get(id(original(frame.f_locals.get(local))), found)
+    return found
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Leave random numbers, settings of torch and warnings as they are outside: the trial itself will show them."""
+    with deterministic(HERE), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _made_up(trial: Trial, n: int) -> FirstSamples | None:
+    """Random samples of the shape that a spec states, in place of those of a large data set; None if it has conditions."""
+    spec = trial.data
+    if spec.condition is not None:
+        return None
+    batch = samples_of(spec, n)
+    return FirstSamples(batch, batch)
