@@ -178,6 +178,23 @@ class WrongSign(Program):
         return -super().loss_g(fake)
 
 
+class RealForFake(Program):
+    cause = "D's loss does not depend on generated samples.*In their place it is given real samples"
+
+    def detach(self, fake):
+        return self.real[torch.randint(len(self.real), (self.batch,))]
+
+
+class SwappedBatches(Program):
+    """D learns to call real samples generated, and fast, so that both kinds soon have logits of their own."""
+
+    cause = "G is rewarded for samples that D calls generated"
+    lr_g = lr_d = 0.1
+
+    def loss_d(self, real, fake):
+        return super().loss_d(fake, real)
+
+
 class TermWithoutGradient(Program):
     cause = "A term of G's loss has no gradient to G"
 
@@ -360,7 +377,7 @@ BUGS = [
         Standardized,
     ),
     *(EvaluationModeD, EvaluationModeG, NotDetached, NotUnscaled, ClippedWhileScaled, SameLatents, IgnoresLatents),
-    MissingValue,
+    *(MissingValue, RealForFake, SwappedBatches),
 ]
 
 
@@ -581,7 +598,7 @@ class OneBatch(Program):
         monitor = ganbench.Monitor(self.g, self.d, real=self.real, budget=400, quiet=True)
         for _ in range(steps):
             fake = self.g(self.latents())
-            logits = self.d(torch.cat([self.real[torch.randint(512, (self.batch,))], fake.detach()]))
+            logits = self.d(torch.cat([self.real[torch.randint(512, (self.batch,))], self.detach(fake)]))
             self.update_d(self.loss_d(*logits.chunk(2)))
             self.update_g(self.loss_g(fake))
             monitor.step()
@@ -592,10 +609,40 @@ class OneBatchSwapped(OneBatch):
     loss_d = SwappedArguments.loss_d
 
 
+class OneBatchOfReal(OneBatch):
+    detach = RealForFake.detach
+
+
+class EarlierSamples(Program):
+    """D is given samples of the last steps, which are nobody's bug."""
+
+    def __init__(self):
+        super().__init__()
+        self.earlier = []
+
+    def detach(self, fake):
+        self.earlier = [*self.earlier, fake.detach().clone()][-3:]
+        return self.earlier[0]
+
+
+class Repeated(Program):
+    """D is given real samples twice, of which one half is changed, beside those of G."""
+
+    def loss_d(self, real, fake):
+        again = self.d(self.real[torch.randint(len(self.real), (self.batch,))] + 0.1)
+        return super().loss_d(real, fake) + softplus(-again).mean()
+
+
+@pytest.mark.parametrize("program", [EarlierSamples, Repeated])
+def test_samples_that_are_not_recognized_are_not_taken_for_real_ones(program):
+    assert wiring(program().run()) == []
+
+
 def test_batches_of_both_are_told_apart():
     assert wiring(OneBatch().run()) == []
-    (finding,) = wiring(OneBatchSwapped().run())
-    assert SwappedArguments.cause in finding.summary
+    for program, bug in ((OneBatchSwapped, SwappedArguments), (OneBatchOfReal, RealForFake)):
+        (finding,) = wiring(program().run())
+        assert re.search(bug.cause, finding.summary)
 
 
 def test_a_healthy_scaler_is_not_accused():

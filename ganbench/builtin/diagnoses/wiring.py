@@ -202,6 +202,8 @@ class Wiring(ganbench.Diagnosis):
                 continue
             facts = {"player": PLAYERS.get(fault.player, ""), "other": _other(fault.player), **fault.facts}
             summary = text.summary.format_map(_Facts(facts))
+            if instead := fault.facts.get("instead"):
+                summary += f" In their place it is given {instead}."
             if strangers := fault.facts.get("strangers"):
                 summary += f" {strangers} of the optimizers that step hold weights of neither network."
             yield ganbench.Finding(

@@ -11,11 +11,13 @@ from torch import Tensor
 
 from .events import DiscriminatorEvent, Record
 from .origins import Calls, Kind
+from .stand_ins import are_stand_ins
 
 SIGN_SHARE = 0.95  # of the samples of a batch whose gradients have to have one sign
 STEP_SHARE = 0.9  # of the updates that have to show the same
 SAME_TARGET = 0.02  # between gradients at equal logits, over their size: the same target
 PUSHED_HARD = 0.8  # of D's gradient
+MIN_ALIKE = 4  # updates of each player whose signs are compared
 FEW_MATCHES = 16  # samples with logits between those of the others, from which gradients are compared
 NEAR_LOGIT = 2.0  # median absolute logit up to which a target of G's own can be told
 CLEAR_MISFIT, SMALL_MISFIT = 0.5, 0.2  # of gradients that have nothing in common, and that are one but for noise
@@ -53,13 +55,13 @@ class DUpdate:
 
     Attributes:
         real, fake: On samples that are not G's, and on G's.
-        n_other: Calls on samples that are not G's from which a gradient came.
+        others: Calls on samples that are not G's from which a gradient came.
         mixed: Whether there was a call with both, or with a pair.
     """
 
     real: Taught = field(default_factory=Taught)
     fake: Taught = field(default_factory=Taught)
-    n_other: int = 0
+    others: list[DiscriminatorEvent] = field(default_factory=list)
     mixed: bool = False
 
 
@@ -81,6 +83,7 @@ class LossFacts:
         complete: Whether each call of D is known to be on G's samples or not.
         as_made: Whether D is given what G returns, so that G's samples are recognized.
         unexplained: Whether a gradient may reach G on a way that was not found.
+        made: What samples that G makes are recognized by.
     """
 
     d_updates: list[DUpdate] = field(default_factory=list)
@@ -96,6 +99,7 @@ class LossFacts:
     complete: bool = True
     as_made: bool = True
     unexplained: bool = False
+    made: list[Tensor] = field(default_factory=list)
 
     @property
     def g_learns_from_d(self) -> bool:
@@ -129,6 +133,7 @@ class LossFacts:
         facts.complete = not any(kind in ("pair", "mixed") for kind in kinds.values())
         facts.as_made = calls.given_as_made and bool(calls.given_to_d)
         facts.unexplained = any(call.from_graph and not call.trains_g for call in record.discriminator_calls)
+        facts.made = [row for call in calls.given_to_d for row in call.outputs[0][0]]
         facts._read_calls(record, kinds, owners)
         facts._read_updates(record, kinds, owners)
         facts._read_undetached(record, owners)
@@ -169,7 +174,7 @@ class LossFacts:
                         elif kind == "other":
                             taught.real.add(logits, values)
                             if not counted and _is_nonzero(gradient, part):
-                                taught.n_other += 1
+                                taught.others.append(call)
                                 counted = True
                         else:
                             taught.mixed = True
@@ -237,14 +242,33 @@ def _ignored(facts: LossFacts) -> Iterator[Found]:
     """D's loss does not depend on generated samples, or not on real ones."""
     fakes, reals = ([nonzero for _, nonzero in calls] for calls in (facts.fake_calls, facts.real_calls))
     # More than one call on samples that are not known to be G's: one of them may be of changed or earlier samples.
-    alone = all(update.n_other <= 1 and not update.mixed for update in facts.d_updates)
+    alone = all(len(update.others) <= 1 and not update.mixed for update in facts.d_updates)
     joined = [call for call, _ in facts.fake_calls]  # those that hold both, too
     most = max((call.n for call, _ in facts.g_calls), default=0)
     alone &= all(call.n <= most for call, _ in facts.real_calls if call not in joined)
-    if any(reals) and not any(fakes) and alone and facts.as_made and _unsaturated(facts.fake_calls):
-        yield "ignores-fake", "discriminator", {"shown": "yes" if fakes else ""}
+    if any(reals) and not any(fakes) and facts.as_made and _unsaturated(facts.fake_calls):
+        shown = {"shown": "yes" if fakes else ""}
+        if alone:
+            yield "ignores-fake", "discriminator", shown
+        elif _is_shown_real_for_fake(facts, most):
+            yield "ignores-fake", "discriminator", shown | {"instead": "real samples"}
     if any(fakes) and not any(reals) and _unsaturated(facts.real_calls):
         yield "ignores-real", "discriminator", {"shown": "yes" if reals else ""}
+
+
+def _is_shown_real_for_fake(facts: LossFacts, batch: int) -> bool:
+    """Whether real samples stand where G's should: in a call of their own, or in the other half of one batch."""
+    updates = []
+    for update in facts.d_updates:
+        parts: list[Tensor] = []
+        for call in update.others:
+            fitting = [a.rows for a in call.arguments if any(len(a.rows[0]) == len(row) for row in facts.made[:1])]
+            if update.mixed or len(fitting) != 1:
+                return False
+            rows = torch.stack(fitting[0])
+            parts += rows.split(1) if call.n == 2 * batch else [rows]
+        updates.append(parts)
+    return are_stand_ins(updates, facts.made)
 
 
 def _unsaturated(calls: list[tuple[DiscriminatorEvent, bool]]) -> bool:
@@ -272,7 +296,7 @@ def _wrong_targets(facts: LossFacts) -> Iterator[Found]:
     if _is_same_target(real, fake):
         towards_real = len(of_g[0]) == 0 or float(of_g[1].mean()) * float(fake[1].mean()) > 0
         yield "same-target", "discriminator", {"target": "real" if towards_real else "generated"}
-    elif _is_opposed(real, fake, of_g):
+    elif _is_opposed(real, fake, of_g) or _is_pushed_alike(updates, facts.g_updates):
         yield "g-rewarded-for-fake", "generator", {}
 
 
@@ -336,6 +360,50 @@ def _is_opposed(real: tuple[Tensor, Tensor], fake: tuple[Tensor, Tensor], of_g: 
         _misfit(gradients, opposed) < SMALL_MISFIT and _is_in_proportion(gradients, opposed, logits)
         for opposed in (at_fake, -at_real)
     )
+
+
+def _is_pushed_alike(d_updates: list[DUpdate], g_updates: list[Taught]) -> bool:
+    """Whether G pushes its samples where D pushes them, and D pushes real ones the other way, in nearly every update.
+
+    It needs no logits that both kinds of samples have, which a D that learns fast soon parts. That signs are such may be
+    chance under least squares with a target of G's own: its gradient has to be in proportion to D's as well.
+    """
+    signs = [(_sign(update.real), _sign(update.fake)) for update in d_updates]
+    of_g = [sign for taught in g_updates if (sign := _sign(taught))]
+    signs = [pair for pair in signs if any(pair)]
+    if min(len(signs), len(of_g)) < MIN_ALIKE:
+        return False
+    towards = 1 if sum(of_g) > 0 else -1
+    if _share_of(signs, (-towards, towards)) < STEP_SHARE or _share_of(of_g, towards) < STEP_SHARE:
+        return False
+    logits, gradients = _pooled(g_updates)
+    for kind, factor in (("fake", 1), ("real", -1)):
+        pool = _pooled([getattr(update, kind) for update in d_updates])
+        inside = _inside(logits, pool) & (logits.abs() <= NEAR_LOGIT)
+        if int(inside.sum()) >= FEW_MATCHES:
+            at, opposed = logits[inside], factor * _interpolated(pool, logits[inside])
+            if _misfit(gradients[inside], opposed) < SMALL_MISFIT and _is_in_proportion(gradients[inside], opposed, at):
+                return True
+    return False
+
+
+def _sign(taught: Taught) -> int:
+    """The sign of nearly all gradients of an update that are not zero; 0 where they differ, or all are zero."""
+    _, gradients = taught.pairs
+    positive = _share(gradients[gradients != 0] > 0)
+    return (
+        0
+        if not bool((gradients != 0).any())
+        else 1
+        if positive >= SIGN_SHARE
+        else -1
+        if positive <= 1 - SIGN_SHARE
+        else 0
+    )
+
+
+def _share_of(values: Sequence[Any], value: Any) -> float:
+    return sum(other == value for other in values) / len(values)
 
 
 def _misfit(gradients: Tensor, others: Tensor) -> float:
