@@ -83,6 +83,10 @@ class View:
         """Return what the generator makes now of `n` noise vectors that are the same at every call."""
         raise _abstract(self, "fixed")
 
+    def fixed_of_average(self, n: int) -> Tensor | None:
+        """Return the same of the running average of the generator, in evaluation mode; None without an average."""
+        return None
+
     @property
     def discriminator(self) -> DiscriminatorFn:
         """The discriminator as a loss sees it; differentiable with respect to `batch.x` alone."""

@@ -12,6 +12,7 @@ from torch import Tensor
 from .calls import Call
 from .capture import Captured, DiscriminatorCall, GeneratorCall
 
+MAX_COMPARED_ROWS = 512  # of each of two sets of samples, spread evenly
 MAX_RANGE_GAP = 0.5  # of many samples: between means, in standard deviations; between log standard deviations
 
 
@@ -125,7 +126,7 @@ def infer(captured: Captured, find_partners: Callable[[CallConvention], tuple[in
 
 def is_similar(a: Tensor, b: Tensor) -> bool:
     """Return whether two sets of samples may have one range: mean and standard deviation of all values are close."""
-    a, b = a.detach().double(), b.detach().double()
+    a, b = (x.detach()[:: max(1, len(x) // MAX_COMPARED_ROWS)].double() for x in (a, b))
     if not (bool(a.isfinite().all()) and bool(b.isfinite().all())):
         return True  # values that are not finite are reported elsewhere
     std_a, std_b = (max(float(values.std(correction=0)), 1e-12) for values in (a, b))

@@ -66,13 +66,14 @@ def mean_input_gradient(gradients: Sequence[Gradient], cosines: Sequence[float],
     return torch.where(mean.isfinite(), mean, math.nan) / data_std
 
 
-def cosine_with_logits(gradient: Gradient, logits: LogitsFn) -> float:
-    """Return the mean cosine between the gradient of a loss and that of D's logits at the same samples.
+def cosine_with_logits(gradient: Gradient, logits: LogitsFn, rows: int) -> float:
+    """Return the mean cosine between the gradient of a loss and that of D's logits at the first `rows` samples.
 
     Below zero, the loss falls as the logits rise. 0 if either gradient has vanished.
     """
-    call, argument = gradient.discriminator_call.call, gradient.discriminator_call.argument
+    argument = gradient.discriminator_call.argument
     assert argument is not None
+    call = gradient.discriminator_call.call.slice_rows(slice(rows))
     x = call.leaves[argument].detach().clone().requires_grad_()
     with torch.enable_grad():
         (slope,) = torch.autograd.grad(logits(call, {argument: x}, len(x)).sum(), x)

@@ -27,6 +27,11 @@ MAX_DEPTH = 6  # of objects within objects that are searched for random generato
 MAX_ENTRIES = 256  # of a list or dict that are searched; the file names of a data set need not be
 MAX_OBJECTS = 20_000  # that are searched in all
 
+# Types of most of what a network holds, which are left aside first.
+HOLDS_NOTHING = frozenset(
+    {str, bytes, int, float, bool, type(None), torch.Tensor, nn.Parameter, np.ndarray, type, ModuleType}
+)
+
 GetState = Callable[[Any], Any]
 SetState = Callable[[Any, Any], Any]
 RNG_TYPES: tuple[tuple[type, GetState, SetState], ...] = (
@@ -92,7 +97,7 @@ def _find_rngs(owners: Iterable[Any]) -> Iterator[tuple[Any, GetState, SetState]
     waiting = [(owner, 0) for owner in owners]
     while waiting and len(visited) < MAX_OBJECTS:
         value, depth = waiting.pop()
-        if id(value) in visited:
+        if type(value) in HOLDS_NOTHING or id(value) in visited:
             continue
         visited.add(id(value))
         rng = next(((value, get, put) for rng_type, get, put in RNG_TYPES if isinstance(value, rng_type)), None)

@@ -36,6 +36,11 @@ class Networks:
         self.all = [self.generator, self.discriminator, *([] if average is None else [self.evaluated])]
         self._states: dict[nn.Module, dict[str, Tensor]] = {}
 
+    @property
+    def has_average(self) -> bool:
+        """Whether samples are evaluated with a running average of G."""
+        return self.evaluated is not self.generator
+
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """Use the weights as they are now, and copies of the buffers, until the block ends."""

@@ -77,6 +77,7 @@ class LoopView(View):
         self._sign = 1.0  # of D's logits
         self._partners: tuple[Any, tuple[int, ...]] | None = None  # of the newest kind of call
         self._isolated = False
+        self._has_one_head = False  # as far as is known
 
     @property
     def about_sample(self) -> tuple[int, ...] | None:
@@ -214,11 +215,18 @@ class LoopView(View):
 
     def fixed(self, n: int) -> Tensor:
         """Return what G makes now of `n` latents and conditions that are the same at every call."""
+        return self._make_fixed(n, evaluated=False)
+
+    def fixed_of_average(self, n: int) -> Tensor | None:
+        """Return the same of the running average of G, in evaluation mode; None without an average."""
+        return self._make_fixed(n, evaluated=True) if self._networks.has_average else None
+
+    def _make_fixed(self, n: int, *, evaluated: bool) -> Tensor:
         if self._fixed_inputs is None:
             self._fixed_inputs, _ = self._inputs.sample(n, torch.Generator(self.device).manual_seed(SEED))
         convention = self._convention
-        samples = self._networks.generate(convention.generator_call, self._fixed_inputs, n, convention.output)
-        return self._as_given(samples)
+        call, output = convention.generator_call, convention.output
+        return self._as_given(self._networks.generate(call, self._fixed_inputs, n, output, evaluated=evaluated))
 
     @property
     def discriminator(self) -> DiscriminatorFn:
@@ -242,9 +250,12 @@ class LoopView(View):
 
     def head_logits(self, batch: Batch) -> Tensor | None:
         """Return the logits of each of D's heads, (heads, N); None where there is one."""
+        if self._has_one_head:
+            return None
         call, arguments, n = self._convention.discriminator_call, self._arguments(batch), len(batch.x)
         outputs = self._networks.discriminator_outputs(call, arguments, n, self._read_logits.pack)
         heads = torch.cat([self._read_logits.heads(output, size) for output, size in outputs], 1)[:, :n]
+        self._has_one_head = len(heads) == 1  # which is not asked again
         return self._sign * heads.to(self.device) if len(heads) > 1 else None
 
     def generator_loss(self, d: DiscriminatorFn, real: Batch, fake: Batch) -> Tensor:
@@ -276,7 +287,7 @@ class LoopView(View):
         self._read_logits.detect_sigmoid(output, n)
         if self._read_logits.probabilities and not before:
             self._add_note("the discriminator returns probabilities, not logits: they are converted to logits")
-        self._cosines = [cosine_with_logits(gradient, self._unsigned_logits) for gradient in self._gradients]
+        self._cosines = [cosine_with_logits(gradient, self._unsigned_logits, self._few) for gradient in self._gradients]
         g_loss_rises = bool(self._cosines) and min(self._cosines) >= MIN_COSINE  # with the logits
         if g_loss_rises and self._sign > 0 and self._real_samples.sufficient:
             batches = self.real(MAX_SIGNAL_SAMPLES), self.fake(MAX_SIGNAL_SAMPLES)

@@ -18,12 +18,12 @@ from ..contract.errors import RequestError, did_you_mean
 from ..contract.records import History, NonFinite
 from ..contract.state import load_state, state_of
 from ..contract.view import View
-from .probe_features import choose_embedding
+from .probe_features import MAX_VALUES, Embedding, choose_embedding
 from .probes import PROBES, REGION_PROBES, ProbeBatch, why_not_probed
 from .signals import SIGNALS, SignalBatch, auc_by_head, literature_signals, textbook_signals
 from .wiring.watch import WiringWatch
 
-FIXED_NOISE_SAMPLES = 64  # fixed latents
+FIXED_NOISE_SAMPLES, FIXED_LARGE_SAMPLES = 64, 32  # fixed latents, and those of large samples
 WINDOW_OBSERVATIONS = 10  # observations behind a path
 MAX_PATH_VALUES = 4096  # of a sample that are followed: of larger ones a random choice
 POOLED_PROBES = 3  # whose generated pictures are searched together for what is missed all the time
@@ -36,34 +36,36 @@ class Motion:
     def __init__(self) -> None:
         self._positions: deque[Tensor] = deque(maxlen=WINDOW_OBSERVATIONS + 1)
 
-    def measure(self, view: View) -> dict[str, Tensor | float]:
+    def measure(self, samples: Tensor, data_std: float | Tensor) -> dict[str, Tensor | float]:
         """Return how the samples moved since the last observation; NaN where there is no earlier one.
 
-        `motion_speed` is the mean length of the move over the distance of two real samples (root mean square),
-        `motion_turn` its mean cosine with the move before (-1: back and forth), and `motion_progress` the mean distance
-        covered over the last observations divided by the length of the path (0: in circles, 1: straight on).
+        `speed` is the mean length of the move over the distance of two real samples (root mean square), `turn` its mean
+        cosine with the move before (-1: back and forth), and `progress` the mean distance covered over the last
+        observations divided by the length of the path (0: in circles, 1: straight on).
+
+        Args:
+            samples: What G makes now of the same noise, N first.
+            data_std: Standard deviation of the data.
         """
-        values = max(math.prod(view.data.shape), 1)
-        n = min(FIXED_NOISE_SAMPLES, max(MIN_FIXED_SAMPLES, MAX_FIXED_VALUES // values))
-        position = view.fixed(n).flatten(1)
+        position = samples.flatten(1)
         if position.shape[1] > MAX_PATH_VALUES:  # lengths and cosines of moves are estimated well by them
             random = torch.Generator().manual_seed(0)
             chosen = torch.randperm(position.shape[1], generator=random)[:MAX_PATH_VALUES]
             position = position[:, chosen.to(position.device)]
         self._positions.append(position)
-        row: dict[str, Tensor | float] = dict.fromkeys(("motion_speed", "motion_turn", "motion_progress"), math.nan)
+        row: dict[str, Tensor | float] = dict.fromkeys(("speed", "turn", "progress"), math.nan)
         positions = list(self._positions)
         moves = [after - before for before, after in itertools.pairwise(positions)]
         if moves:
-            distance = view.data_std * (2 * positions[-1].shape[1]) ** 0.5
-            row["motion_speed"] = moves[-1].norm(dim=1).mean() / distance
+            distance = data_std * (2 * positions[-1].shape[1]) ** 0.5
+            row["speed"] = moves[-1].norm(dim=1).mean() / distance
         if len(moves) > 1:
             now, before = moves[-1], moves[-2]
             lengths = (now.norm(dim=1) * before.norm(dim=1)).clamp_min(1e-12)
-            row["motion_turn"] = ((now * before).sum(dim=1) / lengths).mean()
+            row["turn"] = ((now * before).sum(dim=1) / lengths).mean()
             path = sum(move.norm(dim=1) for move in moves)
             assert isinstance(path, Tensor)
-            row["motion_progress"] = ((positions[-1] - positions[0]).norm(dim=1) / path.clamp_min(1e-12)).mean()
+            row["progress"] = ((positions[-1] - positions[0]).norm(dim=1) / path.clamp_min(1e-12)).mean()
         return row
 
     def state_dict(self) -> dict[str, Any]:
@@ -99,9 +101,10 @@ class Observer:
         self.watch = watch
         self._view = view
         self._diagnoses = {name: adapt("diagnosis", diagnosis) for name, diagnosis in diagnoses.items()}
-        self._motion = Motion()
+        self._motion, self._motion_of_average = Motion(), Motion()
         self._probes = _declared_probes(self._diagnoses)
         self.why_not_probed = ""
+        self._embed: Embedding | None = None  # until the first probe
         self._floors: dict[str, Tensor] = {}
         self._earlier: deque[Tensor] = deque(maxlen=POOLED_PROBES - 1)  # generated pictures of the last probes
         self._rows: list[dict[str, float]] = []
@@ -118,13 +121,14 @@ class Observer:
                 values |= {name: signal(signals) for name, signal in SIGNALS.items()}
                 values |= auc_by_head(signals)
                 values |= view.norms()
-                values |= self._motion.measure(view)
+                values |= self._measure_motion(view)
                 values |= _columns_of(self._diagnoses, lambda diagnosis: diagnosis.observe(view))
             if probe:
                 values |= self._probe(view)
                 values |= _columns_of(self._diagnoses, lambda diagnosis: diagnosis.probe(view))
             if self._diagnoses:
                 values |= literature_signals(signals)
+                values |= self._measure_motion_of_average(view)
         row = {"step": float(step)} | _numbers(values)
         self._rows.append(row)
         return row
@@ -146,6 +150,7 @@ class Observer:
         return {
             "columns": dict(self.history().columns),
             "motion": self._motion.state_dict(),
+            "motion_of_average": self._motion_of_average.state_dict(),
             "floors": dict(self._floors),
             "earlier": list(self._earlier),
             "why_not_probed": self.why_not_probed,
@@ -159,12 +164,32 @@ class Observer:
         rows = zip(*(column.tolist() for column in columns.values()), strict=True)
         self._rows = [{name: float(value) for name, value in zip(columns, row, strict=True)} for row in rows]
         self._motion.load_state_dict(state["motion"])
+        self._motion_of_average.load_state_dict(
+            state.get("motion_of_average", {"positions": []})
+        )  # of an older version
         self._floors, self.why_not_probed = dict(state["floors"]), state["why_not_probed"]
         self._earlier = deque(state.get("earlier", ()), maxlen=POOLED_PROBES - 1)  # none of an older version
         for name, diagnosis in self._diagnoses.items():
             load_state(diagnosis, state["diagnoses"][name])
         if self.watch is not None:
             self.watch.load_state_dict(state["watch"])
+
+    def _measure_motion(self, view: View) -> dict[str, Tensor | float]:
+        """How samples of the same noise move."""
+        moved = self._motion.measure(view.fixed(_count_fixed(view)), view.data_std)
+        return {f"motion_{name}": value for name, value in moved.items()}
+
+    def _measure_motion_of_average(self, view: View) -> dict[str, Tensor | float]:
+        """The same of the running average, which is what is used in the end; nothing without one.
+
+        A G that moves back and forth may have an average that stands still. It comes last, so that what it draws shifts
+        nothing.
+        """
+        samples = view.fixed_of_average(_count_fixed(view))
+        if samples is None:
+            return {}
+        moved = self._motion_of_average.measure(samples, view.data_std)
+        return {f"average_{name}": moved[name] for name in ("speed", "progress")}
 
     def _probe(self, view: View) -> dict[str, Tensor]:
         """The probes, and their floors, which are measured once, since real data does not change."""
@@ -174,7 +199,7 @@ class Observer:
             self.why_not_probed = why_not_probed(view.held_out_size)
         if self.why_not_probed:
             return {}
-        embed = choose_embedding(view.data.shape)
+        embed = self._embed = self._embed or choose_embedding(view.data.shape)
         if not self._floors:
             batch = ProbeBatch(view, embed, floor=True)
             self._floors = {f"{name}_floor": PROBES[name](batch) for name in self._probes}
@@ -183,6 +208,13 @@ class Observer:
         if REGION_PROBES & set(self._probes):
             self._earlier.append(batch.layout_of_fakes)
         return probed | self._floors
+
+
+def _count_fixed(view: View) -> int:
+    """How many samples of the same noise are followed: fewer where they are large."""
+    values = max(math.prod(view.data.shape), 1)
+    most = FIXED_NOISE_SAMPLES if values <= MAX_VALUES else FIXED_LARGE_SAMPLES
+    return min(most, max(MIN_FIXED_SAMPLES, MAX_FIXED_VALUES // values))
 
 
 def _columns_of(

@@ -178,13 +178,21 @@ class RunView(View):
 
     def fixed(self, n: int) -> Tensor:
         """Return what the generator makes now of `n` noise vectors that are the same at every observation."""
+        return self._run_generator(self._generator, self._states[self._generator], *self._fixed_inputs(n)).x
+
+    def fixed_of_average(self, n: int) -> Tensor | None:
+        """Return the same of the running average of the generator, in evaluation mode; None without an average."""
+        if self._average is None:
+            return None
+        return self._run_generator(self._evaluated, self._evaluated_state(), *self._fixed_inputs(n)).x
+
+    def _fixed_inputs(self, n: int) -> tuple[Tensor, Batch | None]:
         random = torch.Generator(self._device).manual_seed(self._seed)
         z = sample_noise(self._generator, n, random)
-        given = None
-        if self._training.is_conditional:
-            given = self._training.take(torch.arange(min(n, len(self._training)), device=self._device))
-            z = z[: len(given)]
-        return self._run_generator(self._generator, self._states[self._generator], z, given).x
+        if not self._training.is_conditional:
+            return z, None
+        given = self._training.take(torch.arange(min(n, len(self._training)), device=self._device))
+        return z[: len(given)], given
 
     def norms(self) -> dict[str, Tensor]:
         """Return norms of each player's weights, and of the gradients of its last update where they are kept."""

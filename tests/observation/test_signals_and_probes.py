@@ -200,15 +200,27 @@ def test_motion_tells_standing_still_from_going_on_and_from_going_back_and_forth
             with torch.no_grad():
                 here._generator.centre.fill_(centre)
             with here.at(step):
-                row = motion.measure(here)
+                row = motion.measure(here.fixed(64), here.data_std)
         return {name: float(value) for name, value in row.items()}
 
     apart = view().data_std * 2  # the distance of two real points
     onward, there_and_back = follow(0.0, 1.0, 2.0, 3.0), follow(0.0, 1.0, 0.0, 1.0, 0.0)
-    assert onward["motion_speed"] == pytest.approx(math.sqrt(2) / apart, rel=1e-5)
-    assert onward["motion_turn"] == pytest.approx(1) and onward["motion_progress"] == pytest.approx(1)
-    assert there_and_back["motion_turn"] == pytest.approx(-1) and there_and_back["motion_progress"] == pytest.approx(0)
-    assert follow(1.0, 1.0)["motion_speed"] == 0 and math.isnan(follow(1.0)["motion_speed"])
+    assert onward["speed"] == pytest.approx(math.sqrt(2) / apart, rel=1e-5)
+    assert onward["turn"] == pytest.approx(1) and onward["progress"] == pytest.approx(1)
+    assert there_and_back["turn"] == pytest.approx(-1) and there_and_back["progress"] == pytest.approx(0)
+    assert follow(1.0, 1.0)["speed"] == 0 and math.isnan(follow(1.0)["speed"])
+
+
+def test_an_average_that_stands_still_is_told_from_a_g_that_goes_back_and_forth():
+    here = view().of(Shifted(0.0), Sum(1.0), Shifted(0.5))
+    observer = Observer(here, {"mine": type("Asks", (), {"diagnose": lambda self, history: ()})()})
+    for step in range(6):
+        with torch.no_grad():
+            here._generator.centre.fill_(step % 2)
+        row = observer.observe(step, torch.zeros(()), torch.zeros(()), probe=False)
+    assert row["motion_speed"] > 0.5 and row["average_speed"] == 0
+    plain = Observer(view(), {"mine": type("Asks", (), {"diagnose": lambda self, history: ()})()})
+    assert "average_speed" not in plain.observe(1, torch.zeros(()), torch.zeros(()), probe=False)
 
 
 def test_probes_stand_on_their_rows_and_floors_beside_them():
@@ -260,7 +272,7 @@ def test_large_pictures_are_probed_on_few_features_and_a_few_at_a_time(monkeypat
     with picture_view().at(10) as here:
         batch = ProbeBatch(here, choose_embedding((3, 64, 64)), floor=True)
         values = {name: float(PROBES[name](batch)) for name in PROBES}
-    assert batch.real.features.shape == (75, 256) and all(math.isfinite(value) for value in values.values())
+    assert batch.real.features.shape == (75, 128) and all(math.isfinite(value) for value in values.values())
     assert max(sizes) * 3 * 64 * 64 <= 2**21 and sum(sizes) >= 300
     assert batch.real.layout.shape == (75, 3 * 9 * 9)
     everything = torch.cat([batch.real.features, batch.more_real.features, batch.all_fake.features])
@@ -318,5 +330,5 @@ def test_paths_of_large_samples_follow_a_choice_of_their_values():
     rows = []
     for step in (10, 20):
         with whole.at(step) as here:
-            rows.append(motion.measure(here))
-    assert float(rows[1]["motion_speed"]) == 0.0  # G did not change
+            rows.append(motion.measure(here.fixed(8), here.data_std))
+    assert float(rows[1]["speed"]) == 0.0  # G did not change

@@ -68,7 +68,10 @@ def read_evidence(history: ganbench.History) -> dict[str, float]:
         recent(columns, "motion_speed", PATH_OBSERVATIONS),
         1 - recent(columns, "motion_progress"),
     )
-    moving = 1 / (1 + np.exp((MOVING_DISTANCE - speed) / (MOVING_DISTANCE / 4)))
+    circling = _moving(speed) * max(path_inefficiency, 0.0)
+    if "average_speed" in columns:  # what is used in the end may stand still while G circles around it
+        speed_of_average = recent(columns, "average_speed", PATH_OBSERVATIONS)
+        circling = np.minimum(circling, _moving(speed_of_average) * max(1 - recent(columns, "average_progress"), 0.0))
     d_log_margin = -np.log10(max(1 - auc, 1e-3)) if np.isfinite(auc) else np.nan
     return {
         "age": float(steps[-1] / history.steps) if len(steps) else np.nan,
@@ -91,11 +94,16 @@ def read_evidence(history: ganbench.History) -> dict[str, float]:
         "spread": np.log2(np.clip(_last(_probes(columns, "spread")), 1e-3, 1e3)),
         "log_motion": np.log10(np.clip(speed, 1e-6, 1e6)),
         "path_inefficiency": path_inefficiency,
-        "oscillation_index": moving * max(path_inefficiency, 0.0) * max(coverage_deficit, empty_bins, 0.0),
+        "oscillation_index": circling * max(coverage_deficit, empty_bins, 0.0),
         "memory_gap": gap,
         "copy_ratio": -np.log2(np.clip(_last(_probes(columns, "nearest_training")), 1e-2, 1e2)),
         "gain_with_smooth_d": _last(np.log10(np.clip(unchanged, 1e-3, None)) - np.log10(np.clip(smooth, 1e-3, None))),
     }
+
+
+def _moving(speed: float) -> float:
+    """Whether samples of the same noise become other ones between two observations, from 0 to 1."""
+    return float(1 / (1 + np.exp((MOVING_DISTANCE - speed) / (MOVING_DISTANCE / 4))))
 
 
 def probed_rows(history: ganbench.History) -> Array:
@@ -108,7 +116,10 @@ def probed_rows(history: ganbench.History) -> Array:
 
 def until(history: ganbench.History, row: int) -> ganbench.History:
     """Return the history as it was at `row`."""
-    return ganbench.History({name: values[: row + 1] for name, values in history.columns.items()}, history.steps)
+    step = int(history.columns["step"][row])
+    wiring = tuple(fault for fault in history.wiring if fault.step <= step)
+    columns = {name: values[: row + 1] for name, values in history.columns.items()}
+    return ganbench.History(columns, history.steps, wiring=wiring)
 
 
 def recent(columns: Mapping[str, Array], name: str, n: int = RECENT_OBSERVATIONS) -> float:
