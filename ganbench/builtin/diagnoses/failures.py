@@ -27,6 +27,10 @@ NEAR = -1.0  # log10 of the distance to the data within which the samples are go
 NEAR_ENOUGH = -1.25  # log10 of the distance to the data within which moving samples are no failure
 STILL_GAINING = 0.37  # decades nearer to the data over two probes: whatever moves, moves there
 DISCOUNT = 0.2  # of the probability where quality does not suffer
+# Bugs of the program by which G cannot learn, whatever D is like.
+G_DOES_NOT_LEARN = frozenset(
+    {"never-updated", "no-gradient", "below-resolution", "zero-learning-rate", "frozen", "late-start"}
+)
 
 
 class OverpoweringDiscriminator(Calibrated):
@@ -70,8 +74,17 @@ class OverpoweringDiscriminator(Calibrated):
         self._fork = self._fork or SmoothDFork()
         return self._fork.measure(view)
 
+    def score(self, history: ganbench.History, horizon: ganbench.Horizon) -> float:
+        """Return the probability of the failure; 0 where a bug keeps G from learning."""
+        return 0.0 if _is_kept_from_learning(history) else super().score(history, horizon)
+
     def diagnose(self, history: ganbench.History) -> Iterator[ganbench.Finding]:
-        """Yield findings that name the head which is too strong, where there are several; a warning if G still learns."""
+        """Yield findings that name the head which is too strong, where there are several; a warning if G still learns.
+
+        A G that a bug keeps from learning would not learn from another D either: there is none then.
+        """
+        if _is_kept_from_learning(history):
+            return
         findings = list(super().diagnose(history))
         head = find_strong_head(history.columns)
         if head is None:
@@ -94,6 +107,10 @@ class OverpoweringDiscriminator(Calibrated):
                     advice=f"Give head {head.number} fewer parameters or a gradient penalty, or the others more to see."
                 ),
             )
+
+
+def _is_kept_from_learning(history: ganbench.History) -> bool:
+    return any(fault.player == "generator" and fault.fault in G_DOES_NOT_LEARN for fault in history.wiring)
 
 
 class WeakDiscriminator(Calibrated):

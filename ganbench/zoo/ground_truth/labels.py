@@ -146,8 +146,10 @@ def _is_young(table: pd.DataFrame, steps: int) -> bool:
 
 
 def _is_ahead(row: pd.Series, n_modes: int) -> bool:
-    """Whether D is strong and G behind."""
-    return bool(row["d_auc"] >= STRONG_AUC) and _is_behind(row, n_modes)
+    """Whether D is strong, against the G that it trains, and G behind: an average may be told where G itself is not."""
+    in_training = row.get("d_auc_in_training", np.nan)
+    d_auc = in_training if np.isfinite(in_training) else row["d_auc"]
+    return bool(d_auc >= STRONG_AUC) and _is_behind(row, n_modes)
 
 
 def _is_rescued(table: pd.DataFrame, step: int, steps: int, n_modes: int) -> bool:

@@ -74,7 +74,8 @@ class GroundTruth(ganbench.Metric):
       budget; `rescued_end`: after half of the budget, once, from its middle or from the first state after it;
       `..._missing` likewise. Measured if D is strong and G behind. Of pictures, a copy of G is trained against a fresh
       smooth D in place of the fork, which would be dear.
-    - `d_auc`: AUC of D, held-out against generated; `strong_auc`: that of a classifier trained apart; `gap`: how much
+    - `d_auc`: AUC of D, held-out against generated; `d_auc_in_training`: the same against the G that trains, where samples
+      are of its running average; `strong_auc`: that of a classifier trained apart; `gap`: how much
       higher D's AUC is on training data; `copied`: distance of generated samples to training data, over that of
       held-out ones (1: as far, 0: copies).
     - `moved`: how far samples of the same noise have moved since the last evaluation, over the distance of two real
@@ -84,7 +85,7 @@ class GroundTruth(ganbench.Metric):
     better = {
         **dict.fromkeys(("missing", "same", "distance", "rescued", "rescued_end", "rescued_missing"), "lower"),
         **dict.fromkeys(("rescued_end_missing", "gap", "moved", "circled", "strong_auc"), "lower"),
-        **dict.fromkeys(("good", "spread", "d_auc", "copied"), "higher"),
+        **dict.fromkeys(("good", "spread", "d_auc", "d_auc_in_training", "copied"), "higher"),
     }
 
     expected_failures = {
@@ -121,7 +122,8 @@ class GroundTruth(ganbench.Metric):
         truth = self.score(samples) | self._motion(samples)
         if any(game.steps_done == max(1, round(fraction * game.steps)) for fraction in PROBE_FRACTIONS):
             truth |= _measure_discriminator(game)
-            if truth["missing"] >= FORK_MISSING and self._is_worth_a_fork(game, truth["d_auc"]):
+            d_auc = truth.get("d_auc_in_training", truth["d_auc"])
+            if truth["missing"] >= FORK_MISSING and self._is_worth_a_fork(game, d_auc):
                 truth |= self._measure_fork(game, samples, done)
         return truth
 
@@ -193,12 +195,16 @@ def _measure_discriminator(game: ganbench.Game) -> dict[str, float]:
         held_out, seen, fake = view.held_out(n), view.real(n), view.evaluated(n)
         logits = [view.logits(batch).nan_to_num().cpu() for batch in (held_out, seen, fake)]
         d_auc = auc(logits[0], logits[2])
-        return {
+        truth = {
             "d_auc": d_auc,
             "gap": auc(logits[1], logits[2]) - d_auc,
             "strong_auc": c2st_auc(*(to_coordinates(part.x.cpu()) for part in (held_out, fake))),
             "copied": _copied(seen.x.cpu(), held_out.x.cpu(), fake.x.cpu()),
         }
+        if view.fixed_of_average(1) is not None:
+            in_training = view.logits(view.fake(n)).nan_to_num().cpu()
+            truth["d_auc_in_training"] = auc(logits[0], in_training)
+        return truth
 
 
 def same(real: Tensor, fake: Tensor) -> float:

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pandas as pd
 
 from ...contract.errors import RequestError
 from ...contract.files import write_atomically
-from ...contract.records import History, NonFinite
+from ...contract.records import History, NonFinite, WiringFault
 from ..ground_truth.labels import FAILURES, Labels
 from .recordings import Recording
 from .validate import Table, check_histories, check_runs, check_states
@@ -54,7 +55,12 @@ def read(folder: Path) -> list[Recording]:
     except ValueError as error:
         raise RequestError(f"{folder} holds no recordings that can be read: {error}") from error
     by_run, state_of = (dict(iter(table.rows.groupby("run", sort=False))) for table in (histories, states))
-    return [_recording(row, by_run[row["run"]], state_of[row["run"]]) for _, row in runs.rows.iterrows()]
+    try:
+        return [_recording(row, by_run[row["run"]], state_of[row["run"]]) for _, row in runs.rows.iterrows()]
+    except msgspec.MsgspecError as error:
+        raise RequestError(
+            f"{folder} holds no recordings that can be read: {RUNS}: column 'wiring': {error}"
+        ) from error
 
 
 def _table(folder: Path, name: str) -> Table:
@@ -90,6 +96,7 @@ def _run(recording: Recording) -> dict[str, object]:
         "broke_player": nonfinite.player if nonfinite else None,
         "broke_layer": nonfinite.layer if nonfinite else None,
         "broke_what": nonfinite.what if nonfinite else None,
+        "wiring": msgspec.json.encode(recording.history.wiring).decode(),
     }
 
 
@@ -129,8 +136,14 @@ def _recording(run: Any, rows: pd.DataFrame, states: pd.DataFrame) -> Recording:
         seed=int(run["seed"]),
         status=run["status"],
         n_modes=int(run["kinds"]),
-        history=History(columns, int(run["steps"]), nonfinite),
+        history=History(columns, int(run["steps"]), nonfinite, _wiring(run)),
         labels=Labels(state, end, onset),
         seconds=float(run["seconds"]),
         network=str(run.get("network", "")),  # not in recordings of earlier versions
     )
+
+
+def _wiring(run: Any) -> tuple[WiringFault, ...]:
+    """Bugs of the program; none in recordings of earlier versions."""
+    faults = run.get("wiring", "[]")
+    return msgspec.json.decode(faults if isinstance(faults, str) else "[]", type=tuple[WiringFault, ...])

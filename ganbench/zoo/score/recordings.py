@@ -83,7 +83,8 @@ def until(history: History, step: int) -> History:
     columns = {name: column[rows] for name, column in history.columns.items()}
     for column in columns.values():
         column.flags.writeable = False  # other diagnoses see it, too
-    return History(columns, history.steps, nonfinite)
+    wiring = tuple(fault for fault in history.wiring if fault.step <= step)
+    return History(columns, history.steps, nonfinite, wiring)
 
 
 def step_at(recording: Recording, fraction: float) -> int:
@@ -133,7 +134,10 @@ def _recording(store: Store, result: TrialResult) -> Recording:
         status=result.status,
         n_modes=n_modes,
         history=History(
-            {k: np.asarray(v) for k, v in history.columns.items()}, trial.training.steps, history.nonfinite
+            {k: np.asarray(v) for k, v in history.columns.items()},
+            trial.training.steps,
+            history.nonfinite,
+            history.wiring,
         ),
         labels=labels(scores, trial.training.steps, result.status, n_modes, nonfinite_at),
         seconds=result.train_seconds,
