@@ -36,6 +36,7 @@ from ..contract.records import Artifacts, Finding, History, NonFinite, Remedy, S
 from ..suite.trial_id import SCHEMA, trial_id
 
 SCORE_FIELDS = [f.name for f in fields(Score)]
+MAX_NUMBERS = 100_000_000  # in a history; a few bytes of Parquet may stand for any number of equal ones
 MAX_STEPS = 2**53  # above, a float64 cannot hold every integer
 
 
@@ -237,6 +238,8 @@ def read_history(folder: Path) -> History:
     path = folder / "history.parquet"
     try:
         with pq.ParquetFile(path) as file:
+            if (n := file.metadata.num_rows * file.metadata.num_columns) > MAX_NUMBERS:
+                raise ValueError(f"it holds {n:.2g} numbers, and no history has more than {MAX_NUMBERS:.0e}")
             table = file.read()
         facts = _read_history_facts(table)
         return History(_read_history_columns(table), facts.steps, facts.nonfinite or facts.breakdown, facts.wiring)

@@ -12,7 +12,8 @@ from ..contract.errors import RequestError, did_you_mean
 from ..contract.records import ADAPTIVE, ComponentRef, Components, DataSpec, Evaluation, TermRef, Training, Trial
 from ..registry.registry import AnyRef, Registry
 from .metric_names import metric_label, resolve_metric
-from .parse import SHORT_FORMS, MethodEntry, Suite
+from .parse import SHORT_FORMS, DatasetEntry, MethodEntry, Suite
+from .schema import MAX_TRIALS
 from .trial_id import trial_id
 
 TIMEOUT = 900.0  # seconds a trial may take unless the suite says otherwise
@@ -46,19 +47,20 @@ def expand(
         plugin_files: Local plugin files that workers must load.
 
     Raises:
-        RequestError: A component, an option or a required part is wrong or missing.
+        RequestError: A component, an option or a required part is wrong or missing, or there are too many trials.
     """
     metrics = _metrics(suite, registry)
     evaluation = Evaluation(metrics, suite.at, suite.samples, suite.expensive_at, suite.keep_best)
     _check_keep_best(evaluation, registry, f"{suite.source}: [evaluation]")
     diagnoses = _diagnoses(suite, registry)
     _check_kinds(suite, specs)
+    methods_on = {label: _methods_on(suite.datasets[label], suite) for label in specs}
+    _check_size(sum(map(len, methods_on.values())), suite)
     trials = []
     for label, spec in specs.items():
         dataset = suite.datasets[label]
-        for method, entry in suite.methods.items():
-            if not any(fnmatchcase(method, pattern) for pattern in dataset.methods):
-                continue
+        for method in methods_on[label]:
+            entry = suite.methods[method]
             settings = {**DEFAULTS, **suite.training, **dataset.settings, **_settings_for(spec, entry)}
             timeout = settings.pop("timeout", TIMEOUT)
             where = f"{suite.source}: method {method!r}"
@@ -158,6 +160,20 @@ def _settings_for(spec: DataSpec, entry: MethodEntry) -> dict[str, Any]:
     for kind in sorted(entry.on, key=lambda kind: ("images", "points").index(kind) if kind in SHORT_FORMS else -1):
         every |= entry.on[kind]
     return every
+
+
+def _methods_on(dataset: DatasetEntry, suite: Suite) -> list[str]:
+    """Return the methods that are tried on a data set."""
+    return [method for method in suite.methods if any(fnmatchcase(method, pattern) for pattern in dataset.methods)]
+
+
+def _check_size(pairs: int, suite: Suite) -> None:
+    """Raise RequestError if there are more trials than memory should be asked for."""
+    if (n := pairs * len(suite.seeds)) > MAX_TRIALS:
+        raise RequestError(
+            f"{suite.source}: {n} trials ({pairs} methods on data sets, {len(suite.seeds)} seeds each), and a suite has at "
+            f"most {MAX_TRIALS}; give fewer seeds or methods, or several suites"
+        )
 
 
 def _check_kinds(suite: Suite, specs: Mapping[str, DataSpec]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import itertools
+import math
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -138,8 +139,10 @@ def read_suite(path: Path) -> Suite:
         raise RequestError(f"suite file {path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise RequestError(f"{path} is not valid TOML: it is not UTF-8 (byte {error.start})") from None
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # TOMLDecodeError, or an integer of thousands of digits
         raise RequestError(f"{path} is not valid TOML: {error}") from None
+    except RecursionError:
+        raise RequestError(f"{path} is not valid TOML: brackets are nested too deeply") from None
     return parse_suite(table, path)
 
 
@@ -193,12 +196,19 @@ def parse_method(table: Mapping[str, Any], where: str) -> MethodEntry:
 
 
 def override_suite(suite: Suite, *, seeds: int | None = None, steps: int | None = None) -> Suite:
-    """Return the suite with its first `seeds` seeds, further ones counted up, and a budget of `steps` for every trial."""
+    """Return the suite with its first `seeds` seeds, further ones counted up, and a budget of `steps` for every trial.
+
+    Raises RequestError for numbers out of bounds.
+    """
     if seeds is not None:
+        if not 1 <= seeds <= schema.MAX_SEEDS:
+            raise RequestError(f"--seeds {seeds}: give a number from 1 to {schema.MAX_SEEDS}")
         more = itertools.count(max(suite.seeds) + 1)
         known = suite.seeds[:seeds]
         suite = replace(suite, seeds=known + tuple(next(more) for _ in range(seeds - len(known))))
     if steps is not None:
+        if steps < 1:
+            raise RequestError(f"--steps {steps}: give a number above 0")
         suite = replace(
             suite,
             training={**suite.training, "steps": steps},
@@ -260,6 +270,9 @@ def _methods(top: schema.SuiteTable, where: str) -> dict[str, MethodEntry]:
 def _grid_methods(grid: schema.GridTable, where: str) -> dict[str, MethodEntry]:
     """The product of components, each method named after its parts."""
     place = f"{where}: [grid]"
+    n = math.prod(len(parts) for parts in (grid.generators, grid.discriminators, grid.losses, grid.regularizers))
+    if n > schema.MAX_METHODS:
+        raise RequestError(f"{place}: {n} methods, and at most {schema.MAX_METHODS} can be compared; list fewer parts")
     methods = {}
     for g, d, loss, regularizers in itertools.product(
         grid.generators, grid.discriminators, grid.losses, grid.regularizers

@@ -7,6 +7,13 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
+# No suite comes near these; without them a slip of a few zeros takes all memory before anything is said.
+MAX_SEEDS = 10_000
+MAX_METHODS = 10_000
+MAX_TRIALS = 200_000
+MAX_OBSERVATIONS = 100_000
+MAX_SAMPLES = 10_000_000
+
 Positive = Annotated[int, Meta(ge=1)]
 Count = Annotated[int, Meta(ge=0)]
 Rate = Annotated[float, Meta(gt=0)]
@@ -35,7 +42,7 @@ class TrainingTable:
     ema: Decay | None = None
     stop_when: dict[str, Any] | None = None
     stop_on: list[str] | None = None
-    observations: Positive | None = None
+    observations: Annotated[int, Meta(ge=1, le=MAX_OBSERVATIONS)] | None = None
     timeout: Rate | None = None  # seconds
     precision: Literal["float32", "tf32", "bf16", "float16"] | None = None
     accumulate: Positive | None = None
@@ -92,7 +99,7 @@ class EvaluationTable:
     """When to score, and with how many samples."""
 
     at: Annotated[list[Share], Meta(min_length=1)] = field(default_factory=lambda: [0.25, 0.5, 0.75, 1.0])
-    samples: Annotated[int, Meta(ge=50)] = 2500
+    samples: Annotated[int, Meta(ge=50, le=MAX_SAMPLES)] = 2500
     expensive_at: Annotated[list[Share], Meta(min_length=1)] = field(default_factory=lambda: [1.0])  # costly metrics
     keep_best: str = ""  # a score, at whose best G's weights are kept too
 
@@ -113,7 +120,9 @@ class SuiteTable:
     metrics: list[Ref]
     name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")] | None = None
     summary: str = ""
-    seeds: Positive | Annotated[list[Seed], Meta(min_length=1)] = 3
+    seeds: (
+        Annotated[int, Meta(ge=1, le=MAX_SEEDS)] | Annotated[list[Seed], Meta(min_length=1, max_length=MAX_SEEDS)]
+    ) = 3
     methods: dict[str, dict[str, Any]] = field(default_factory=dict)
     grid: dict[str, Any] | None = None
     diagnoses: Names = "all"

@@ -32,6 +32,10 @@ def method(**changes: object) -> dict:
         (suite_table(sedes=3), r"test.toml: unknown key 'sedes'; did you mean 'seeds'\?"),
         (suite_table(seeds="five"), r'test.toml: seeds = "five": expected'),
         (suite_table(seeds=0), r"seeds = 0: expected int >= 1"),
+        (suite_table(seeds=1_000_000_000), r"seeds = 1000000000: expected int <= 10000"),
+        (suite_table(seeds=list(range(10_001))), r"seeds = \[0, 1, .*: expected array of length <= 10000"),
+        (suite_table(training={"observations": 10**9}), r"observations = 1000000000: expected int <= 100000"),
+        (suite_table(evaluation={"samples": 10**12}), r"samples = 1000000000000: expected int <= 10000000"),
         (suite_table(seeds=[1, 1]), r"a seed is listed twice"),
         (suite_table(training={"steps": 0}), r"\[training\]: steps = 0: expected int >= 1"),
         (suite_table(training={"steps": -5}), r"\[training\]: steps = -5: expected int >= 1"),
@@ -174,6 +178,39 @@ def test_seeds_and_steps_can_be_asked_for_on_the_command_line():
     assert override_suite(suite, steps=5).training["steps"] == 5
 
 
+@pytest.mark.parametrize(
+    "numbers, line",
+    [({"seeds": 10**9}, r"--seeds 1000000000: give a number from 1 to 10000"), ({"seeds": 0}, "--seeds 0"),
+     ({"seeds": -2}, "--seeds -2"), ({"steps": 0}, r"--steps 0: give a number above 0")],
+)  # fmt: skip
+def test_seeds_and_steps_out_of_bounds_are_refused_before_any_is_counted(numbers, line):
+    suite = parse_suite(suite_table(), Path("s.toml"))
+    with pytest.raises(RequestError, match=line):
+        override_suite(suite, **numbers)
+
+
+def test_more_methods_or_trials_than_anyone_compares_are_refused_before_they_are_made():
+    parts = [{"name": "mlp", "width": width} for width in range(1, 400)]
+    grid = {"generators": parts, "discriminators": parts, "losses": ["hinge"]}
+    refused(suite_table(methods={}, grid=grid), r"\[grid\]: 159201 methods, and at most 10000 can be compared")
+    grid = {"generators": parts[:50], "discriminators": ["mlp"], "losses": ["hinge"]}
+    refused(
+        suite_table(methods={}, grid=grid, seeds=10_000), r"500000 trials \(50 methods on data sets, 10000 seeds each\)"
+    )
+
+
+@pytest.mark.parametrize(
+    "text, why",
+    [("seeds = " + "9" * 5000, "4300 digits"), ("seeds = " + "[" * 50_000, "brackets are nested too deeply")],
+)
+def test_toml_that_its_reader_gives_up_on_is_refused_in_one_line(tmp_path, text, why):
+    path = tmp_path / "odd.toml"
+    path.write_text(text)
+    with pytest.raises(RequestError, match=f"odd.toml is not valid TOML: .*{why}") as error:
+        read_suite(path)
+    assert "\n" not in str(error.value)
+
+
 def test_only_selects_by_column_and_names_what_there_is_instead():
     trials = trials_of(suite_table(methods={"a": {"loss": "hinge", **MLP}, "b": {"loss": "minimax", **MLP}}, seeds=3))
     assert {t.method for t in select_trials(trials, ["loss=h*"])} == {"a"}
@@ -195,6 +232,7 @@ keys = st.sampled_from(["seeds", "datasets", "metrics", "methods", "grid", "trai
 @given(st.dictionaries(keys, values, max_size=4))
 @example({"seeds": "\n"})
 @example({"seeds": "\x1b[2J"})
+@example({"seeds": 2**62})
 @settings(max_examples=300, deadline=None)
 def test_whatever_a_suite_holds_it_is_read_or_refused_in_one_line(changes):
     try:

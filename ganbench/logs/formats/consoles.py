@@ -27,9 +27,10 @@ MIN_PAIR_LINES = 3  # of an unknown program's text, before it is taken for a log
 OTHER_SAMPLES = frozenset({"val", "valid", "validation", "test", "eval", "best", "lowest", "min", "max"})
 SCORES = frozenset({"fid", "inception_score", "kid"})
 
-NUMBER = r"[-+]?(?:\d[\d.]*(?:e[-+]?\d+)?|nan|inf(?:inity)?)"
+# 0.5, .5, 1e-05; 0,5 and 12,345, but the first one alone of 0.5,0.6; 1.#QNAN
+NUMBER = r"[-+\u2212]?(?:(?:\d{1,20}(?:,\d{1,20})+(?:\.\d{1,40})?|\d{1,20}[\d.]{0,40}|\.\d{1,40})(?:e[-+]?\d{1,5}|\#\w{1,9})?|nan|inf(?:inity)?)"
 PAIR = re.compile(
-    rf"(?P<key>[A-Za-z][\w/.]*(?:\(\w(?:\(\w\))?\))?(?: [A-Za-z][\w/.]*){{0,3}}?)\s?[:=]\s*(?:tensor\(\[?)?(?P<value>{NUMBER})"
+    rf"(?P<key>[A-Za-z][\w/.]{{0,79}}(?:\(\w(?:\(\w\))?\))?(?: [A-Za-z][\w/.]{{0,79}}){{0,3}}?)\s?[:=]\s*(?:tensor\(\[?)?(?P<value>{NUMBER}%?)"
     r"(?![\w/:])",
     re.IGNORECASE,
 )
@@ -186,7 +187,7 @@ CONSOLES = (
         "CTGAN",  # https://github.com/sdv-dev/CTGAN
         ("| Discrim.", ", Loss G"),
         _lines(
-            r"Gen\. \((?P<loss_g>NUMBER)\) \| Discrim\. \((?P<loss_d>NUMBER)\):.*?(?P<epoch>\d+)/\d+ \[",
+            r"Gen\. \((?P<loss_g>NUMBER)\) \| Discrim\. \((?P<loss_d>NUMBER)\):.*?(?<!\d)(?P<epoch>\d{1,12})/\d{1,12} \[",
             r"\bEpoch (?P<epoch>\d+), Loss G:\s*(?P<loss_g>NUMBER), ?Loss D:\s*(?P<loss_d>NUMBER)",
         ),
         row_ends="change",
@@ -284,4 +285,4 @@ def _step_of(row: Mapping[str, float]) -> float | None:
 
 def _number(column: str, text: str) -> float | None:
     """Return a value; a counter may have commas between its thousands."""
-    return parse_number(text.replace(",", "") if step_unit(column) else text)
+    return parse_number(text, "," if step_unit(column) else "")

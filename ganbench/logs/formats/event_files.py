@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -66,7 +67,7 @@ def _scalars(path: Path, reader: ColumnReader) -> Iterator[tuple[str, int, float
         reader.notes.append(f"{path.name} is empty")
         return
     intact_bytes = 0
-    for record in loader(str(path.absolute())).Load():
+    for record in _records(loader(str(path.absolute()))):
         try:
             event = event_pb2.Event.FromString(record)
         except decode_error:
@@ -81,12 +82,20 @@ def _scalars(path: Path, reader: ColumnReader) -> Iterator[tuple[str, int, float
         reader.notes.append(f"{path.name} is truncated or damaged after byte {intact_bytes}: read up to there")
 
 
+def _records(loader: Any) -> Iterator[bytes]:
+    """Yield the records of a file up to the first that is damaged, were it only in its length."""
+    with contextlib.suppress(MemoryError, OverflowError):
+        yield from loader.Load()
+
+
 def _to_float(value: Any, make_ndarray: Any) -> float | None:
     """Return a scalar as PyTorch and TensorFlow 1 write it, or TensorFlow 2 (a tensor of one number)."""
     if value.HasField("simple_value"):
         return float(value.simple_value)
     plugin = value.metadata.plugin_data.plugin_name
     if not value.HasField("tensor") or plugin not in ("scalars", ""):
+        return None
+    if any(dim.size != 1 for dim in value.tensor.tensor_shape.dim):  # a few bytes may stand for a billion equal numbers
         return None
     try:
         array = make_ndarray(value.tensor)

@@ -108,15 +108,16 @@ def _numbers(entry: Mapping[str, Any], reader: ColumnReader, prefix: str = "") -
             if value.get("num") == 0:  # StyleGAN's mean of no values is NaN: nothing was logged
                 continue
             value = value["mean"]
-        if (step_unit(raw) or reader.wants(raw)) and (number := _to_float(value)) is not None:
+        is_count = step_unit(raw) is not None
+        if (is_count or reader.wants(raw)) and (number := _to_float(value, "," if is_count else "")) is not None:
             yield raw, number
 
 
-def _to_float(value: object) -> float | None:
+def _to_float(value: object, thousands: str = "") -> float | None:
     if type(value) is float:
         return value
     if isinstance(value, str):
-        return parse_number(value)
+        return parse_number(value, thousands)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -53,24 +54,28 @@ def read_parquet(path: Path, name: str) -> Log:
     reader = ColumnReader(name, path)
     try:
         with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=ROWS_PER_BATCH):
+            reader.note_duplicate_columns(file.schema_arrow.names)
+            # Others, such as pictures, would take memory for nothing.
+            wanted = [column.name for column in file.schema_arrow if _is_number(column.type)]
+            for batch in file.iter_batches(batch_size=ROWS_PER_BATCH, columns=list(dict.fromkeys(wanted))):
                 names = batch.schema.names
-                reader.note_duplicate_columns(names)
-                columns = {raw: _numbers(batch.column(names.index(raw))) for raw in names}
-                numeric = {raw: column for raw, column in columns.items() if column is not None}
+                columns = {raw: batch.column(names.index(raw)) for raw in names}
+                numeric = {raw: _numbers(column) for raw, column in columns.items() if _is_number(column.type)}
                 reader.add_rows(batch.num_rows, numeric, numeric)
     except (OSError, pa.ArrowException) as error:
         raise UnreadableLog(f"it cannot be read as Parquet: {error}") from None
     return reader.to_log()
 
 
-def _numbers(column: object) -> tuple[Array, Array] | None:
-    """Return positions and values of what is not null, None for a column that is not numeric."""
+def _is_number(type_: object) -> bool:
     import pyarrow as pa
+
+    return bool(pa.types.is_integer(type_) or pa.types.is_floating(type_))
+
+
+def _numbers(column: Any) -> tuple[Array, Array]:
+    """Return positions and values of what is not null in a numeric column."""
     import pyarrow.compute as pc
 
-    assert isinstance(column, pa.Array)
-    if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
-        return None
     valid = np.flatnonzero(pc.is_valid(column).to_numpy(zero_copy_only=False))
     return valid, pc.drop_null(column).to_numpy(zero_copy_only=False).astype(float)

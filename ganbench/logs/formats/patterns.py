@@ -13,7 +13,7 @@ from ..names import CANONICAL_NAMES, canonical_name
 from ..steps import COUNTERS, step_unit
 from .text import blocks_of_lines, parse_number
 
-MAX_SEARCHED_CHARS = 1 << 16  # of a line
+MAX_SEARCHED_CHARS = 1 << 12  # of a line: a pattern of several `.*` takes the cube of its length
 EXAMPLE = r"--pattern 'step (?P<step>\d+).* loss_d (?P<loss_d>\S+).* loss_g (?P<loss_g>\S+)'"
 
 
@@ -51,7 +51,7 @@ def read_with_patterns(path: Path, name: str, patterns: Sequence[re.Pattern[str]
                 if match := pattern.search(line[:MAX_SEARCHED_CHARS]):
                     n_matches += 1
                     texts = {group: text for group, text in match.groupdict().items() if text is not None}
-                    row = {group: value for group, text in texts.items() if (value := parse_number(text)) is not None}
+                    row = {group: value for group, text in texts.items() if (value := _number(group, text)) is not None}
                     known = [group for group in texts if step_unit(group) or canonical_name(group)]
                     reader.n_not_numbers += sum(group not in row for group in known)
                     rows.add(row)
@@ -59,6 +59,10 @@ def read_with_patterns(path: Path, name: str, patterns: Sequence[re.Pattern[str]
         raise UnreadableLog(f"no line matches the pattern; as in {EXAMPLE}")
     rows.flush()
     return reader.to_log()
+
+
+def _number(group: str, text: str) -> float | None:
+    return parse_number(text, "," if step_unit(group) else "")
 
 
 def _compile(text: str) -> re.Pattern[str]:

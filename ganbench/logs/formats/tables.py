@@ -29,6 +29,8 @@ MAX_SEED_DIGITS = 15
 
 DELIMITERS = ("\t", ";", ",", "|", None)  # None: any white space
 INSPECTED_LINES = 40  # from which the delimiter and the header are inferred
+MAX_CELLS = 10_000  # of a line
+DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+(?:e[-+]?\d+)?", re.IGNORECASE)
 MAX_PREAMBLE_LINES = 10  # above the header
 LINES_PER_CHUNK = 20_000
 MAX_QUOTED_LINE_CHARS = 1 << 17
@@ -54,6 +56,7 @@ def read_table(path: Path, name: str) -> list[Log]:
     """
     header_line, delimiter, header = _find_header(first_lines(path, INSPECTED_LINES))
     names = _series_names(header, path)
+    thousands = "." if delimiter == ";" and _has_decimal_commas(first_lines(path, INSPECTED_LINES)) else ""
     runs = RunSplitter(path, name)
     to_skip = header_line + 1
     for block in blocks_of_lines(path):
@@ -65,7 +68,7 @@ def read_table(path: Path, name: str) -> list[Log]:
             for header, rows in _split_at_headers(names, cells):
                 names = header  # holds until the next header
                 for reader, run_rows in runs.split(names, rows):
-                    _add_rows(reader, names, run_rows)
+                    _add_rows(reader, names, run_rows, thousands)
     return runs.to_logs()
 
 
@@ -175,17 +178,26 @@ def _split_at_headers(names: list[str], rows: list[list[str]]) -> Iterator[tuple
 
 def _split_cells(lines: Sequence[str], delimiter: str | None) -> list[list[str]]:
     if delimiter is None:
-        return [line.lstrip("#").split() for line in lines]
+        return [line.lstrip("#").split(None, MAX_CELLS)[:MAX_CELLS] for line in lines]
     if not any('"' in line for line in lines):
-        return [line.split(delimiter) for line in lines]
+        return [line.split(delimiter, MAX_CELLS)[:MAX_CELLS] for line in lines]
     # One by one, so that a stray quotation mark affects only its own line.
     return [
-        next(csv.reader([line], delimiter=delimiter), []) if len(line) < MAX_QUOTED_LINE_CHARS else [] for line in lines
+        next(csv.reader([line], delimiter=delimiter), [])[:MAX_CELLS] if len(line) < MAX_QUOTED_LINE_CHARS else []
+        for line in lines
     ]
 
 
-def _add_rows(reader: ColumnReader, names: Sequence[str], rows: Rows) -> None:
-    """Hand rows on as columns of numbers; of several columns with one name the first is read."""
+def _has_decimal_commas(lines: Sequence[str]) -> bool:
+    """Return whether a table between semicolons writes 0,5 for a half: then 1.000 is a thousand."""
+    return any(DECIMAL_COMMA.fullmatch(cell.strip(' "')) for row in _split_cells(lines, ";") for cell in row)
+
+
+def _add_rows(reader: ColumnReader, names: Sequence[str], rows: Rows, thousands: str) -> None:
+    """Hand rows on as columns of numbers; of several columns with one name the first is read.
+
+    `thousands` is what separates thousands in the whole table, if it is known.
+    """
     reader.note_duplicate_columns(names)
     columns: dict[str, tuple[Array, Array]] = {}
     shortest = min(map(len, rows))
@@ -197,18 +209,22 @@ def _add_rows(reader: ColumnReader, names: Sequence[str], rows: Rows) -> None:
                 cells = [row[column] for row in rows]
             else:
                 cells = [row[column] if column < len(row) else "" for row in rows]
-            columns[raw], n_bad = _parse_column(cells)
+            columns[raw], n_bad = _parse_column(cells, thousands or ("," if step_unit(raw) else ""))
             reader.n_not_numbers += n_bad
     reader.add_rows(len(rows), columns, names)
 
 
-def _parse_column(cells: Sequence[str]) -> tuple[tuple[Array, Array], int]:
+def _parse_column(cells: Sequence[str], thousands: str) -> tuple[tuple[Array, Array], int]:
     """Return positions and values of what was logged in a column, and the number of cells that are not numbers."""
-    try:
-        return (np.arange(len(cells)), np.fromiter(map(float, cells), float, len(cells))), 0
-    except ValueError:
-        numbers: Iterable[float | None] = map(parse_number, cells)
-        logged = [(position, value) for position, value in enumerate(numbers) if value is not None]
-        n_bad = sum(not is_number_or_missing(cell) for cell in cells) if len(logged) < len(cells) else 0
-        pairs = np.array(logged, dtype=float).reshape(-1, 2)
-        return (pairs[:, 0].astype(int), pairs[:, 1]), n_bad
+    if thousands != ".":
+        try:
+            return (np.arange(len(cells)), np.fromiter(map(float, cells), float, len(cells))), 0
+        except ValueError:
+            pass
+        if any("." in cell and "," not in cell for cell in cells):
+            thousands = ","  # what has decimal points has no decimal commas
+    numbers: Iterable[float | None] = (parse_number(cell, thousands) for cell in cells)
+    logged = [(position, value) for position, value in enumerate(numbers) if value is not None]
+    n_bad = sum(not is_number_or_missing(cell) for cell in cells) if len(logged) < len(cells) else 0
+    pairs = np.array(logged, dtype=float).reshape(-1, 2)
+    return (pairs[:, 0].astype(int), pairs[:, 1]), n_bad

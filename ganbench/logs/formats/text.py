@@ -10,7 +10,7 @@ from pathlib import Path
 from ..log import UnreadableLog
 
 BLOCK_CHARS = 4 << 20  # read at a time
-MAX_LINE_CHARS = 1 << 20
+MAX_LINE_CHARS = 4 << 20
 HEAD_BYTES = 1 << 16  # by which the encoding is detected
 MAX_CONTROL_SHARE = 0.02  # of control characters in text
 BYTE_ORDER_MARKS = (  # the longest first: UTF-16's mark begins UTF-32's
@@ -37,11 +37,21 @@ NAN_WITH_PAYLOAD = re.compile(r"[-+]?nan\(")  # -nan(ind), from C++
 WRAPPED = re.compile(
     r"(?:tensor|array|float\d*|np\.\w+)\(\[?\s*([^\s,()\[\]]+)", re.IGNORECASE
 )  # tensor(0.53, device=...)
+PERCENT_ENDS = " \t\"',;|)]}"  # what may follow a percent sign
 SURROUNDING_CHARS = " \t\"'%,;:|()[]{}"
+GROUPED = {mark: re.compile(rf"[-+]?[1-9]\d{{0,2}}(?:{re.escape(mark)}\d{{3}})+") for mark in ",."}  # 12,345
+GROUPED_SURELY = re.compile(r"[-+]?\d{1,3}([,.])\d{3}(?:\1\d{3})+")  # 1,234,567 is no decimal
+GROUPED_BY_SPACE = re.compile(r"(?<=\d)[ _'\u2019\u00a0\u2009\u202f](?=\d{3}(?!\d))")
+WITH_UNIT = re.compile(r"(\S*\d)\s*(nats?|bits?|k|m)")
+MULTIPLES = {"k": 1e3, "m": 1e6}
+# What terminals are told between the text: colours and places, titles, and steps back of progress bars.
+TERMINAL_CODES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])|[\x08\x0e\x0f]")
 
 
 def blocks_of_lines(path: Path) -> Iterator[list[str]]:
-    """Yield the lines of a text file without line ends, some thousands at a time.
+    """Yield the lines of a text file without line ends and terminal codes, some thousands at a time.
+
+    What follows the first `MAX_LINE_CHARS` of a line is left out.
 
     Raises:
         UnreadableLog: If the file is empty or not text.
@@ -53,9 +63,9 @@ def blocks_of_lines(path: Path) -> Iterator[list[str]]:
         while block := text.read(BLOCK_CHARS):
             *lines, rest = (rest + block.replace("\0", "")).split("\n")
             rest = rest[:MAX_LINE_CHARS]
-            yield lines
+            yield _clean(lines)
     if rest:
-        yield [rest]
+        yield _clean([rest])
 
 
 def first_lines(path: Path, n: int) -> list[str]:
@@ -68,20 +78,28 @@ def first_lines(path: Path, n: int) -> list[str]:
     return found[:n]
 
 
-def parse_number(text: str) -> float | None:
+def parse_number(text: str, thousands: str = "") -> float | None:
     """Return the number in a cell, None if there is none.
 
-    Accepts NaN and infinities in any spelling, decimal commas, thousands separators, `tensor(0.5)`, and brackets,
-    quotes or percent signs around the number.
+    Accepts NaN and infinities in any spelling, decimal commas, thousands separators, `tensor(0.5)`, brackets or quotes
+    around the number, and `12k`, which is 12,000. Percentages are fractions: `95%` is 0.95.
+
+    Args:
+        text: The cell.
+        thousands: What groups digits in `1,234` or `1.234`, if that is known: "," in numbers of steps, "." beside decimal
+            commas. Else a single comma or point is decimal.
 
     Example:
         >>> parse_number("1.234,5"), parse_number("tensor(0.5, device='cuda:0')"), parse_number("n/a")
         (1234.5, 0.5, None)
+        >>> parse_number("12,345"), parse_number("12,345", thousands=",")
+        (12.345, 12345.0)
     """
-    try:
-        return float(text)
-    except ValueError:
-        pass
+    if not thousands or thousands not in text:
+        try:
+            return float(text)
+        except ValueError:
+            pass
     bare = text.strip(SURROUNDING_CHARS).lower()
     if wrapped := WRAPPED.search(text):
         bare = wrapped[1].strip(SURROUNDING_CHARS).lower()
@@ -89,9 +107,27 @@ def parse_number(text: str) -> float | None:
         return None
     if NAN_WITH_PAYLOAD.match(bare):
         return float("nan")
+    factor = 0.01 if text.rstrip(PERCENT_ENDS).endswith("%") else 1.0
+    if unit := WITH_UNIT.fullmatch(bare):
+        bare, factor = unit[1], MULTIPLES.get(unit[2], 1.0)
+    number = _parse_plain(_without_groups(bare.replace("\u2212", "-"), thousands))
+    return number if number is None or factor == 1.0 else number * factor
+
+
+def _without_groups(bare: str, thousands: str) -> str:
+    """Return a number without thousands separators, with a decimal point."""
+    bare = GROUPED_BY_SPACE.sub("", bare)
+    if thousands and GROUPED[thousands].fullmatch(bare):
+        return bare.replace(thousands, "")
+    if surely := GROUPED_SURELY.fullmatch(bare):
+        return bare.replace(surely[1], "")
     if "," in bare:
-        thousands, mark = (",", ".") if bare.rfind(".") > bare.rfind(",") else (".", ",")
-        bare = bare.replace(thousands, "").replace(mark, ".")
+        group, mark = (",", ".") if bare.rfind(".") > bare.rfind(",") else (".", ",")
+        bare = bare.replace(group, "").replace(mark, ".")
+    return bare
+
+
+def _parse_plain(bare: str) -> float | None:
     if "#" in bare:
         unsigned = bare.lstrip("+-")
         bare = bare.replace(unsigned, MSVC_NONFINITE.get(unsigned.rstrip("0"), bare))
@@ -104,6 +140,14 @@ def parse_number(text: str) -> float | None:
 def is_number_or_missing(text: str) -> bool:
     """Return whether a cell may belong to a numeric column."""
     return parse_number(text) is not None or text.strip(SURROUNDING_CHARS).lower() in MISSING
+
+
+def _clean(lines: list[str]) -> list[str]:
+    """Return lines without terminal codes, at most `MAX_LINE_CHARS` long."""
+    return [
+        TERMINAL_CODES.sub("", line) if "\x1b" in line or "\b" in line else line
+        for line in (line[:MAX_LINE_CHARS] for line in lines)
+    ]
 
 
 def _detect_encoding(head: bytes) -> str:
