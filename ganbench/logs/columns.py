@@ -119,6 +119,9 @@ class ColumnReader:
             for buffer in buffers.values():
                 buffer.continue_laps(length)
             self.notes.append(f"{self.unit} restarts every {length:.10g}, as with each epoch: numbered consecutively")
+        if any(buffer.is_unordered for buffer in buffers.values()):
+            for buffer in buffers.values():
+                buffer.sort_by_step()
         as_losses = losses_named_as_outputs(buffers)
         sources, duplicates = _choose_sources({raw: buffers[raw] for raw in buffers if raw not in as_losses})
         series = {name: buffers[raw].series() for name, raw in sources.items()}

@@ -12,6 +12,7 @@ from .steps import MAX_STEP
 MAX_VALUES = 20_000  # per series; beyond, it is downsampled
 MAX_RESTARTS = 20  # steps that go back more often, after few rows each, are not restarts: the rows are unordered
 MIN_ROWS_PER_RESTART = 10
+MIN_TIMES_BACK = 3  # without a step forward: the rows are in reverse
 
 
 class SeriesBuffer:
@@ -26,6 +27,7 @@ class SeriesBuffer:
     Attributes:
         count: Number of values taken.
         times_back: How often the step was smaller than the one before.
+        times_forward: How often it was larger.
         steps_back: The first of these places, as (step before, step after).
     """
 
@@ -33,7 +35,9 @@ class SeriesBuffer:
         self.raw = raw
         self.count = 0
         self.times_back = 0
+        self.times_forward = 0
         self.steps_back: list[tuple[float, float]] = []
+        self._is_sorted = False
         self._stride = 1
         self._kept = np.empty((0, 4))  # columns: position in the log, step, value, lap of the step's counter
         self._pending: list[Array] = []
@@ -47,7 +51,9 @@ class SeriesBuffer:
 
     @property
     def is_unordered(self) -> bool:
-        """Whether steps go back too often for restarts."""
+        """Whether steps go back too often for restarts, or never forward, as in a table with the newest row first."""
+        if self.times_back >= MIN_TIMES_BACK and not self.times_forward:
+            return True
         return self.times_back > MAX_RESTARTS and self.count < MIN_ROWS_PER_RESTART * self.times_back
 
     def extend(self, steps: Array, values: Array, laps: Array | None = None) -> None:
@@ -58,6 +64,7 @@ class SeriesBuffer:
         before = np.r_[self._last_step, steps[:-1]]
         back = np.flatnonzero(steps < before)
         self.times_back += len(back)
+        self.times_forward += int(np.count_nonzero(steps > before)) - bool(not self.count)
         room = MAX_RESTARTS + 1 - len(self.steps_back)
         self.steps_back += [(float(before[i]), float(steps[i])) for i in back[:room]]
         self._last_step = float(steps[-1])
@@ -80,12 +87,16 @@ class SeriesBuffer:
         """Let steps go on where their counter had gone back: each lap adds `length` steps."""
         for rows in (self._kept, *self._pending):
             rows[:, 1] += length * rows[:, 3]
-        self.times_back, self.steps_back = 0, []
+        self.times_back, self.times_forward, self.steps_back = 0, self.times_back + self.times_forward, []
+
+    def sort_by_step(self) -> None:
+        """Take the rows for unordered: another series of the log shows it, where this one has too few values."""
+        self._is_sorted = True
 
     def series(self) -> Series:
         """Return what was kept, ordered by step. After a restart the values logged later replace earlier ones."""
         rows = np.concatenate([self._kept, *self._pending])
-        if self.is_unordered:
+        if self._is_sorted or self.is_unordered:
             rows = rows[np.argsort(rows[:, 1], kind="stable")]
         elif self.times_back:
             rows = _drop_overwritten(rows)

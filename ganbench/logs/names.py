@@ -38,6 +38,10 @@ IGNORED_WORDS = frozenset(
     | {"step", "iter", "per", "scalar", "scalars", "log", "logs", "metric", "metrics", "model", "stats", "player"}
     | {"of", "net", "network", "full", "value", "current"}
 )
+UNIT = re.compile(
+    r"\s*[\[(](?:nats?|bits?|its?|iters?|iterations?|steps?|epochs?|batch(?:es)?|%|-|a\.?u\.?|mean|avg)[\])]\s*$",
+    re.IGNORECASE,
+)
 COMPOUNDS = {"netd": ("d",), "netg": ("g",), "dx": ("d", "x"), "dgz": ("d", "g", "z")} | {
     compound: ("loss", player)
     for player in "dg"
@@ -56,9 +60,14 @@ def canonical_name(raw: str) -> str | None:
     """
     if raw in CANONICAL_NAMES:
         return raw
-    words = split_words(raw.rsplit(" - ", 1)[-1])  # Weights & Biases exports "run - name"
+    words = split_words(bare_name(raw))
     name = _match_output(words) or _match_quality(words) or _match_player_signal(words) or _match_adversarial(words)
     return name or ("augment" if words[-2:] in (["progress", "augment"], ["ada", "p"]) else None)
+
+
+def bare_name(raw: str) -> str:
+    """Return a name without its unit, `loss_d [nats]`, and without the run that Weights & Biases puts before it."""
+    return UNIT.sub("", raw.rsplit(" - ", 1)[-1])
 
 
 def split_words(raw: str) -> list[str]:

@@ -13,7 +13,7 @@ from functools import lru_cache, reduce
 import numpy as np
 
 from .log import Series
-from .names import D_WORDS, FAKE_WORDS, G_WORDS, IGNORED_WORDS, LOSS_WORDS, REAL_WORDS, split_words
+from .names import D_WORDS, FAKE_WORDS, G_WORDS, IGNORED_WORDS, LOSS_WORDS, REAL_WORDS, bare_name, split_words
 
 SIDES = REAL_WORDS | FAKE_WORDS | {"wrong", "mismatch", "mismatched"}  # what the samples are
 D_NAMES = frozenset({"mpd", "msd", "mrd", "mbd", "mssbcqtd"})  # discriminators of vocoders
@@ -44,7 +44,7 @@ def loss_part(raw: str) -> LossPart | None:
         >>> loss_part("errD_real").sides, loss_part("loss_D_A").copies, loss_part("D_loss_gp")
         (frozenset({'real'}), frozenset({'a'}), None)
     """
-    words = set(split_words(raw.rsplit(" - ", 1)[-1])) - IGNORED_WORDS
+    words = set(split_words(bare_name(raw))) - IGNORED_WORDS
     if not words & LOSS_WORDS:
         return None
     words -= LOSS_WORDS
@@ -76,7 +76,7 @@ def choose_parts(raws: Iterable[str], player: str) -> list[str]:
 
 def losses_named_as_outputs(raws: Iterable[str]) -> list[str]:
     """Return `D_real` and `D_fake` where they stand beside `G_GAN`: programs after pix2pix call D's losses so."""
-    words = {raw: split_words(raw.rsplit(" - ", 1)[-1])[-2:] for raw in raws}
+    words = {raw: split_words(bare_name(raw))[-2:] for raw in raws}
     if ["g", "gan"] not in words.values():
         return []
     named = {side: [raw for raw in words if words[raw] == ["d", side]] for side in ("real", "fake")}

@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from .log import Array
+from .names import bare_name
 
 # A unit, and the names of its counters without anything but letters. The first unit that a log has counts its steps.
 COUNTERS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -162,4 +163,4 @@ def _rank(raw: str) -> int:
 
 
 def _letters(raw: str) -> str:
-    return re.sub(r"[^a-z]", "", raw.rsplit(" - ", 1)[-1].lower())
+    return re.sub(r"[^a-z]", "", bare_name(raw).lower())

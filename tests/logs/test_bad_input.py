@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import re
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+import ganbench
 from ganbench import RequestError
 from ganbench.logs.history import to_history
 from ganbench.logs.log import describe_log
@@ -172,3 +175,39 @@ def test_rules_accept_any_numbers(rows):
         except RequestError:
             return
         assert to_history(log).columns and all(finding.summary for finding in apply_rules(log))
+
+
+@pytest.mark.parametrize(
+    "name, content",
+    [
+        ("wide.csv", "\t".join(f"x{i}" for i in range(100_000)) + "\n" + "\n".join(["ab\t" * 100_000] * 10)),
+        ("cell.csv", "step,loss_d\n" + "\n".join("1," + "x" * 200_000 for _ in range(20))),
+        ("line.csv", "1," * 5_000_000),
+        ("headers.csv", "\n".join("step,loss_d,loss_g\n1,2,3" for _ in range(20_000))),
+        ("blank.csv", "\n" * 4_000_000),
+        ("steps.csv", "step,loss_d,loss_g\n0,1,1\n1e15,1,2\n" + "\n".join(f"{i}e13,1,{i}" for i in range(101, 150))),
+    ],
+)
+def test_size_costs_no_more_than_reading(tmp_path, name, content):
+    path = tmp_path / name
+    path.write_text(content)
+    began = time.process_time()
+    with contextlib.suppress(RequestError):
+        for log in read_logs(path).logs:
+            assert apply_rules(log) and len(to_history(log).columns["step"]) <= 20_000
+    assert time.process_time() - began < 5
+
+
+COLUMNS = ("step", "loss_d", "fid", "auc_d", "coverage", "motion_speed", "motion_progress", "ignored-condition.gain")
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(*[NUMBERS] * len(COLUMNS)), min_size=2, max_size=30), st.sets(st.sampled_from(COLUMNS[1:])))
+def test_installed_diagnoses_accept_any_numbers_too(rows, dropped):
+    kept = [at for at, name in enumerate(COLUMNS) if name not in dropped]
+    lines = [",".join("" if row[at] is None else repr(row[at]) for at in kept) for row in rows]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "log.csv")
+        path.write_text("\n".join([",".join(COLUMNS[at] for at in kept), *lines]))
+        with contextlib.suppress(RequestError):
+            assert not [note for note in ganbench.diagnose(path).notes if note.startswith("left out")]

@@ -73,6 +73,19 @@ def test_unordered_rows_are_sorted_by_step(write_csv):
     assert len(newest_first.series["loss_d"]) == 500
 
 
+@pytest.mark.parametrize("rows", [6, 12, 500])
+def test_a_table_with_its_newest_row_first_is_turned_round(write_csv, rows):
+    steps = range(rows * 10, 0, -10)
+    log = read_one(write_csv(step=steps, d_loss=[step / 100 for step in steps]))
+    assert list(log.series["loss_d"].steps) == sorted(steps) and "sorted by step" in " ".join(log.notes)
+
+
+def test_a_sparse_column_of_unordered_rows_is_sorted_as_the_others_are(write_csv):
+    steps = np.random.default_rng(0).permutation(500)
+    log = read_one(write_csv(step=steps, d_loss=steps / 100, fid=[1 + s / 10 if s % 50 == 0 else None for s in steps]))
+    assert list(log.series["fid"].steps) == list(range(0, 500, 50))
+
+
 def test_gaps_are_noted_and_columns_keep_their_own_steps(write_csv):
     steps = [step for step in STEPS if not 300 < step < 800]
     fid = [50.0 if step % 100 == 0 else None for step in steps]

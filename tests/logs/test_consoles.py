@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import re
+import time
 
 import pytest
 
@@ -269,3 +271,35 @@ def test_thousands_in_counters_and_colour_codes_do_not_matter(write):
     assert list(read_one(write(*lines)).series["loss_d"].steps) == list(range(1, 30_001, 500))
     coloured = [f"\033[32m[rank0]: {own_loop(i, d, g)}\033[0m" for i, (d, g) in enumerate(LOSSES)]
     assert len(read_one(write(*coloured)).series["loss_g"]) == 60
+
+
+NUMBERS = re.compile(r"(?<![\w.])\d+\.\d+(?![\w.])")
+
+
+@pytest.mark.parametrize("line", CONSOLES, ids=lambda line: line.__name__)
+@pytest.mark.parametrize("write_number", [lambda text: text.replace(".", ","), "\x1b[33m{}\x1b[0m".format])
+def test_decimal_commas_and_coloured_numbers_are_read_whole(write, line, write_number):
+    lines = [line(i, d, g) for i, (d, g) in enumerate(LOSSES)]
+    plain = read_one(write(*lines))
+    other = read_one(write(*(NUMBERS.sub(lambda match: write_number(match[0]), text) for text in lines)))
+    for name in {"loss_d", "loss_g"} & set(plain.recognised):
+        assert list(other.series[name].values) == list(plain.series[name].values)
+
+
+def test_two_numbers_joined_by_a_comma_are_no_thousands(write):
+    log = read_one(write(*(f"step {i}: D loss: 0.5,0.75 G loss: 1.5,G norm: 3" for i in range(20))))
+    assert set(log.series["loss_d"].values) == {0.5} and set(log.series["loss_g"].values) == {1.5}
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["a" * 2040 + ": x", "a1" * 1020 + ": x", "ab " * 680 + ": x", "loss_d: " + "1" * 2000 + "x", "loss_d:" + " " * 2000,
+     "Gen. (1) | Discrim. (1):" + "1" * 2000, "Steps : 1, " * 180 + "Gen Loss Total", "Step: 1 Progress: " * 110],
+    ids=lambda line: line[:12],
+)  # fmt: skip
+def test_no_line_takes_the_square_of_its_length_to_read(write, line):
+    path = write(*[line] * 200)
+    began = time.process_time()
+    with pytest.raises(RequestError):
+        read_logs(path)
+    assert time.process_time() - began < 2

@@ -58,6 +58,94 @@ def test_numbers_are_parsed_in_all_common_notations(tmp_path, text, values):
     np.testing.assert_array_equal(read_one(path).series["loss_d"].values, values)
 
 
+@pytest.mark.parametrize(
+    "text, steps, values",
+    [
+        ('step,loss_d\n"1,000",0.5\n"12,000",0.25\n"1,200,000",0.1', [1000, 12_000, 1_200_000], [0.5, 0.25, 0.1]),
+        ("step;loss_d\n500;0,5\n1.000;0,25\n1.500;0,125", [500, 1000, 1500], [0.5, 0.25, 0.125]),
+        ("step\tloss_d\n500\t0,5\n1\u202f000\t0,25\n12 000\t0,125", [500, 1000, 12_000], [0.5, 0.25, 0.125]),
+        ("step,loss_d\n500,0.5\n1k,0.25\n1.5k,0.125", [500, 1000, 1500], [0.5, 0.25, 0.125]),
+        ("step,loss_d\n1,0.5 nats\n2,0.25 nats", [1, 2], [0.5, 0.25]),
+        ('step,loss_d\n1,999.5\n2,"1,234"', [1, 2], [999.5, 1234]),
+        ("step [it],loss_d (nats)\n1,\u22120.5\n2,0.25", [1, 2], [-0.5, 0.25]),
+    ],
+)
+def test_thousands_and_units_are_understood_in_steps_and_values(tmp_path, text, steps, values):
+    path = tmp_path / "log.csv"
+    path.write_text(text, encoding="utf-8")
+    series = read_one(path).series["loss_d"]
+    assert list(series.steps) == steps and list(series.values) == values
+
+
+def test_percentages_are_fractions(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text("step,D_real,D_fake\n" + "\n".join(f"{i},95%,5.5 %" for i in range(20)))
+    log = read_one(path)
+    assert log.recognised == ("d_real", "d_fake") and set(log.series["d_real"].values) == {0.95}
+    assert log.series["d_fake"].values == pytest.approx(0.055)
+
+
+SPLIT_ROWS = [(i, split) for i in range(60) for split in ("train", "val")]
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_rows_of_validation_samples_give_scores_and_no_losses(tmp_path, diagnose, kind):
+    rows = [
+        {"step": i, "split": split, "loss_d": 1 + i % 7 / 10 if split == "train" else 9.5, "fid": 50.0 - i / 2}
+        for i, split in SPLIT_ROWS
+    ]
+    path = tmp_path / f"log.{kind}"
+    lines = [",".join(rows[0]), *(",".join(map(str, row.values())) for row in rows)]
+    path.write_text("\n".join(lines if kind == "csv" else map(json.dumps, rows)))
+    log = read_one(path)
+    assert len(log.series["loss_d"]) == 60 and log.series["loss_d"].values.max() < 2 and len(log.series["fid"]) == 120
+    assert any("(column 'split'): only quality scores are read there" in note for note in log.notes)
+    assert diagnose(path).json == []
+
+
+def test_a_file_of_validation_rows_alone_is_read_as_any_other(tmp_path):
+    path = tmp_path / "val.csv"
+    path.write_text("step,split,loss_d\n" + "\n".join(f"{i},val,0.5" for i in range(20)))
+    assert len(read_one(path).series["loss_d"]) == 20
+
+
+def test_terminal_codes_in_a_table_are_no_part_of_it(tmp_path):
+    path = tmp_path / "log.csv"
+    rows = ["step,loss_d,loss_g", *(f"{i},0.5,0.7" for i in range(20))]
+    path.write_text("".join(f"\x1b[1;32m{row}\x1b[0m\n" for row in rows) + "\x1b]0;title\x07")
+    log = read_one(path)
+    assert log.recognised == ("loss_d", "loss_g") and len(log.series["loss_d"]) == 20
+
+
+def test_a_tensor_that_stands_for_a_billion_numbers_is_not_unfolded(tmp_path):
+    pytest.importorskip("tensorboard")
+    from tensorboard.compat.proto import event_pb2, summary_pb2
+    from tensorboard.summary.writer.event_file_writer import EventFileWriter
+    from tensorboard.util import tensor_util
+
+    tensor = tensor_util.make_tensor_proto(np.float32(0.5))
+    tensor.tensor_shape.dim.add(size=10**11)
+    writer = EventFileWriter(str(tmp_path))
+    for step in range(20):
+        values = [
+            summary_pb2.Summary.Value(tag="loss_d", simple_value=0.7),
+            summary_pb2.Summary.Value(tag="loss_g", tensor=tensor),
+        ]
+        writer.add_event(event_pb2.Event(step=step, summary=summary_pb2.Summary(value=values)))
+    writer.close()
+    assert read_one(tmp_path).recognised == ("loss_d",)
+
+
+def test_a_record_of_an_event_file_that_claims_any_length_ends_it(event_folder):
+    from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c
+
+    (file,) = (event_folder / "a").iterdir()
+    length = struct.pack("<Q", 2**62)
+    file.write_bytes(file.read_bytes() + length + struct.pack("<I", masked_crc32c(length)) + b"?" * 50)
+    log = read_one(file)
+    assert len(log.series["loss_d"]) == 50 and "truncated or damaged" in " ".join(log.notes)
+
+
 def test_several_runs_in_one_table_are_split_and_labelled(diagnose, write_csv):
     steps = list(range(0, 100, 5))
     broken = [0.7] * 10 + ["nan"] * 10
@@ -334,6 +422,21 @@ def test_ganbench_columns_in_a_csv_reach_the_installed_diagnoses(diagnose, write
     path = write_csv(**cells)
     stored = diagnose(RECORDINGS / "mode-collapse" / "history.parquet").findings
     assert diagnose(path).findings["mode-collapse"]["evidence"] == stored["mode-collapse"]["evidence"]
+
+
+def test_a_history_of_more_numbers_than_any_run_has_is_refused(tmp_path, diagnose):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = tmp_path / "history.parquet"
+    schema = pa.schema([("step", pa.int64())], {"ganbench": b'{"steps": 1}'})
+    zeros = pa.table({"step": np.zeros(1_000_000, np.int64)}, schema=schema)
+    with pq.ParquetWriter(path, schema) as file:
+        for _ in range(101):
+            file.write_table(zeros)
+    assert path.stat().st_size < 1_000_000
+    result = diagnose(path)
+    assert result.code == 2 and "it holds 1e+08 numbers, and no history has more than" in result.first_line
 
 
 def test_parquet_tables_of_other_programs_are_read(tmp_path):

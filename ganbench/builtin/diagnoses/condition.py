@@ -71,8 +71,10 @@ class IgnoredCondition(ganbench.Diagnosis):
 
     def diagnose(self, history: ganbench.History) -> Iterator[ganbench.Finding]:
         """Yield a finding while samples fit their own conditions no better than others."""
-        gains = np.asarray(history.columns.get(_column("gain"), ()), dtype=float)
-        rows: list[int] = np.flatnonzero(np.isfinite(gains)).tolist()
+        gains, errors = (
+            np.asarray(history.columns.get(_column(name), ()), dtype=float) for name in ("gain", "gain_error")
+        )
+        rows: list[int] = np.flatnonzero(np.isfinite(gains)).tolist() if len(errors) else []
         if history.nonfinite is not None or not rows:
             return
         ignored = [row for row in rows if _probability(history, row) > 0.5 and _is_small(history, row)]

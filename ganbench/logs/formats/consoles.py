@@ -30,7 +30,8 @@ SCORES = frozenset({"fid", "inception_score", "kid"})
 # 0.5, .5, 1e-05; 0,5 and 12,345, but the first one alone of 0.5,0.6; 1.#QNAN
 NUMBER = r"[-+\u2212]?(?:(?:\d{1,20}(?:,\d{1,20})+(?:\.\d{1,40})?|\d{1,20}[\d.]{0,40}|\.\d{1,40})(?:e[-+]?\d{1,5}|\#\w{1,9})?|nan|inf(?:inity)?)"
 PAIR = re.compile(
-    rf"(?P<key>[A-Za-z][\w/.]{{0,79}}(?:\(\w(?:\(\w\))?\))?(?: [A-Za-z][\w/.]{{0,79}}){{0,3}}?)\s?[:=]\s*(?:tensor\(\[?)?(?P<value>{NUMBER}%?)"
+    r"(?<![A-Za-z])(?<![A-Za-z]\d)(?P<key>[A-Za-z][\w/.]{0,79}+(?:\(\w(?:\(\w\))?\))?(?: [A-Za-z][\w/.]{0,79}+){0,3}?)"
+    rf"\s?[:=]\s{{0,20}}+(?:tensor\(\[?)?(?P<value>{NUMBER}%?)"
     r"(?![\w/:])",
     re.IGNORECASE,
 )
@@ -138,8 +139,8 @@ CONSOLES = (
         "StudioGAN",  # https://github.com/POSTECH-CVLab/PyTorch-StudioGAN
         ("Progress:", " score (Step:"),
         _lines(
-            r"Step:\s*(?P<step>\d+)\s+Progress:.*?Gen_loss:\s*(?P<loss_g>\S+)\s+Dis_loss:\s*(?P<loss_d>\S+)",
-            r"Step:\s*(?P<step>\d+)\s+Progress:.*?Discriminator_loss:\s*(?P<loss_d>\S+)\s+Generator_loss:\s*(?P<loss_g>\S+)",
+            r"Step:\s*(?P<step>\d+)\s+Progress:.{0,400}?Gen_loss:\s*(?P<loss_g>\S+)\s+Dis_loss:\s*(?P<loss_d>\S+)",
+            r"Step:\s*(?P<step>\d+)\s+Progress:.{0,400}?Discriminator_loss:\s*(?P<loss_d>\S+)\s+Generator_loss:\s*(?P<loss_g>\S+)",
             r"(?<!Best )(?<!Intra )\bFID score \(Step: (?P<step>\d+),[^)]*\):\s*(?P<fid>NUMBER)",
             r"(?<!Best )\bInception score \(Step: (?P<step>\d+),[^)]*\):\s*(?P<inception_score>NUMBER)",
         ),
@@ -163,7 +164,7 @@ CONSOLES = (
         "BasicSR",  # https://github.com/XPixelGroup/BasicSR, and Real-ESRGAN, GFPGAN
         ("[epoch:",),
         _lines(
-            r"\[epoch:\s*(?P<epoch>\d+), iter:\s*(?P<iter>[\d,]+), lr:\([^)]*\)\](?:\s*\[eta:[^]]*\])?"
+            r"\[epoch:\s*(?P<epoch>\d+), iter:\s*(?P<iter>[\d,]+), lr:\([^)]{0,200}\)\](?:\s*\[eta:[^]]{0,200}\])?"
             r"(?P<pairs>.*\bl_[gd].*)"
         ),
         {
@@ -180,14 +181,14 @@ CONSOLES = (
     Console(
         "HiFi-GAN",  # https://github.com/jik876/hifi-gan, and BigVGAN
         ("Gen Loss Total",),
-        _lines(r"\bSteps ?: (?P<step>\d+),? .*?Gen Loss Total ?:\s*(?P<loss_g>NUMBER)(?P<pairs>.*)"),
+        _lines(r"\bSteps ?: (?P<step>\d+),? .{0,200}?Gen Loss Total ?:\s*(?P<loss_g>NUMBER)(?P<pairs>.*)"),
         {"Disc Loss Total": "loss_d"},
     ),
     Console(
         "CTGAN",  # https://github.com/sdv-dev/CTGAN
         ("| Discrim.", ", Loss G"),
         _lines(
-            r"Gen\. \((?P<loss_g>NUMBER)\) \| Discrim\. \((?P<loss_d>NUMBER)\):.*?(?<!\d)(?P<epoch>\d{1,12})/\d{1,12} \[",
+            r"Gen\. \((?P<loss_g>NUMBER)\) \| Discrim\. \((?P<loss_d>NUMBER)\):.{0,200}?(?<!\d)(?P<epoch>\d{1,12})/\d{1,12} \[",
             r"\bEpoch (?P<epoch>\d+), Loss G:\s*(?P<loss_g>NUMBER), ?Loss D:\s*(?P<loss_d>NUMBER)",
         ),
         row_ends="change",
@@ -197,7 +198,7 @@ CONSOLES = (
         ("[D loss:", "[D Loss:"),
         _lines(
             r"(?:\[Epoch (?P<epoch>\d+)/\d+\] \[Batch (?P<batch>\d+)/\d+\]|(?<![\d.])(?P<iteration>\d+)(?:/\d+)?:?) "
-            r"\[D loss:\s*(?P<loss_d>NUMBER)(?:, acc\.?:\s*(?P<accuracy_d>NUMBER)%)?[^]]*\].*?\[G loss:\s*(?P<loss_g>NUMBER)"
+            r"\[D loss:\s*(?P<loss_d>NUMBER)(?:, acc\.?:\s*(?P<accuracy_d>NUMBER)%)?[^]]{0,200}\].{0,200}?\[G loss:\s*(?P<loss_g>NUMBER)"
         ),
     ),
 )

@@ -12,10 +12,12 @@ import msgspec
 
 from ..columns import ColumnReader, RowBuffer
 from ..log import Log
+from ..splits import counts_anywhere, is_of_others, is_of_training, is_split_column, note_on_split
 from ..steps import step_unit
 from .text import blocks_of_lines, first_lines, parse_number
 
 INSPECTED_LINES = 5
+LINES_TO_TELL_SPLITS = 2_000
 MAX_KEY_CHARS = 200
 MAX_DEPTH = 4  # of nested objects
 SNAPSHOT = re.compile(r"(\d+)\.\w+$")  # network-snapshot-000200.pkl is from 200 kimg; the file itself is never opened
@@ -45,10 +47,16 @@ def read_json_lines(paths: list[Path], name: str) -> Log:
     reader = ColumnReader(name, *paths)
     for path in paths:
         rows, n_bad = RowBuffer(reader), 0
+        split = _split_column(path)
+        if split:
+            reader.notes.append(note_on_split(split))
         for lines in blocks_of_lines(path):
             for line in lines:
                 if (entry := _parse_object(line)) is not None:
-                    rows.add(_parse_row(entry, reader))
+                    row = _parse_row(entry, reader)
+                    if split and is_of_others(entry.get(split)):
+                        row = {raw: value for raw, value in row.items() if counts_anywhere(raw)}
+                    rows.add(row)
                 else:
                     n_bad += bool(line.strip())
         rows.flush()
@@ -67,6 +75,16 @@ def read_snapshot_scores(path: Path) -> Iterator[tuple[str, float, float]]:
                 for name, value in entry["results"].items():
                     if (number := _to_float(value)) is not None and len(name) <= MAX_KEY_CHARS:
                         yield name, float(snapshot[1]), number
+
+
+def _split_column(path: Path) -> str | None:
+    """Return the key that says of some lines that they are of training samples and of others that they are not."""
+    entries = [entry for line in first_lines(path, LINES_TO_TELL_SPLITS) if (entry := _parse_object(line))]
+    for key in {key for entry in entries for key in entry if is_split_column(key)}:
+        said = [entry.get(key) for entry in entries]
+        if any(map(is_of_training, said)) and any(map(is_of_others, said)):
+            return key
+    return None
 
 
 def _parse_object(line: str) -> dict[str, Any] | None:

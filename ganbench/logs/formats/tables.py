@@ -9,12 +9,14 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from ..columns import ColumnReader
 from ..log import Array, Log, UnreadableLog, printable
+from ..splits import counts_anywhere, is_of_others, is_of_training, is_split_column, note_on_split
 from ..steps import step_unit
 from .text import blocks_of_lines, first_lines, is_number_or_missing, parse_number
 
@@ -30,12 +32,28 @@ MAX_SEED_DIGITS = 15
 DELIMITERS = ("\t", ";", ",", "|", None)  # None: any white space
 INSPECTED_LINES = 40  # from which the delimiter and the header are inferred
 MAX_CELLS = 10_000  # of a line
+INSPECTED_CELLS = 500  # of a line
 DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+(?:e[-+]?\d+)?", re.IGNORECASE)
 MAX_PREAMBLE_LINES = 10  # above the header
 LINES_PER_CHUNK = 20_000
 MAX_QUOTED_LINE_CHARS = 1 << 17
 TENSORBOARD_EXPORT = {"wall time", "step", "value"}  # columns of one series whose name is in the file's name
 WANDB_EXTRAS = ("__MIN", "__MAX")  # columns that Weights & Biases adds to its exports
+
+
+@dataclass
+class Notation:
+    """How a table writes numbers and rows, as far as its rows so far have shown.
+
+    Attributes:
+        decimal_commas: Whether it writes 0,5 for a half, so that 1.000 is a thousand.
+        pointed: Columns with decimal points, so that 1,000 is a thousand.
+        training: Whether a column says of some rows that they are of training samples.
+    """
+
+    decimal_commas: bool
+    pointed: set[str] = field(default_factory=set)
+    training: bool = False
 
 
 def is_table(path: Path) -> bool:
@@ -56,7 +74,7 @@ def read_table(path: Path, name: str) -> list[Log]:
     """
     header_line, delimiter, header = _find_header(first_lines(path, INSPECTED_LINES))
     names = _series_names(header, path)
-    thousands = "." if delimiter == ";" and _has_decimal_commas(first_lines(path, INSPECTED_LINES)) else ""
+    seen = Notation(delimiter == ";" and _has_decimal_commas(first_lines(path, INSPECTED_LINES)))
     runs = RunSplitter(path, name)
     to_skip = header_line + 1
     for block in blocks_of_lines(path):
@@ -68,7 +86,7 @@ def read_table(path: Path, name: str) -> list[Log]:
             for header, rows in _split_at_headers(names, cells):
                 names = header  # holds until the next header
                 for reader, run_rows in runs.split(names, rows):
-                    _add_rows(reader, names, run_rows, thousands)
+                    _add_rows(reader, names, run_rows, seen)
     return runs.to_logs()
 
 
@@ -143,7 +161,7 @@ def _find_header(lines: Sequence[str]) -> tuple[int, str | None, list[str]]:
 
 def _may_be_header(row: Sequence[str], delimiter: str | None) -> bool:
     """Return whether a row may name columns. A single name counts only if the delimiter is a comma."""
-    filled = [cell.strip() for cell in row if cell.strip(' "#')]
+    filled = [cell.strip() for cell in row[:INSPECTED_CELLS] if cell.strip(' "#')]
     enough = len(filled) > 1 or (len(filled) == 1 and delimiter == ",")
     differ = len(set(filled)) > 1 or len(filled) == 1  # a rule such as `=== ===` names nothing
     return enough and differ and not any(parse_number(cell) is not None for cell in filled)
@@ -153,7 +171,7 @@ def _mostly_numeric(rows: Rows) -> bool:
     """Return whether some column holds numbers in most rows; a repeated header may be among them."""
     counts: Counter[int] = Counter()
     for row in rows:
-        counts.update(column for column, cell in enumerate(row) if is_number_or_missing(cell))
+        counts.update(column for column, cell in enumerate(row[:INSPECTED_CELLS]) if is_number_or_missing(cell))
     return max(counts.values(), default=0) >= max(1, len(rows) / 2)
 
 
@@ -166,7 +184,11 @@ def _series_names(header: Sequence[str], path: Path) -> list[str]:
 
 
 def _split_at_headers(names: list[str], rows: list[list[str]]) -> Iterator[tuple[list[str], list[list[str]]]]:
-    """Yield stretches of rows with the names of their columns: a resumed run may write a header of its own."""
+    """Yield stretches of rows with the names of their columns: a resumed run may write a header of its own.
+
+    A program may also write the same header above each row: then it begins nothing.
+    """
+    rows = [row for row in rows if row != names]
     known, begin = {*names} - {""}, 0
     for at in [at for at, row in enumerate(rows) if row and row[0] in known]:
         header = [cell.strip() for cell in rows[at]]
@@ -193,14 +215,12 @@ def _has_decimal_commas(lines: Sequence[str]) -> bool:
     return any(DECIMAL_COMMA.fullmatch(cell.strip(' "')) for row in _split_cells(lines, ";") for cell in row)
 
 
-def _add_rows(reader: ColumnReader, names: Sequence[str], rows: Rows, thousands: str) -> None:
-    """Hand rows on as columns of numbers; of several columns with one name the first is read.
-
-    `thousands` is what separates thousands in the whole table, if it is known.
-    """
+def _add_rows(reader: ColumnReader, names: Sequence[str], rows: Rows, seen: Notation) -> None:
+    """Hand rows on as columns of numbers; of several columns with one name the first is read."""
     reader.note_duplicate_columns(names)
     columns: dict[str, tuple[Array, Array]] = {}
     shortest = min(map(len, rows))
+    held_out = _rows_of_others(reader, names, rows, seen)
     for column, raw in enumerate(names):
         if not raw or raw in columns or raw.endswith(WANDB_EXTRAS) or raw.lower() in RUN_COLUMNS:
             continue
@@ -209,20 +229,38 @@ def _add_rows(reader: ColumnReader, names: Sequence[str], rows: Rows, thousands:
                 cells = [row[column] for row in rows]
             else:
                 cells = [row[column] if column < len(row) else "" for row in rows]
-            columns[raw], n_bad = _parse_column(cells, thousands or ("," if step_unit(raw) else ""))
+            if held_out and not counts_anywhere(raw):
+                cells = ["" if at in held_out else cell for at, cell in enumerate(cells)]
+            columns[raw], n_bad = _parse_column(raw, cells, seen)
             reader.n_not_numbers += n_bad
     reader.add_rows(len(rows), columns, names)
 
 
-def _parse_column(cells: Sequence[str], thousands: str) -> tuple[tuple[Array, Array], int]:
+def _rows_of_others(reader: ColumnReader, names: Sequence[str], rows: Rows, seen: Notation) -> frozenset[int]:
+    """Return which rows are of validation or test samples, if others are of training; empty if none are."""
+    for column, raw in enumerate(names):
+        if not is_split_column(raw):
+            continue
+        cells = [row[column] if column < len(row) else "" for row in rows]
+        others = frozenset(at for at, cell in enumerate(cells) if is_of_others(cell))
+        seen.training = seen.training or any(map(is_of_training, cells))
+        if others and seen.training:
+            if (note := note_on_split(raw)) not in reader.notes:
+                reader.notes.append(note)
+            return others
+    return frozenset()
+
+
+def _parse_column(raw: str, cells: Sequence[str], seen: Notation) -> tuple[tuple[Array, Array], int]:
     """Return positions and values of what was logged in a column, and the number of cells that are not numbers."""
-    if thousands != ".":
+    if raw not in seen.pointed and any("." in cell and "," not in cell for cell in cells):
+        seen.pointed.add(raw)
+    if not seen.decimal_commas:
         try:
             return (np.arange(len(cells)), np.fromiter(map(float, cells), float, len(cells))), 0
         except ValueError:
             pass
-        if any("." in cell and "," not in cell for cell in cells):
-            thousands = ","  # what has decimal points has no decimal commas
+    thousands = "." if seen.decimal_commas else "," if raw in seen.pointed or step_unit(raw) else ""
     numbers: Iterable[float | None] = (parse_number(cell, thousands) for cell in cells)
     logged = [(position, value) for position, value in enumerate(numbers) if value is not None]
     n_bad = sum(not is_number_or_missing(cell) for cell in cells) if len(logged) < len(cells) else 0

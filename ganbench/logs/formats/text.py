@@ -10,7 +10,7 @@ from pathlib import Path
 from ..log import UnreadableLog
 
 BLOCK_CHARS = 4 << 20  # read at a time
-MAX_LINE_CHARS = 4 << 20
+MAX_LINE_CHARS = 4 << 20  # of what a line had in earlier blocks
 HEAD_BYTES = 1 << 16  # by which the encoding is detected
 MAX_CONTROL_SHARE = 0.02  # of control characters in text
 BYTE_ORDER_MARKS = (  # the longest first: UTF-16's mark begins UTF-32's
@@ -31,6 +31,7 @@ BINARY_MAGIC = (
     (b"\x89HDF", "an HDF5 file"),
 )
 
+MAX_NUMBER_CHARS = 500  # of a cell, with everything around the number
 MISSING = frozenset({"", "-", "--", "na", "n/a", "null", "none", "nil", "?", "missing"})
 MSVC_NONFINITE = {"1.#inf": "inf", "1.#qnan": "nan", "1.#snan": "nan", "1.#ind": "nan"}  # 1.#INF00
 NAN_WITH_PAYLOAD = re.compile(r"[-+]?nan\(")  # -nan(ind), from C++
@@ -45,13 +46,13 @@ GROUPED_BY_SPACE = re.compile(r"(?<=\d)[ _'\u2019\u00a0\u2009\u202f](?=\d{3}(?!\
 WITH_UNIT = re.compile(r"(\S*\d)\s*(nats?|bits?|k|m)")
 MULTIPLES = {"k": 1e3, "m": 1e6}
 # What terminals are told between the text: colours and places, titles, and steps back of progress bars.
-TERMINAL_CODES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])|[\x08\x0e\x0f]")
+TERMINAL_CODES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[@-Z\\-_])|[\x08\x0e\x0f]")
 
 
 def blocks_of_lines(path: Path) -> Iterator[list[str]]:
     """Yield the lines of a text file without line ends and terminal codes, some thousands at a time.
 
-    What follows the first `MAX_LINE_CHARS` of a line is left out.
+    Of a line that is longer than a block a part is left out.
 
     Raises:
         UnreadableLog: If the file is empty or not text.
@@ -63,9 +64,9 @@ def blocks_of_lines(path: Path) -> Iterator[list[str]]:
         while block := text.read(BLOCK_CHARS):
             *lines, rest = (rest + block.replace("\0", "")).split("\n")
             rest = rest[:MAX_LINE_CHARS]
-            yield _clean(lines)
+            yield _without_codes(lines)
     if rest:
-        yield _clean([rest])
+        yield _without_codes([rest])
 
 
 def first_lines(path: Path, n: int) -> list[str]:
@@ -100,6 +101,8 @@ def parse_number(text: str, thousands: str = "") -> float | None:
             return float(text)
         except ValueError:
             pass
+    if len(text) > MAX_NUMBER_CHARS:
+        return None
     bare = text.strip(SURROUNDING_CHARS).lower()
     if wrapped := WRAPPED.search(text):
         bare = wrapped[1].strip(SURROUNDING_CHARS).lower()
@@ -107,11 +110,11 @@ def parse_number(text: str, thousands: str = "") -> float | None:
         return None
     if NAN_WITH_PAYLOAD.match(bare):
         return float("nan")
-    factor = 0.01 if text.rstrip(PERCENT_ENDS).endswith("%") else 1.0
+    parts = 100.0 if text.rstrip(PERCENT_ENDS).endswith("%") else 1.0
     if unit := WITH_UNIT.fullmatch(bare):
-        bare, factor = unit[1], MULTIPLES.get(unit[2], 1.0)
+        bare, parts = unit[1], 1 / MULTIPLES.get(unit[2], 1.0)
     number = _parse_plain(_without_groups(bare.replace("\u2212", "-"), thousands))
-    return number if number is None or factor == 1.0 else number * factor
+    return None if number is None else number / parts
 
 
 def _without_groups(bare: str, thousands: str) -> str:
@@ -139,15 +142,13 @@ def _parse_plain(bare: str) -> float | None:
 
 def is_number_or_missing(text: str) -> bool:
     """Return whether a cell may belong to a numeric column."""
-    return parse_number(text) is not None or text.strip(SURROUNDING_CHARS).lower() in MISSING
+    return parse_number(text) is not None or text[:MAX_NUMBER_CHARS].strip(SURROUNDING_CHARS).lower() in MISSING
 
 
-def _clean(lines: list[str]) -> list[str]:
-    """Return lines without terminal codes, at most `MAX_LINE_CHARS` long."""
-    return [
-        TERMINAL_CODES.sub("", line) if "\x1b" in line or "\b" in line else line
-        for line in (line[:MAX_LINE_CHARS] for line in lines)
-    ]
+def _without_codes(lines: list[str]) -> list[str]:
+    """Return lines without terminal codes."""
+    text = "\n".join(lines)
+    return TERMINAL_CODES.sub("", text).split("\n") if "\x1b" in text or "\b" in text else lines
 
 
 def _detect_encoding(head: bytes) -> str:
