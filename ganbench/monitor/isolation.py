@@ -28,9 +28,8 @@ MAX_ENTRIES = 256  # of a list or dict that are searched; the file names of a da
 MAX_OBJECTS = 20_000  # that are searched in all
 
 # Types of most of what a network holds, which are left aside first.
-HOLDS_NOTHING = frozenset(
-    {str, bytes, int, float, bool, type(None), torch.Tensor, nn.Parameter, np.ndarray, type, ModuleType}
-)
+CANNOT_HOLD = (str, bytes, int, float, type(None), torch.Tensor, np.ndarray, type, ModuleType)
+HOLDS_NOTHING = frozenset({*CANNOT_HOLD, bool, nn.Parameter})
 
 GetState = Callable[[Any], Any]
 SetState = Callable[[Any, Any], Any]
@@ -44,6 +43,7 @@ RNG_TYPES: tuple[tuple[type, GetState, SetState], ...] = (
         lambda rng, state: setattr(rng.bit_generator, "state", state),
     ),
 )
+RNG_CLASSES = tuple(rng_type for rng_type, _, _ in RNG_TYPES)
 
 
 @contextmanager
@@ -100,21 +100,20 @@ def _find_rngs(owners: Iterable[Any]) -> Iterator[tuple[Any, GetState, SetState]
         if type(value) in HOLDS_NOTHING or id(value) in visited:
             continue
         visited.add(id(value))
-        rng = next(((value, get, put) for rng_type, get, put in RNG_TYPES if isinstance(value, rng_type)), None)
-        if rng is not None:
-            yield rng
+        if isinstance(value, RNG_CLASSES):
+            yield next((value, get, put) for rng_type, get, put in RNG_TYPES if isinstance(value, rng_type))
         elif depth < MAX_DEPTH:
             waiting += [(held, depth + 1) for held in _held_by(value)]
 
 
 def _held_by(value: Any) -> list[Any]:
     """Return what an object holds, if a random generator could be among it."""
-    if isinstance(value, str | bytes | int | float | torch.Tensor | np.ndarray | type | ModuleType):
-        return []
     if isinstance(value, dict):
-        return list(islice(value.values(), MAX_ENTRIES))
+        return list(islice(value.values(), MAX_ENTRIES)) if value else []
     if isinstance(value, list | tuple):
         return list(value[:MAX_ENTRIES])
+    if isinstance(value, CANNOT_HOLD):
+        return []
     if isinstance(value, functools.partial):
         return [value.func, *value.args, *value.keywords.values()]
     if isinstance(value, MethodType):

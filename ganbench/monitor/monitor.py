@@ -24,6 +24,7 @@ from ..observation.wiring.rules import find_late_faults, mode_layers
 from ..observation.wiring.terms import LossTerms, StepLoss
 from ..observation.wiring.watch import WiringWatch
 from ..training.loop import STOP_CONFIDENCE
+from ..training.view import MIN_PROBE_SAMPLES
 from .advice import in_words_of_loop
 from .arguments import (
     build_diagnoses,
@@ -45,6 +46,7 @@ from .schedule import MAX_LEAD_STEPS, NEVER, MonitorSchedule
 from .view import LoopView
 
 MAX_WAIT_SHARE = 0.1  # of the budget, for the first calls of both networks
+YOUNG_SHARE = 0.2  # of the budget, before which a forecast is no more than a warning
 MIN_WAIT_STEPS = 20  # that they are waited for in any case
 HELD_OUT_COLUMNS = ("auc_d_train", "memory_gap", "nearest_training")  # that mean nothing without held-out data
 SHOWN_SAMPLES = 64  # in the picture of a report
@@ -424,12 +426,16 @@ class Monitor:
             self._view.set_budget(self.budget * schedule.batch_size, choose_embedding(self._view.data.shape))
             self._cost_known = True
         losses = [_mean_loss(loss, self._view.device) for loss in (loss_d, loss_g)]
-        is_probe = schedule.is_probe(self._steps)
+        is_probe = schedule.is_probe(self._steps) and not self._may_wait()
         finite = _is_finite(self._observer.observe(self._steps, *losses, probe=is_probe))
         if not finite:
             self._observer.nonfinite = self._networks.locate_nonfinite(self._steps)
         if is_probe or not finite:
             self._set_findings(apply_diagnoses(self._applicable_diagnoses(), self.history()))
+
+    def _may_wait(self) -> bool:
+        """Whether a probe is dear beside the few steps done so far, and what it found would be no more than a warning."""
+        return self._view.affordable <= MIN_PROBE_SAMPLES and self._steps < YOUNG_SHARE * self.budget
 
     def _applicable_diagnoses(self) -> dict[str, Diagnosis]:
         """Return the diagnoses of what can happen to this generator."""

@@ -210,7 +210,10 @@ def read_source(source: Any, size: int, rng: torch.Generator) -> list[Tensor]:
             break
     if not rows:
         raise UnreadableSource("it is empty")
-    return [torch.cat(columns)[: row_limit(batches[0])] for columns in zip(*batches, strict=True)]
+    limit = row_limit(batches[0])
+    if isinstance(source, np.ndarray | Tensor | tuple | dict):  # one batch of rows that were picked: a copy
+        return [column[:limit] for column in batches[0]]
+    return [torch.cat(columns)[:limit] for columns in zip(*batches, strict=True)]
 
 
 def _read_batches(source: Any, rng: torch.Generator, deadline: float) -> Iterator[Any]:

@@ -27,6 +27,8 @@ def describe_nonfinite(x: Tensor) -> str:
     """
     if not x.is_floating_point() or not x.numel():
         return ""
+    if bool(x.sum().isfinite()):  # as it is only if all values are, and it takes a tenth of the time
+        return ""
     bad = torch.cat([~part.flatten(1).isfinite().all(1) for part in x.reshape(len(x), -1).split(CHUNK_ROWS)])
     rows = bad.nonzero().flatten()
     if not len(rows):
