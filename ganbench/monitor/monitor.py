@@ -337,9 +337,10 @@ class Monitor:
                 self._plan(self._schedule)
         elif self._steps - self._start_step >= self._longest_wait():
             missing = "discriminator" if captured.generator_calls else "generator"
+            later = "; if it takes part later, say from which step: Monitor(..., adversarial_from=STEP)"
             raise NotObserved(
                 f"the {missing} has not been called on any sample in {self._steps - self._start_step} steps, as far as forward hooks can "
-                "see; pass the modules that the loop calls"
+                f"see; pass the modules that the loop calls{later if missing == 'discriminator' else ''}"
             )
 
     def _longest_wait(self) -> float:

@@ -129,14 +129,19 @@ class RealSamples:
         try:
             whole = [tensor for tensor in _whole_tensors(source) if tensor.nbytes <= MAX_WHOLE_BYTES]
             where = next(filter(None, map(describe_nonfinite, whole)), "")
+            began = time.monotonic()
             columns = read_source(source, given[0].numel(), torch.Generator().manual_seed(SEED))
+            took_too_long = time.monotonic() - began >= MAX_READ_SECONDS
         except UnreadableSource:
             raise
         except Exception as error:  # of the user's data set, read in a way that the loop may never use
             raise UnreadableSource(f"reading it raised {format_error(error)}") from error
         if len(columns[0]) < MIN_SOURCE_SAMPLES:
+            n = len(columns[0])
+            if took_too_long:
+                raise UnreadableSource(f"only {n} of its samples could be read in {MAX_READ_SECONDS:g} seconds")
             raise UnreadableSource(
-                f"only {len(columns[0])} of its samples could be read in {MAX_READ_SECONDS:g} seconds"
+                f"it has {n} sample{'s' * (n != 1)}, and fewer than {MIN_SOURCE_SAMPLES} show little"
             )
         x = columns[0].reshape(-1, *convention.shape).float().to(given.device)
         if where := where or describe_nonfinite(x):

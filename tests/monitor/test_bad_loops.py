@@ -137,6 +137,15 @@ def test_a_loop_whose_batches_are_all_empty_disables_the_monitor(gan, issued_war
     assert "not been called on any sample" in monitor.muted and len(issued_warnings()) == 1
 
 
+def test_a_discriminator_that_is_not_called_yet_is_told_how_to_say_so(gan, issued_warnings):
+    monitor = ganbench.Monitor(gan.g, gan.d, real=gan.real, budget=60)
+    for _ in range(60):
+        gan.g(torch.randn(8, gan.g[0].in_features))
+        monitor.step()
+    assert "the discriminator has not been called on any sample in 20 steps" in monitor.muted
+    assert "Monitor(..., adversarial_from=STEP)" in monitor.muted and len(issued_warnings()) == 1
+
+
 class UnreadableData:
     """A data set whose error message has two lines."""
 

@@ -37,3 +37,12 @@ def test_a_loop_on_pictures_that_show_next_to_nothing_goes_on(real):
         monitor.step()
     assert monitor.muted is None
     assert not any("unknown" in finding.summary or "nan" in finding.summary for finding in monitor.findings)
+
+
+@pytest.mark.parametrize(
+    "n, said", [(1, "it has 1 sample, and"), (9, "it has 9 samples, and fewer than 16 show little")]
+)
+def test_a_source_that_is_too_small_is_said_to_be_so(n, said, gan, issued_warnings):
+    monitor = ganbench.Monitor(gan.g, gan.d, real=gan.real[:n], budget=40)
+    gan.train(monitor, 40)
+    assert monitor.muted is None and len(issued_warnings()) == 1 and said in monitor.notes[0]
