@@ -121,9 +121,11 @@ def test_each_fault_becomes_a_result_and_the_other_trials_are_as_if_alone(make_t
 def test_killing_a_worker_loses_only_its_trial(make_trial):
     trials = [make_trial(seed=seed, steps=2000, batch_size=16) for seed in range(3)]
     executor = load_registry().build("executor", ComponentRef("processes", {"workers": 1, "threads": 1}))
-    killed = []
+    killed, seen = [], {}
 
     def kill_once(event: ganbench.Event) -> None:
+        if isinstance(event, ganbench.TrialProgress):
+            seen[event.trial_id] = event.step
         if isinstance(event, ganbench.TrialProgress) and not killed:
             (worker,) = [p for p in psutil.Process().children() if "spawn_main" in " ".join(p.cmdline())]
             killed.append(event.trial_id)
@@ -134,6 +136,8 @@ def test_killing_a_worker_loses_only_its_trial(make_trial):
     assert {r.trial.id: (r.status, r.reason) for r in results if r.status != "done"} == {
         killed[0]: ("error", "the worker died: killed by SIGKILL")
     }
+    (lost,) = [r for r in results if r.trial.id == killed[0]]
+    assert lost.steps == seen[killed[0]] > 0 and lost.seconds > 0  # as far as it was heard of
 
 
 def test_a_result_that_cannot_be_sent_becomes_an_error(make_trial, plugin_file):

@@ -61,6 +61,7 @@ class Worker:
         self.limits = limits
         self.trial: ganbench.Trial | None = None
         self._started = False  # whether it has sent anything since the trial was submitted
+        self._step, self._submitted = 0, time.monotonic()  # what is known of a trial whose process is lost
         self._deadline: float | None = None
         self._start()
 
@@ -83,6 +84,7 @@ class Worker:
             self.close()
             self._start()
         self.trial, self._started, self._printed = trial, False, b""
+        self._step, self._submitted = 0, time.monotonic()
         timeout = trial.timeout if trial.timeout is not None and math.isfinite(trial.timeout) else None
         self._deadline = None if timeout is None else time.monotonic() + timeout
         with contextlib.suppress(OSError):  # it has just died: the next poll finds out
@@ -107,6 +109,8 @@ class Worker:
                 lost = failed_result(trial, ganbench.Status.ERROR, message)
                 break
             self._started = True
+            if isinstance(message, ganbench.TrialProgress | ganbench.TrialResumed):
+                self._step = message.step
             if isinstance(message, FinalResult | ganbench.TrialResult):
                 self.trial = None
                 yield self._accept(message)
@@ -118,7 +122,9 @@ class Worker:
             self._kill()
             self.trial = None
             started = self._started or lost.status is ganbench.Status.TIMEOUT
-            yield replace(lost, output=self._decode_output()) if started else trial
+            seconds = time.monotonic() - self._submitted
+            lost = replace(lost, output=self._decode_output(), steps=self._step, seconds=seconds)
+            yield lost if started else trial
 
     def pause(self) -> None:
         """Ask the process to save a checkpoint of its trial and to end."""
