@@ -155,9 +155,12 @@ def ganbench_metrics() -> Iterator[ganbench.Component]:
     yield ganbench.Component("mind", "ganbench.builtin.metrics.mind:Mind")
     yield ganbench.Component("mmd", "ganbench.builtin.metrics.kernels:MMD")
     yield ganbench.Component("modes", "ganbench.builtin.metrics.modes:ModeCoverage")
+    yield ganbench.Component("perceptual", "ganbench.builtin.metrics.paired:PerceptualDistance")
     yield ganbench.Component("prdc", "ganbench.builtin.metrics.neighbours:Prdc")
     yield ganbench.Component("prdc-digits", "ganbench.builtin.metrics.digits:PrdcDigits")
+    yield ganbench.Component("psnr", "ganbench.builtin.metrics.paired:PSNR")
     yield ganbench.Component("sliced-wasserstein", "ganbench.builtin.metrics.distances:SlicedWasserstein")
+    yield ganbench.Component("ssim", "ganbench.builtin.metrics.paired:SSIM")
     yield ganbench.Component("vendi", "ganbench.builtin.metrics.vendi:Vendi")
 
 

@@ -393,7 +393,9 @@ class Samples:
     z: Tensor | None = None
     paired: Tensor | None = None
 
-    def embed(self, part: Literal["fake", "real", "training"], features: Features | None, tap: str = "") -> Tensor:
+    def embed(
+        self, part: Literal["fake", "real", "training", "paired"], features: Features | None, tap: str = ""
+    ) -> Tensor:
         """Return feature vectors of a part, of shape (N, dim), float32; flattened samples without `features`.
 
         Metrics with the same features share them. They are on the device that scores are computed on. Raises CannotScore

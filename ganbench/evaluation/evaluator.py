@@ -160,7 +160,9 @@ class Scorer:
         if against.training is not None:
             parts["training"] = against.training
         of_fake = fake.batch
-        is_paired = of_fake is not None and of_fake.condition is not None and against.floor is not None
+        paired = against.floor if of_fake is not None and of_fake.condition is not None else None
+        if paired is not None:
+            parts["paired"] = paired
         return Samples(
             fake.samples,
             against.real.samples,
@@ -169,7 +171,7 @@ class Scorer:
             None if against.training is None else against.training.samples,
             condition=None if of_fake is None else of_fake.condition,
             z=None if of_fake is None else of_fake.z,
-            paired=against.floor.samples if is_paired and against.floor is not None else None,
+            paired=None if paired is None else paired.samples,
             embedder=partial(clock.embed, parts),
             keeper=partial(_derive, parts, metric.features),
         )

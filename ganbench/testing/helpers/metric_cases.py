@@ -23,7 +23,10 @@ DATASETS = (
     ComponentRef("digits"),
     ComponentRef("stacked-digits", {"size": N_SAMPLES, "held_out": 2 * N_SAMPLES}),
 )
-ENLARGED = DataSpec("images", (3, 32, 32), value_range=(-1.0, 1.0), classes=10)  # digits, where 8x8 are too small
+ENLARGED = DataSpec("images", (3, 32, 32), value_range=(-1.0, 1.0), classes=10)  # enlarged, where 8x8 are too small
+# What is tried where a metric skips all of these: digits with what they are made from, and digits enlarged without or with it.
+SMALL_PAIRED = DataSpec("images", (1, 8, 8), value_range=(-1.0, 1.0), condition=(1, 2, 2))
+PAIRED = DataSpec("images", (3, 32, 32), value_range=(-1.0, 1.0), condition=(1, 8, 8))
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,13 @@ class MetricCase:
 
     def of(self, fake: Tensor) -> Samples:
         """Return `fake` and the real samples, to be scored."""
-        return Samples(fake.clone(), self.real.clone(), self.spec, self.modes, self.training)
+        if self.spec.condition is None:
+            return Samples(fake.clone(), self.real.clone(), self.spec, self.modes, self.training)
+        true = self.more_real[: len(fake)].clone()
+        condition = true[:, :1, ::4, ::4]
+        return Samples(
+            fake.clone(), self.real.clone(), self.spec, training=self.training, condition=condition, paired=true
+        )
 
     @cached_property
     def noisy(self) -> Tensor:
@@ -73,11 +82,14 @@ def cases(candidate: Candidate) -> list[MetricCase]:
         found.append(MetricCase(ref.name, real, more_real, dataset.spec, dataset.modes, seen))
     if found:
         return found
-    if why := _why_skipped(candidate, ComponentRef("enlarged-digits"), ENLARGED):
-        raise NotApplicable("it skips all data sets of these checks: " + "; ".join([*reasons, why]))
-    digits = candidate.registry.build("dataset", ComponentRef("digits"))
-    real, more_real, seen = map(_enlarge, _split(digits))
-    return [MetricCase("enlarged digits", real, more_real, ENLARGED, None, seen)]
+    for name, spec in (("enlarged digits", ENLARGED), ("paired digits", SMALL_PAIRED), ("enlarged pairs", PAIRED)):
+        if why := _why_skipped(candidate, ComponentRef(name), spec):
+            reasons.append(f"{name}: {why}")
+            continue
+        parts = _split(candidate.registry.build("dataset", ComponentRef("digits")))
+        real, more_real, seen = parts if spec is SMALL_PAIRED else map(_enlarge, parts)
+        return [MetricCase(name, real, more_real, spec, None, seen)]
+    raise NotApplicable("it skips all data sets of these checks: " + "; ".join(reasons))
 
 
 def _split(dataset: Dataset) -> list[Tensor]:
