@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -210,6 +212,13 @@ def test_motion_that_leads_nowhere_is_oscillation_where_quality_suffers_from_it(
     assert list(oscillation.diagnose(history(**_probed(**CIRCLES), energy_distance=probed)))
 
 
+def test_a_g_that_circles_around_an_average_that_stands_still_is_no_oscillation():
+    oscillation, circles = diagnosis("oscillation"), _probed(**CIRCLES)
+    still, moving = ({"average_speed": speed, "average_progress": 0.1} for speed in (0.1, 0.6))
+    assert not list(oscillation.diagnose(history(**circles, **still, energy_distance=0.8)))
+    assert list(oscillation.diagnose(history(**circles, **moving, energy_distance=0.8)))
+
+
 def test_no_onset_lies_before_the_generator_has_moved():
     still = np.r_[np.zeros(4), np.full(16, 0.3)]
     (finding,) = diagnosis("mode-collapse").diagnose(history(**_probed(**LOST), motion_speed=still))
@@ -243,6 +252,14 @@ def test_a_strong_d_alone_is_no_failure():
     stuck = strong | {"motion_speed": 1e-4, "energy_distance": 10.0}
     (finding,) = over.diagnose(history(**stuck, **_probed(coverage=0.0)))
     assert (finding.severity, finding.diagnosis) == ("failure", "overpowering-discriminator")
+
+
+def test_a_g_that_a_bug_keeps_from_learning_is_no_sign_of_a_d_that_is_too_strong():
+    over = diagnosis("overpowering-discriminator")
+    stuck = {"auc_d": 1.0, "motion_speed": 1e-4, "energy_distance": 10.0} | _probed(coverage=0.0)
+    for player, accused in (("generator", False), ("discriminator", True)):
+        seen = replace(history(**stuck), wiring=(ganbench.WiringFault("below-resolution", player, 20),))
+        assert bool(list(over.diagnose(seen))) == accused == (over.score(seen, "now") > 0)
 
 
 def test_with_less_than_half_of_the_signals_nothing_is_found():

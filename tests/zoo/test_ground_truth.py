@@ -105,6 +105,7 @@ def test_a_strong_d_is_overpowering_if_g_improves_under_a_smooth_one():
     rescued = {"rescued": [0.1, 0.1, 0.1, none, none], "rescued_end": [none, none, 0.1, none, none]}
     assert _end(**stuck, **rescued) == {"mode-collapse", "overpowering-discriminator"}
     assert _end(**stuck, rescued=4.9, rescued_end=[none, none, 4.9, none, none]) == {"mode-collapse"}
+    assert _end(**stuck, **rescued, d_auc_in_training=0.6) == {"mode-collapse"}  # G itself it does not tell
     slowly = {"rescued": [4.9, 4.9, 4.9, none, none], "rescued_end": rescued["rescued_end"]}
     state = labels(_scores(**FINE | stuck | slowly), 100, "done", 8).state
     assert all("overpowering-discriminator" in state[fraction] for fraction in FRACTIONS)

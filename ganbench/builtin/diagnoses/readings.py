@@ -70,7 +70,7 @@ def read_evidence(history: ganbench.History) -> dict[str, float]:
     )
     circling = _moving(speed) * max(path_inefficiency, 0.0)
     if "average_speed" in columns:  # what is used in the end may stand still while G circles around it
-        speed_of_average = recent(columns, "average_speed", PATH_OBSERVATIONS)
+        speed_of_average = recent(columns, "average_speed") / _interval(history) ** 0.5  # whatever circles, diffuses
         circling = np.minimum(circling, _moving(speed_of_average) * max(1 - recent(columns, "average_progress"), 0.0))
     d_log_margin = -np.log10(max(1 - auc, 1e-3)) if np.isfinite(auc) else np.nan
     return {
@@ -104,6 +104,12 @@ def read_evidence(history: ganbench.History) -> dict[str, float]:
 def _moving(speed: float) -> float:
     """Whether samples of the same noise become other ones between two observations, from 0 to 1."""
     return float(1 / (1 + np.exp((MOVING_DISTANCE - speed) / (MOVING_DISTANCE / 4))))
+
+
+def _interval(history: ganbench.History) -> float:
+    """The usual distance between two observations, in fortieths of the budget."""
+    steps = history.columns["step"]
+    return float(np.median(np.diff(steps)) / history.steps * 40) if len(steps) > 1 else 1.0
 
 
 def probed_rows(history: ganbench.History) -> Array:

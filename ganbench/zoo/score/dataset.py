@@ -52,15 +52,10 @@ def read(folder: Path) -> list[Recording]:
         check_runs(runs)
         check_states(states, runs.rows["run"])
         check_histories(histories, runs.rows["run"])
+        by_run, state_of = (dict(iter(table.rows.groupby("run", sort=False))) for table in (histories, states))
+        return [_recording(row, by_run[row["run"]], state_of[row["run"]]) for _, row in runs.rows.iterrows()]
     except ValueError as error:
         raise RequestError(f"{folder} holds no recordings that can be read: {error}") from error
-    by_run, state_of = (dict(iter(table.rows.groupby("run", sort=False))) for table in (histories, states))
-    try:
-        return [_recording(row, by_run[row["run"]], state_of[row["run"]]) for _, row in runs.rows.iterrows()]
-    except msgspec.MsgspecError as error:
-        raise RequestError(
-            f"{folder} holds no recordings that can be read: {RUNS}: column 'wiring': {error}"
-        ) from error
 
 
 def _table(folder: Path, name: str) -> Table:
@@ -144,6 +139,10 @@ def _recording(run: Any, rows: pd.DataFrame, states: pd.DataFrame) -> Recording:
 
 
 def _wiring(run: Any) -> tuple[WiringFault, ...]:
-    """Bugs of the program; none in recordings of earlier versions."""
-    faults = run.get("wiring", "[]")
-    return msgspec.json.decode(faults if isinstance(faults, str) else "[]", type=tuple[WiringFault, ...])
+    """Bugs of the program; none in recordings of earlier versions. Raises ValueError for a cell that holds no such."""
+    cell = run.get("wiring")
+    try:
+        return msgspec.json.decode(cell if isinstance(cell, str) else "[]", type=tuple[WiringFault, ...])
+    except msgspec.MsgspecError as error:
+        where = f"{RUNS}: run {run['run']!r}: column 'wiring'"
+        raise ValueError(f"{where} holds {cell!r:.60}, where a list of bugs is expected ({error})") from error

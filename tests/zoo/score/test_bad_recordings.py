@@ -57,6 +57,8 @@ def put(column, value, row=7, dtype=None):
         ("histories", put("step", float("nan"), dtype=float), "step", "where a number is expected"),
         ("histories", put("step", -25, row=0), "step", "holds -25"),
         ("histories", lambda t: t.assign(step="ten"), "step", "holds 'ten', where a number is expected"),
+        ("runs", lambda t: t.assign(wiring="[{"), "wiring", "Input data was truncated"),
+        ("runs", lambda t: t.assign(wiring='[{"fault": 3}]'), "wiring", "Expected `str`, got `int`"),
         ("states", put("fraction", 1.5), "fraction", "holds 1.5, where a fraction from 0 to 1 is expected"),
         ("states", put("fraction", -0.1), "fraction", "holds -0.1"),
         ("states", put("fraction", float("nan")), "fraction", "holds nan"),

@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 
 from ganbench.cli import cli
 from ganbench.contract.errors import RequestError
-from ganbench.contract.records import Evidence, Finding, History
+from ganbench.contract.records import Evidence, Finding, History, WiringFault
 from ganbench.registry.registry import load_registry
 from ganbench.zoo.ground_truth.labels import FRACTIONS, Labels
 from ganbench.zoo.score import dataset, score
@@ -188,10 +188,13 @@ def test_drawn_pictures_are_in_both_parts_by_their_networks_too():
 
 def test_recordings_are_the_same_when_read_back(tmp_path):
     broken = replace(recording("broken", fails=False, level=np.nan, status="diverged"), network="conv")
+    bug = WiringFault("ignores-fake", "discriminator", 20, {"shown": "yes"})
+    broken = replace(broken, history=replace(broken.history, wiring=(bug,)))
     dataset.write([*RUNS, broken], tmp_path)
     back = dataset.read(tmp_path)
     assert [r.run for r in back] == [*(r.run for r in RUNS), "broken"]
     assert (back[0].network, back[-1].network) == ("", "conv")
+    assert (back[0].history.wiring, back[-1].history.wiring) == ((), (bug,))
     for old, new in zip(RUNS, back, strict=False):
         assert old.labels == new.labels
         np.testing.assert_allclose(old.history.columns["signal"], new.history.columns["signal"], rtol=1e-6)
@@ -218,6 +221,9 @@ def test_a_history_is_cut_at_a_step():
     past = until(RUNS[0].history, 42)
     assert past.columns["step"].max() == 40
     assert past.steps == STEPS
+    bug = WiringFault("ignores-fake", "discriminator", 20)
+    found = replace(RUNS[0].history, wiring=(bug,))
+    assert until(found, 19).wiring == () and until(found, 20).wiring == (bug,)
 
 
 SUITE = """
