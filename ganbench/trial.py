@@ -250,7 +250,7 @@ class LiveTrial:
         seed = trial.seed
         training, held_out = dataset.training(), dataset.held_out()
         for part, batch in (("training", training), ("held-out", held_out)):
-            check_samples(batch, trial)
+            check_samples(batch, trial, part)
             if where := describe_nonfinite(batch.x):
                 raise NonFiniteData(f"{part} part: {where}")
         try:

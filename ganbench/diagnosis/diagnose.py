@@ -134,8 +134,6 @@ def _diagnose_run(store: Store) -> Findings:
 
 
 def _diagnose_logs(path: Path, patterns: Sequence[str]) -> Findings:
-    import numpy as np
-
     from ..logs.formats.patterns import compile_patterns
     from ..logs.history import to_history
     from ..logs.log import describe_log
@@ -152,8 +150,7 @@ def _diagnose_logs(path: Path, patterns: Sequence[str]) -> Findings:
         found += [_located(finding, recording.name, origin) for finding in findings]
     for log in logs.logs:
         notes += [f"{log.name}: {note}" for note in (describe_log(log), *log.notes)]
-        with np.errstate(all="ignore"):  # numbers of a log may be of any size
-            ranked = rank_findings([*apply_diagnoses(diagnoses, to_history(log)), *apply_rules(log)])
+        ranked = rank_findings([*apply_diagnoses(diagnoses, to_history(log)), *apply_rules(log)])
         found += [_located(finding, log.name, log.labels) for finding in ranked]
     return Findings(found, len(logs.histories) + len(logs.logs), notes)
 

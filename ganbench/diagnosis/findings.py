@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from ..contract.adapt import adapt
 from ..contract.components import Diagnosis
 from ..contract.failures import INCONCLUSIVE, NO_FAILURE_FOUND, UNDERTRAINED
@@ -16,7 +18,8 @@ from .age import is_undertrained
 def apply_diagnoses(diagnoses: Mapping[str, Diagnosis], history: History) -> tuple[Finding, ...]:
     """Return the findings of every diagnosis: failures first, then by confidence."""
     diagnoses = {name: adapt("diagnosis", diagnosis) for name, diagnosis in diagnoses.items()}
-    findings = [_plain(finding) for diagnosis in diagnoses.values() for finding in diagnosis.diagnose(history)]
+    with np.errstate(all="ignore"):  # what was measured of nearly equal samples may be of any size
+        findings = [_plain(finding) for diagnosis in diagnoses.values() for finding in diagnosis.diagnose(history)]
     follows = {name: diagnosis.follows for name, diagnosis in diagnoses.items()}
     findings = [replace(finding, cause=finding.cause or _cause(finding, findings, follows)) for finding in findings]
     return tuple(sorted(findings, key=lambda f: (f.severity != "failure", -f.confidence, f.diagnosis)))

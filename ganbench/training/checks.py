@@ -7,28 +7,30 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor
 
-from ..contract.records import Batch, Trial
+from ..contract.records import Batch, DataSpec, Trial
 from .data import check_condition
 from .view import RunView
 
+RANGE_TOLERANCE = 0.01  # of the range that a spec states
 
-def check_samples(batch: Any, trial: Trial) -> None:
-    """Raise ValueError, which names the data set, for samples that are not what its spec states."""
+
+def check_samples(batch: Any, trial: Trial, part: str) -> None:
+    """Raise ValueError, which names the data set and its part, for samples that are not what its spec states."""
     try:
-        _check_batch(batch, trial)
+        check_batch(batch, trial.data)
     except ValueError as error:
-        raise ValueError(f"data set {trial.components.dataset.name!r}: {error}") from error
+        raise ValueError(f"data set {trial.components.dataset.name!r}: {part} part: {error}") from error
 
 
-def _check_batch(batch: Any, trial: Trial) -> None:
-    spec = trial.data
+def check_batch(batch: Any, spec: DataSpec) -> None:
+    """Raise ValueError unless samples, their labels, values and conditions are as the spec states them."""
     if not isinstance(batch, Batch):
         raise ValueError(f"it gives {type(batch).__name__}, not ganbench.Batch")
     if not isinstance(batch.x, Tensor) or tuple(batch.x.shape[1:]) != spec.shape:
         found = f"of shape {tuple(batch.x.shape[1:])}" if isinstance(batch.x, Tensor) else type(batch.x).__name__
         raise ValueError(f"its samples are {found}, and its spec states {spec.shape}")
     if not len(batch):
-        raise ValueError("it has no samples in one of its parts")
+        raise ValueError("it holds no samples")
     labels = batch.labels
     if labels is None:
         if spec.classes:
@@ -37,8 +39,16 @@ def _check_batch(batch: Any, trial: Trial) -> None:
         raise ValueError(f"its labels are {tuple(labels.shape)} for {len(batch)} samples")
     elif spec.classes and not 0 <= int(labels.min()) <= int(labels.max()) < spec.classes:
         raise ValueError(
-            f"its labels go from {int(labels.min())} to {int(labels.max())}, and its spec states {spec.classes} classes"
+            f"its labels run from {int(labels.min())} to {int(labels.max())}, and its spec states {spec.classes} "
+            f"classes, from 0 to {spec.classes - 1}"
         )
+    if spec.value_range is not None and batch.x.dtype != torch.uint8:
+        least, most = spec.value_range
+        low, high = float(batch.x.min()), float(batch.x.max())
+        if max(least - low, high - most) > RANGE_TOLERANCE * (most - least):
+            raise ValueError(
+                f"its values lie in [{low:.4g}, {high:.4g}], and its spec states [{least:g}, {most:g}]; scale them"
+            )
     check_condition(batch, spec)
 
 

@@ -55,8 +55,8 @@ def load_first_samples(trial: Trial, registry: Registry) -> FirstSamples | None:
         if dataset.large:
             return _made_up(trial, size)
         parts = []
-        for part in (dataset.training(), dataset.held_out()):
-            check_samples(part, trial)
+        for name, part in (("training", dataset.training()), ("held-out", dataset.held_out())):
+            check_samples(part, trial, name)
             DeviceDataset(part, trial.data, HERE)
             parts.append(part[:size])
         if stream := stream_of(dataset, trial, HERE):

@@ -177,7 +177,7 @@ CANNOT = {  # the data set, what a method has in place of good parts, and the li
         {"discriminator": {"name": "D", "returns": "features"}},
         "discriminator 'D' returns a mapping of 'features', without 'logits'",
     ),
-    "condition": ("OtherConditions", {}, "data set 'OtherConditions': its conditions are (64, 3) for 64 samples"),
+    "condition": ("OtherConditions", {}, "data set 'OtherConditions': held-out part: its conditions are (64, 3) for 64 samples"),
     "condition of G": ("Pairs", {"generator": {"name": "G", "conditions": 3}}, "generator 'G': RuntimeError: mat1"),
     "features": ("Points", {"terms": ["feature-matching"]}, "term 'feature-matching': it needs a discriminator that"),
     "last layer": (
@@ -193,8 +193,16 @@ CANNOT = {  # the data set, what a method has in place of good parts, and the li
     "pictures": ("Points", {"terms": ["perceptual"]}, "can serve no data set of the suite; on 'Points': term 'percept"),
     "loader that ends": ("Ends", {}, "data set 'Ends': its training_loader ends without a batch of 32 samples"),
     "loader of others": ("OtherShapes", {}, "'OtherShapes': its training_loader yields samples (32, 3), and (32, 2)"),
-    "samples": ("OtherSamples", {}, "data set 'OtherSamples': its samples are of shape (3,), and its spec states (2,)"),
-    "labels": ("OtherLabels", {}, "data set 'OtherLabels': its labels go from 0 to 3, and its spec states 3 classes"),
+    "samples": (
+        "OtherSamples",
+        {},
+        "data set 'OtherSamples': training part: its samples are of shape (3,), and its spec states (2,)",
+    ),
+    "labels": (
+        "OtherLabels",
+        {},
+        "data set 'OtherLabels': training part: its labels run from 0 to 3, and its spec states 3 classes",
+    ),
     "files": ("Gone", {}, "data set 'Gone': points.bin is cut off"),
     "output": ("Points", {"generator": {"name": "G", "out": 3}}, "generator 'G' returns (8, 3) of float32, and (8, 2)"),
     "noise": ("Points", {"generator": {"name": "G", "latent": 5}}, "generator 'G': RuntimeError: mat1 and mat2 shapes"),
