@@ -70,7 +70,7 @@ def test_the_suite_of_pictures_says_what_it_trains_and_leaves_out(dry_run, data_
     monkeypatch.setenv("GANBENCH_DATA", str(tmp_path))
     code, output, errors = dry_run("pictures", "--seeds", "1")
     assert code == 0, errors
-    for line in ("mnist-hinge-spectral-0", "cifar-10-hinge-spectral-0", "left out  mnist-modes on cifar-10"):
+    for line in ("mnist-non-saturating-r1-0", "cifar-10-non-saturating-r1-0", "left out  mnist-modes on cifar-10"):
         assert line in output
 
 
