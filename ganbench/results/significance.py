@@ -15,7 +15,7 @@ from .statistics import Array
 SIGNIFICANCE_LEVEL = 0.05  # of a whole comparison of methods by one metric on one data set
 PERMUTATIONS = 9999
 MAX_ENUMERATED = 20_000  # arrangements of a pair's values that are all tried, instead of a sample of them
-MIN_ASYMPTOTIC = 50  # seeds of each of two methods, from which on the normal distribution of their rank sum is used
+MIN_ASYMPTOTIC = 50  # seeds of each method, from which on the normal distribution of their rank sums is used
 CHUNK = 2_000_000  # numbers of a step of the computation, so that many methods fit the memory
 
 
@@ -63,7 +63,8 @@ def p_values(groups: Sequence[Array]) -> Array:
     its ranks. Its p-value is the share of permutations of all values in which the largest t of any pair is at least as
     large (Westfall and Young 1993, "Resampling-based multiple testing"): of methods that are all equal, 5 % of whole
     comparisons have any pair below 0.05, whichever pair is looked at. Where methods differ from each other in spread,
-    permuting all of them says too little of one pair, so no p-value is below that of the pair's own test.
+    permuting all of them says too little of one pair, so no p-value is below that of the pair's own test. With many seeds
+    of each method the normal distribution of their mean ranks stands for permutations.
 
     Args:
         groups: For each method its values over seeds: -inf for a lost one.
@@ -75,7 +76,10 @@ def p_values(groups: Sequence[Array]) -> Array:
     sizes = tuple(len(groups[index]) for index in tested)
     ranks = _doubled_ranks(np.concatenate([groups[index] for index in tested]))
     together = _pair_statistics(ranks[None].astype(float), sizes)[0]
-    null = _null_of_all(tuple(sorted(ranks.tolist())), sizes) if len(tested) > 2 else None
+    null = None
+    if len(tested) > 2:
+        is_large = min(sizes) >= MIN_ASYMPTOTIC
+        null = _normal_null_of_all(sizes) if is_large else _null_of_all(tuple(sorted(ranks.tolist())), sizes)
     for (i, j), statistic in zip(combinations(tested, 2), together, strict=True):
         alone = pair_p_value(groups[i], groups[j])
         result[i, j] = result[j, i] = alone if null is None else max(alone, _tail(null, statistic - 1e-9))
@@ -111,6 +115,23 @@ def _null_of_all(ranks: tuple[int, ...], sizes: tuple[int, ...]) -> Array:
         repeated = np.tile(np.array(ranks, dtype=float), (min(rows, PERMUTATIONS - start), 1))
         largest.append(_pair_statistics(rng.permuted(repeated, axis=1), sizes).max(axis=1))
     return np.sort(np.concatenate([*largest, [math.inf]]))  # the arrangement that was observed is one of them
+
+
+@lru_cache(maxsize=64)
+def _normal_null_of_all(sizes: tuple[int, ...]) -> Array:
+    """The largest statistic of any pair, drawn as often as there would be permutations, of many values, sorted.
+
+    Permuted mean ranks are then normal, with variances in inverse proportion to the sizes of their groups, which differ from
+    independent ones by a shift of all; and the variance within each group is that of the whole.
+    """
+    n, (i, j) = np.array(sizes), np.triu_indices(len(sizes), 1)
+    rng = np.random.default_rng(0)
+    rows = max(1, CHUNK // len(i))
+    largest = []
+    for start in range(0, PERMUTATIONS, rows):
+        means = rng.standard_normal((min(rows, PERMUTATIONS - start), len(n))) / np.sqrt(n)
+        largest.append((np.abs(means[:, i] - means[:, j]) / np.sqrt(1 / n[i] + 1 / n[j])).max(axis=1))
+    return np.sort(np.concatenate([*largest, [math.inf]]))
 
 
 @lru_cache(maxsize=1024)

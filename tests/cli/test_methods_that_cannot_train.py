@@ -177,7 +177,11 @@ CANNOT = {  # the data set, what a method has in place of good parts, and the li
         {"discriminator": {"name": "D", "returns": "features"}},
         "discriminator 'D' returns a mapping of 'features', without 'logits'",
     ),
-    "condition": ("OtherConditions", {}, "data set 'OtherConditions': held-out part: its conditions are (64, 3) for 64 samples"),
+    "condition": (
+        "OtherConditions",
+        {},
+        "data set 'OtherConditions': held-out part: its conditions are (64, 3) for 64 samples",
+    ),
     "condition of G": ("Pairs", {"generator": {"name": "G", "conditions": 3}}, "generator 'G': RuntimeError: mat1"),
     "features": ("Points", {"terms": ["feature-matching"]}, "term 'feature-matching': it needs a discriminator that"),
     "last layer": (

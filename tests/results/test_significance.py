@@ -80,5 +80,16 @@ def test_with_many_seeds_the_normal_distribution_says_what_permutations_do(monke
     assert asymptotic == pytest.approx(pair_p_value(ours, theirs), abs=0.02)
 
 
+@pytest.mark.parametrize("draw", ["continuous", "few values"])
+def test_with_many_seeds_of_many_methods_the_normal_distribution_says_what_permutations_do(monkeypatch, draw):
+    rng = np.random.default_rng(5)
+    groups = [rng.normal(size=MIN_ASYMPTOTIC + 5 * index) + gap for index, gap in enumerate([0, 0, 0.3, 0.5, 1.5])]
+    if draw == "few values":
+        groups = [np.floor(group) for group in groups]
+    normal = p_values(groups)
+    monkeypatch.setattr(significance, "MIN_ASYMPTOTIC", 10_000)
+    np.testing.assert_allclose(normal, p_values(groups), atol=0.03)
+
+
 def test_many_seeds_of_one_and_the_same_value_differ_in_nothing():
     assert pair_p_value(np.ones(MIN_ASYMPTOTIC), np.ones(MIN_ASYMPTOTIC)) == 1.0

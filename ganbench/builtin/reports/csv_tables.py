@@ -36,10 +36,16 @@ def to_csv(frame: pd.DataFrame) -> str:
 
     A text that a spreadsheet would take for a formula gets a quote in front.
     """
-    texts = {str(name): column.map(_quote_formula) for name, column in frame.items() if column.dtype.kind not in "biuf"}
+    texts = {str(name): column.map(_quote_formula) for name, column in frame.items() if _holds_formula(column)}
     frame = frame.assign(**texts)
     integers = {column: "Int64" for column in INTEGERS if column in frame and _holds_integers_as_floats(frame[column])}
     return frame.astype(integers).to_csv(index=False, lineterminator="\n")
+
+
+def _holds_formula(column: pd.Series) -> bool:
+    if column.dtype.kind in "biuf":
+        return False
+    return any(isinstance(value, str) and value.startswith(FORMULA) for value in column.unique())
 
 
 def _quote_formula(value: Any) -> Any:
