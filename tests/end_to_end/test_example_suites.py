@@ -20,6 +20,7 @@ SUITES = {  # metrics of each, of a generator that has hardly been trained
     "photos/tokenizer": "ssim",
     "waveforms/waveforms": "spectral-distance",
     "tables/tables": "columns.categories",
+    "tables/ignored_condition": "columns.obeyed",
 }
 
 
