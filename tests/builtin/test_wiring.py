@@ -108,6 +108,12 @@ CAUSES = {
     "fixed-latents": ({"generator": "fixed-latents"}, "the same samples of different z"),
     "bounded": ({"generator": "bounded"}, "different ranges"),
     "evaluating": ({"discriminator": "evaluating"}, "D is trained in evaluation mode"),
+    "real for fake": ({"loss": "blind"}, "In their place it is given real samples"),
+    "real for fake, hinge": ({"loss": {"name": "blind", "inner": "hinge"}}, "In their place it is given real samples"),
+    "swapped batches": (
+        {"loss": {"name": "flipped", "share": 1.0}},
+        "G is rewarded for samples that D calls generated",
+    ),
     "no rate": ({"optimizer_d": {"name": "adam", "lr": 1e-110}}, "learning rate of 1e-110"),
 }
 

@@ -64,8 +64,8 @@ class Program:
     def loss_g(self, fake):
         return softplus(-self.d(fake)).mean()
 
-    def backward(self, loss):
-        loss.backward()
+    def backward(self, loss, **options):
+        loss.backward(**options)
 
     def update_d(self, loss):
         self.optimizer_d.zero_grad()
@@ -273,11 +273,11 @@ class NotDetached(Program):
 
     def update_d(self, loss):
         self.optimizer_d.zero_grad()
-        loss.backward(retain_graph=True)
+        self.backward(loss, retain_graph=True)
         self.optimizer_d.step()
 
     def update_g(self, loss):
-        loss.backward()
+        self.backward(loss)
         self.optimizer_g.step()
         self.optimizer_g.zero_grad()
 
@@ -649,27 +649,28 @@ def test_a_healthy_scaler_is_not_accused():
     assert wiring(Scaled().run()) == []
 
 
-def test_a_program_in_fabric_is_watched():
+@pytest.mark.parametrize(
+    "bug", [Program, *(bug for bug in BUGS if not issubclass(bug, Scaled))], ids=lambda bug: bug.__name__
+)
+def test_a_program_in_fabric_is_watched(bug):
     from lightning_fabric import Fabric
 
-    for bug in (Program, SwappedArguments, DNeverSteps, TermWithoutGradient):
+    class InFabric(bug):
+        def __init__(self):
+            super().__init__()
+            self.fabric = Fabric(accelerator="cpu", devices=1, precision="bf16-mixed")
+            self.g, self.optimizer_g = self.fabric.setup(self.g, self.optimizer_g)
+            self.d, self.optimizer_d = self.fabric.setup(self.d, self.optimizer_d)
 
-        class InFabric(bug):
-            def __init__(self):
-                super().__init__()
-                self.fabric = Fabric(accelerator="cpu", devices=1, precision="bf16-mixed")
-                self.g, self.optimizer_g = self.fabric.setup(self.g, self.optimizer_g)
-                self.d, self.optimizer_d = self.fabric.setup(self.d, self.optimizer_d)
+        def backward(self, loss, **options):
+            self.fabric.backward(loss, **options)
 
-            def backward(self, loss):
-                self.fabric.backward(loss)
-
-        found = wiring(InFabric().run())
-        if bug is Program:
-            assert found == []
-        else:
-            (finding,) = found
-            assert finding.severity == "failure" and re.search(bug.cause, finding.summary)
+    found = wiring(InFabric().run())
+    if bug is Program:
+        assert found == []
+    else:
+        (finding,) = found
+        assert finding.severity == "failure" and re.search(bug.cause, finding.summary)
 
 
 # --- terms, and what is kept -------------------------------------------------------------------------
