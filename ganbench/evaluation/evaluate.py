@@ -116,6 +116,8 @@ def evaluate(
     if isinstance(fake.samples, StatisticsFile):
         raise RequestError("the samples are statistics; give samples, and statistics as the reference")
     spec = _common_spec(fake.samples.spec, real.samples)
+    if apart is not None:
+        _check_floor(apart.samples, fake.samples)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     refs, notes = _choose_metrics(metrics, features, spec, registry)
     trial = _trial_on(spec, real.name, refs)
@@ -141,6 +143,8 @@ def evaluate(
             left_out[label] = str(error)
         except (OSError, ValueError) as error:
             left_out[label] = " ".join(str(error).split())
+        except Exception as error:  # of one metric, which costs no other
+            left_out[label] = f"it failed: {type(error).__name__}: {' '.join(str(error).split())}"
     return Scores(scores, left_out, notes)
 
 
@@ -192,6 +196,22 @@ def _common_spec(spec: DataSpec, reference: SampleFile | StatisticsFile) -> Data
             f"the samples have {spec.shape[0]} channels, and the reference {other.shape[0]}; convert one of them"
         )
     return other if other.modes or other.classes else spec
+
+
+def _check_floor(floor: SampleFile | StatisticsFile, samples: SampleFile) -> None:
+    """Raise RequestError for a floor that cannot be scored as the samples are."""
+    if isinstance(floor, StatisticsFile):
+        raise RequestError("the floor is statistics; give real samples apart from the reference")
+    if floor.spec.shape != samples.spec.shape:
+        raise RequestError(
+            f"the samples are {samples.spec.kind} of shape {samples.spec.shape}, and the floor {floor.spec.kind} of "
+            f"{floor.spec.shape}"
+        )
+    if len(floor.samples) < len(samples.samples):
+        raise RequestError(
+            f"the floor has {len(floor.samples)} samples, and there are {len(samples.samples)} to score: a floor takes at "
+            "least as many"
+        )
 
 
 def _choose_metrics(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from PIL import Image
 from small_suites import MLP, suite_table, trials_of
 
 import ganbench
+from ganbench.evaluation import memory
 from ganbench.evaluation.sample_files import read_samples
 
 RANDOM = np.random.default_rng(0)
@@ -110,7 +112,19 @@ def test_pictures_of_all_modes_are_read(tmp_path):
         (lambda p: np.savez(p, np.full((9, 3, 4, 4), 7.0)), "images of floats must lie in [-1, 1]"),
         (lambda p: np.savez(p, mu=np.zeros(3), sigma=np.zeros((2, 3))), "give (d,) and (d, d)"),
         (lambda p: np.savez(p, mu=np.zeros(2), sigma=np.array([[1.0, 0.5], [-0.5, 1.0]])), "sigma is not symmetric"),
-        (lambda p: p.write_bytes(b"PK\x03\x04 cut short"), "cannot be read"),
+        (lambda p: np.savez(p, mu=np.zeros(0), sigma=np.zeros((0, 0))), "give (d,) and (d, d)"),
+        (lambda p: np.savez(p, mu=np.zeros(2), sigma=-np.eye(2)), "sigma has negative variances"),
+        (lambda p: np.savez(p, mu=np.zeros(2), sigma=np.eye(2) * 1j), "sigma holds complex128; give real numbers"),
+        (lambda p: np.savez(p, np.array([["a"], ["b"]])), "<U1 are neither pictures nor points"),
+        (lambda p: np.savez(p, np.zeros((9, 2), dtype="datetime64[s]")), "datetime64[s] are neither pictures"),
+        (lambda p: np.savez(p, np.full((9, 2), 1e300)), "9 of 9 samples hold numbers beyond float32"),
+        (lambda p: np.savez(p, np.zeros((9, 0))), "holds no values"),
+        (lambda p: p.write_bytes(b"PK\x03\x04 cut short"), "cannot be read: it is no archive of arrays, or cut short"),
+        (lambda p: p.write_text("hello"), "it is no archive of arrays, or cut short"),
+        (
+            lambda p: _folder(p, {"a.png": (4, 4), "b.tif": Image.new("I", (4, 4), 3)}),
+            "integers of 32 bits, of no known",
+        ),
         (lambda p: _write_array(p), "it is one array (.npy), and no archive of named ones"),
     ],
 )
@@ -132,8 +146,92 @@ def _folder(path, files):
     for name, content in files.items():
         if isinstance(content, bytes):
             (path / name).write_bytes(content)
+        elif isinstance(content, Image.Image):
+            content.save(path / name)
         else:
             Image.new("RGB", content).save(path / name)
+
+
+def test_numbers_of_any_precision_and_byte_order_are_points(tmp_path):
+    points = RANDOM.normal(size=(9, 2))
+    for kind in (">f4", "f2", np.longdouble):
+        np.savez(tmp_path / "points.npz", points.astype(kind))
+        assert read_samples(tmp_path / "points.npz").samples.numpy() == pytest.approx(points, rel=1e-2, abs=1e-3)
+
+
+def test_of_a_folder_pictures_are_read_and_nothing_else(pictures):
+    (pictures / "more").mkdir()
+    (pictures / "00.png").rename(pictures / "more" / "00.png")
+    (pictures / ".ipynb_checkpoints").mkdir()
+    Image.new("RGB", (9, 9)).save(pictures / ".ipynb_checkpoints" / "copy.png")
+    (pictures / "._01.png").write_bytes(b"left by another system")
+    (pictures / "readme.txt").write_text("not a picture")
+    (pictures / "folder.png").mkdir()
+    os.mkfifo(pictures / "pipe.png")  # reading it would wait for ever
+    (pictures / "circle").symlink_to(pictures)
+    assert len(read_samples(pictures).samples) == 12
+
+
+def test_a_link_that_leads_nowhere_is_said(pictures):
+    (pictures / "gone.png").symlink_to(pictures / "nothing.png")
+    with pytest.raises(ganbench.RequestError, match=r"gone\.png cannot be read as a picture .*No such file"):
+        read_samples(pictures)
+
+
+def test_samples_beyond_the_memory_are_refused_before_they_are_read(pictures, tmp_path, monkeypatch):
+    np.savez_compressed(tmp_path / "zeros.npz", np.zeros((5000, 8, 8, 3), dtype=np.uint8))
+    monkeypatch.setattr(memory, "free_memory", lambda: 10_000)
+    with pytest.raises(ganbench.RequestError, match=r"pictures: 12 pictures take 0\.0 GB of memory, and 0\.0 GB are"):
+        read_samples(pictures)
+    with pytest.raises(ganbench.RequestError, match=r"zeros\.npz: its arrays take .* give fewer or smaller ones"):
+        read_samples(tmp_path / "zeros.npz")
+    monkeypatch.setattr(memory, "free_memory", lambda: 2_000_000)
+    with pytest.raises(ganbench.RequestError, match=r"zeros\.npz: arr_0: 5000 pictures in float32 take"):
+        read_samples(tmp_path / "zeros.npz")
+
+
+def test_free_memory_is_positive_and_no_more_than_there_is():
+    assert 0 < memory.free_memory() <= os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.parametrize(
+    ("floor", "said"),
+    [
+        (torch.randn(30, 3), r"the samples are points of shape \(2,\), and the floor points of \(3,\)"),
+        (torch.randn(9, 2), "the floor has 9 samples, and there are 20 to score"),
+    ],
+)
+def test_a_floor_that_cannot_be_scored_as_the_samples_are_is_refused(floor, said):
+    with pytest.raises(ganbench.RequestError, match=said):
+        ganbench.evaluate(torch.randn(20, 2), torch.randn(20, 2), ["energy-distance"], floor=floor)
+
+
+def test_statistics_are_no_floor(tmp_path):
+    np.savez(tmp_path / "statistics.npz", mu=np.zeros(2), sigma=np.eye(2))
+    with pytest.raises(ganbench.RequestError, match="the floor is statistics; give real samples"):
+        ganbench.evaluate(torch.randn(20, 2), torch.randn(20, 2), floor=tmp_path / "statistics.npz")
+
+
+def test_a_metric_that_fails_costs_no_other(tmp_path, monkeypatch):
+    (tmp_path / "ganbench_plugins.py").write_text(
+        """
+import ganbench
+
+class Broken(ganbench.Metric):
+    'Always fails.'
+    better = "lower"
+    def score(self, samples):
+        raise RuntimeError("no such\\nluck")
+
+@ganbench.hookimpl
+def ganbench_metrics():
+    yield ganbench.Component("broken", Broken)
+"""
+    )
+    monkeypatch.chdir(tmp_path)
+    scores = ganbench.evaluate(torch.randn(20, 2), torch.randn(20, 2), ["broken", "energy-distance"])
+    assert [score.metric for score in scores] == ["energy-distance"]
+    assert scores.left_out == {"broken": "it failed: RuntimeError: no such luck"}
 
 
 def test_a_decompression_bomb_is_one_line(pictures, monkeypatch):
