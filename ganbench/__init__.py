@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from .results.handover import EventLog, read_stored, store_result
     from .training.input_gradient import input_gradient
     from .training.pause import pause_trials
+    from .training.turns import Turn, TurnLost, Turns
     from .trial import run_trial
 
 __version__ = "0.1.0"
@@ -83,6 +84,9 @@ __version__ = "0.1.0"
 _LAZY = {
     "EventLog": "results.handover",
     "Monitor": "monitor.monitor",
+    "Turn": "training.turns",
+    "TurnLost": "training.turns",
+    "Turns": "training.turns",
     "build_executor": "pipeline",
     "diagnose": "diagnosis.diagnose",
     "evaluate": "evaluation.evaluate",
@@ -158,6 +162,9 @@ __all__ = [
     "TrialResult",
     "TrialResumed",
     "TrialStarted",
+    "Turn",
+    "TurnLost",
+    "Turns",
     "Update",
     "View",
     "WiringFault",

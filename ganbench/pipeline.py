@@ -137,6 +137,8 @@ def prepare(request: Request) -> Prepared:
     executor = _executor(suite, request, registry)
     wanted_reports = check_reports(suite.reports, registry, suite.source)
     device = resolve_device(request.device, elsewhere=getattr(executor, "elsewhere", False))
+    if provides(executor, "check"):
+        executor.check(device)
     specs = describe_data(suite, registry, request.only)
     planned = expand(suite, registry, specs, device, files)
     unplanned = list_trials_on(suite.datasets.keys() - specs.keys(), store)

@@ -47,7 +47,10 @@ KEPT_SAMPLES = 1000  # of the last evaluation, for pictures
 
 
 def run_trial(
-    trial: Trial, emit: Callable[[Event], None] = lambda event: None, threads: int | None = None
+    trial: Trial,
+    emit: Callable[[Event], None] = lambda event: None,
+    threads: int | None = None,
+    between_steps: Callable[[bool], None] | None = None,
 ) -> TrialResult:
     """Run a trial in this process; torch's global state is as before afterwards.
 
@@ -55,6 +58,9 @@ def run_trial(
         trial: What to run.
         emit: Is called with `TrialStarted` and with each `TrialProgress`.
         threads: CPU threads; torch's present number by default.
+        between_steps: Is called before a step, where the trial can be left, with whether nothing but steps was taken since
+            the last call. What it takes is not counted as training; what it raises ends the trial as an error, unless it is
+            no Exception.
 
     Returns:
         The result. Whatever a component raises is its status and reason; nothing of that is raised here. A trial with
@@ -70,7 +76,9 @@ def run_trial(
             before, threads = saved.seconds, saved.threads
         with deterministic(device, threads):
             used = threads or torch.get_num_threads()
-            result = _run_stages(trial, registry, device, emit, saved, lambda: before + time.perf_counter() - began)
+            result = _run_stages(
+                trial, registry, device, emit, saved, lambda: before + time.perf_counter() - began, between_steps
+            )
     except (Exception, SystemExit) as error:
         used, result = threads or torch.get_num_threads(), TrialResult(trial, Status.ERROR, describe_exception(error))
     return replace(result, seconds=before + time.perf_counter() - began, device=trial.device, threads=used)
@@ -97,6 +105,7 @@ def _run_stages(
     emit: Callable[[Event], None],
     saved: Checkpoint | None,
     seconds: Callable[[], float],
+    between_steps: Callable[[bool], None] | None,
 ) -> TrialResult:
     seed_everything(seed_for(trial.seed, "data set"))
     dataset = registry.build("dataset", trial.components.dataset)
@@ -115,7 +124,7 @@ def _run_stages(
             why = f"checkpoint after {saved.steps} steps is left aside: {describe_exception(error)}"
             emit(TrialNote(trial.id, f"{why}; the trial starts again"))
             run = LiveTrial.build(trial, dataset, registry, device)
-    result = _train(run, trial, emit, _checkpointer(run, trial, registry, emit, seconds))
+    result = _train(run, trial, emit, _checkpointer(run, trial, registry, emit, seconds), between_steps)
     if result.status is Status.PAUSED:
         return result
     result = replace(
@@ -184,12 +193,30 @@ def _checkpointer(
     return Checkpointer(run.gan, trial.checkpoints, save, lambda text: emit(TrialNote(trial.id, text)))
 
 
-def _train(run: LiveTrial, trial: Trial, emit: Callable[[Event], None], checkpointer: Checkpointer) -> TrialResult:
+def _train(
+    run: LiveTrial,
+    trial: Trial,
+    emit: Callable[[Event], None],
+    checkpointer: Checkpointer,
+    between_steps: Callable[[bool], None] | None,
+) -> TrialResult:
     """Train, however that ends. Metrics and diagnoses may draw random numbers without changing training."""
 
     schedule = Schedule.of(trial.training, trial.evaluation)
+    steps_alone = False  # since it was said last
+
+    def leave() -> None:
+        nonlocal steps_alone
+        checkpointer.before_step()
+        if between_steps is not None:
+            began = time.perf_counter()
+            between_steps(steps_alone)
+            steps_alone = True
+            run.loop.exclude(time.perf_counter() - began)
 
     def evaluate(step: int, last: bool) -> Sequence[Score]:
+        nonlocal steps_alone
+        steps_alone = False
         cheap, expensive = step in schedule.evaluate or last, step in schedule.evaluate_expensive or last
         with preserve_rng_state(run.gan.device):
             scores = run.evaluator.score(step, run.generate, run.gan, cheap=cheap, expensive=expensive)
@@ -201,6 +228,8 @@ def _train(run: LiveTrial, trial: Trial, emit: Callable[[Event], None], checkpoi
             return apply_diagnoses(run.diagnoses, run.observer.history())
 
     def progress(step: int, row: Mapping[str, float]) -> None:
+        nonlocal steps_alone
+        steps_alone = False
         emit(TrialProgress(trial.id, step, trial.training.steps, row))
 
     try:
@@ -213,7 +242,7 @@ def _train(run: LiveTrial, trial: Trial, emit: Callable[[Event], None], checkpoi
             progress=progress,
             watch=run.observer.watch,
             loop=run.loop,
-            before_step=checkpointer.before_step,
+            before_step=checkpointer.before_step if between_steps is None else leave,
             step=None if run.capture is None else run.capture.step,
         )
     except TrialPaused:

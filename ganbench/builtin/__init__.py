@@ -191,6 +191,7 @@ def ganbench_reports() -> Iterator[ganbench.Component]:
 def ganbench_executors() -> Iterator[ganbench.Component]:
     yield ganbench.Component("inline", "ganbench.builtin.executors.local:Inline")
     yield ganbench.Component("processes", "ganbench.builtin.executors.local:Processes")
+    yield ganbench.Component("together", "ganbench.builtin.executors.together:Together")
 
 
 @ganbench.hookimpl

@@ -497,6 +497,17 @@ class Executor:
 
     elsewhere: bool = False
 
+    def check(self, device: str) -> None:
+        """Ensure that trials on a device can be run; optional. Called before `prepare`, also where nothing is to be run.
+
+        Args:
+            device: `"cpu"`, `"cuda"` or `"cuda:N"`.
+
+        Raises:
+            RequestError: If they cannot.
+        """
+        raise _missing(self, "check")
+
     def prepare(self, results: Path, fresh: bool) -> None:
         """Get ready to hand results over through a run's results folder; optional.
 

@@ -6,6 +6,8 @@ import json
 from collections import Counter
 from typing import Any
 
+from ...contract.adapt import provides
+from ...contract.errors import RequestError
 from ..candidate import Candidate
 from ..check import BASIC, ContractError, NotApplicable, behaviour, check
 from ..helpers.executor_trace import ExecutorTrace, TimeLimits, trace_executor
@@ -18,6 +20,8 @@ TRIALS = ("first", "faulty", "last")
 
 def trace_of(candidate: Candidate, scenario: str) -> ExecutorTrace:
     """Return what the executor did, in this scenario among others. Raise ContractError if it could not be started."""
+    if why := why_refused(candidate):
+        raise NotApplicable(why)
     known = {
         k: v for k, v in SMALL_OPTIONS.items() if k in candidate.entry.options and k not in candidate.check_options
     }
@@ -30,6 +34,18 @@ def trace_of(candidate: Candidate, scenario: str) -> ExecutorTrace:
             fix="build it from plain options, in a file or a package that can be imported anywhere",
         )
     return trace
+
+
+def why_refused(candidate: Candidate) -> str | None:
+    """Return why the executor runs no trials on a CPU, which are what it is tried with; None if it does."""
+    executor = candidate.build()
+    if not provides(executor, "check"):
+        return None
+    try:
+        executor.check("cpu")
+    except RequestError as error:
+        return str(error)
+    return None
 
 
 def why_unfinished(trace: ExecutorTrace, scenario: str) -> str | None:
