@@ -6,7 +6,7 @@ import pytest
 import torch
 from small_suites import MLP, SMALL_CONV
 
-from ganbench import DataSpec
+from ganbench import DataSpec, RequestError
 from ganbench.contract.records import ComponentRef
 from ganbench.registry.registry import load_registry
 
@@ -71,6 +71,16 @@ def test_latents_of_a_mixture_are_those_of_the_component_that_the_first_number_p
     assert picked.min() > 900  # equally likely
     g(torch.randn(64, 4)).square().sum().backward()
     assert all(weight.grad is not None and weight.grad.any() for weight in g.parameters())
+
+
+def test_components_of_one_width_keep_it_and_learn_their_means():
+    g = build("generator", "mlp", POINTS, latent_dim=2, depth=0, components=5, component_width=0.01)
+    assert [name for name, _ in g.named_parameters()] == ["mixture.means", "net.0.weight", "net.0.bias"]
+    z = torch.cat([torch.zeros(4000, 1), torch.randn(4000, 2)], dim=1)
+    assert g.mixture(z).std(0).tolist() == pytest.approx([0.01, 0.01], rel=0.05)
+    assert g.mixture(z).mean(0).tolist() == pytest.approx(g.mixture.means[2].tolist(), abs=1e-3)
+    with pytest.raises(RequestError, match="component_width"):
+        load_registry().check("generator", ComponentRef("mlp", {"component_width": -0.1}), "here")
 
 
 def test_fourier_features_let_a_perceptron_learn_what_is_narrow():

@@ -21,7 +21,7 @@ COUNTS = {
     "ganbench_optimizers": 4,
     "ganbench_datasets": 6,
     "ganbench_features": 16,
-    "ganbench_metrics": 23,
+    "ganbench_metrics": 26,
     "ganbench_diagnoses": 8,
     "ganbench_reports": 5,
     "ganbench_executors": 2,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import Annotated
 
+import msgspec
 import torch
 from torch import nn
 
@@ -35,6 +37,9 @@ class MLPGenerator(nn.Module):
         components: Gaussians whose mixture the latents are drawn from, their means and widths learned with the network
             (DeLiGAN, Gurumurthy et al. 2017, https://arxiv.org/abs/1706.02071): apart from each other, they can reach
             modes that are apart. 0 for a single normal distribution, as usual. With them a noise vector is one longer.
+        component_width: Standard deviation that all these Gaussians have and keep, before the layers; 0 for one that each of
+            them learns, from 0.2. Where modes are narrow and alike, some Gaussians that learn theirs grow wide instead, and
+            lie over several modes and all that is between.
         conditional: Whether it is told the class that a sample should be of, beside the noise.
     """
 
@@ -52,12 +57,13 @@ class MLPGenerator(nn.Module):
         depth: int = 2,
         normalization: Normalization = "none",
         components: int = 0,
+        component_width: Annotated[float, msgspec.Meta(ge=0)] = 0.0,
         conditional: bool = False,
     ) -> None:
         super().__init__()
         self.classes = classes_of(data, conditional)
         self.latent_dim = latent_dim + 1 if components else latent_dim
-        self.mixture = LatentMixture(components, latent_dim) if components else nn.Identity()
+        self.mixture = LatentMixture(components, latent_dim, component_width) if components else nn.Identity()
         self.shape = data.shape
         layers: list[nn.Module] = []
         sizes = [latent_dim + self.classes] + [width] * depth
@@ -83,18 +89,25 @@ class LatentMixture(nn.Module):
     Args:
         components: How many Gaussians, equally likely.
         dim: Length of a latent.
+        width: Standard deviation that all of them keep; 0 for one that each of them learns.
     """
 
-    def __init__(self, components: int, dim: int) -> None:
+    widths: torch.Tensor
+
+    def __init__(self, components: int, dim: int, width: float = 0.0) -> None:
         super().__init__()
         self.means = nn.Parameter(torch.empty(components, dim).uniform_(-1, 1))
-        self.widths = nn.Parameter(torch.full((components, dim), 0.2))
+        if width:
+            self.register_buffer("widths", torch.full((1, dim), width))
+        else:
+            self.widths = nn.Parameter(torch.full((components, dim), 0.2))
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
         """Map noise (N, 1 + dim) to latents (N, dim); its first number picks the component."""
         share = torch.special.ndtr(z[:, 0])  # uniform on [0, 1]
         picked = (share * len(self.means)).long().clamp(max=len(self.means) - 1)
-        return self.means[picked] + self.widths[picked] * z[:, 1:]
+        widths = self.widths if len(self.widths) == 1 else self.widths[picked]
+        return self.means[picked] + widths * z[:, 1:]
 
 
 class MLPDiscriminator(nn.Module):
