@@ -1,8 +1,9 @@
 """Measure the overhead of a monitor: the same training loop with and without it, in one process.
 
-    python benchmarks/monitor_overhead.py [--rounds 5] [--kind ring]...
+    python benchmarks/monitor_overhead.py [--rounds 5] [--kind ring]... [--steps 1000]
 
-Two copies of a loop alternate every few steps, so that changes of the machine's speed affect both. Printed are the
+What a monitor does is bounded: at most forty observations and six probes of so many samples. So its share falls as runs
+get longer; the budgets here are short ones. Two copies of a loop alternate every few steps, so that changes of the machine's speed affect both. Printed are the
 medians, over rounds, of the ratios of CPU time: for the whole budget, and for a step without an observation. Then each
 loop runs by itself in a process of its own, with and without a monitor: how much more memory it needs at its peak.
 """
@@ -131,9 +132,12 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--kind", action="append", choices=KINDS)
+    parser.add_argument("--steps", type=int, help="The budget, in place of each kind's own.")
     parser.add_argument("--peak", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     torch.set_num_threads(1)
+    if options.steps:
+        STEPS.update(dict.fromkeys(STEPS, options.steps))
     if options.peak:
         print_peak(*options.peak)
         return

@@ -421,6 +421,27 @@ class PartLeftOut(Program):
         return self.g[0].parameters()
 
 
+class Listed(nn.Module):
+    """A network that keeps its layers in a plain list."""
+
+    def __init__(self, *layers):
+        super().__init__()
+        self.layers = list(layers[:-1])
+        self.last = layers[-1]
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer(x)
+        return self.last(x)
+
+
+class PartInAList(Program):
+    question = r"Weights of D receive a gradient and are in no optimizer: 'layers[0].weight', 'layers[0].bias'."
+
+    def networks(self):
+        return super().networks()[0], Listed(nn.Linear(2, 32), nn.ReLU(), nn.Linear(32, 1))
+
+
 class LateD(Program):
     question = "late start of D on purpose"
 
@@ -477,6 +498,7 @@ QUESTIONS = [
         FrozenD,
         FrozenPart,
         PartLeftOut,
+        PartInAList,
         LateD,
         LateAdversarialTerm,
         NoRate,

@@ -150,8 +150,8 @@ FAULTS = {
     ),
     "in-no-optimizer": Text(
         "Weights of {player} receive a gradient and are in no optimizer: {weights}. Are they to stay as they are on purpose?",
-        "if not, give the optimizer all of {player}.parameters(), after the last module was added; if so, freeze them with "
-        "requires_grad_(False)",
+        "if not, give the optimizer all of {player}.parameters(), after the last module was added, and keep modules in an "
+        "nn.ModuleList, since those in a plain list are no part of {player}; if so, freeze them with requires_grad_(False)",
         ASKED,
     ),
     "half-of-range": Text(

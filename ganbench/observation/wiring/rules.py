@@ -17,6 +17,7 @@ from ...contract.records import Player, WiringFault
 from .events import Record
 from .losses import LossFacts, find_loss_faults
 from .origins import trace_calls
+from .weights import hidden_weights
 
 if TYPE_CHECKING:
     from .watch import WiringWatch
@@ -231,7 +232,7 @@ def _misplaced(watch: WiringWatch) -> Iterator[Found]:
             network = watch.discriminator if player == "discriminator" else watch.generator
             left_out = [
                 names[player][id(w)]
-                for w in network.parameters()
+                for w in (*network.parameters(), *hidden_weights(network).values())
                 if id(w) in names[player] and id(w) in watch.graded and not any(id(w) in h for h in held)
             ]
             if left_out:
@@ -240,7 +241,8 @@ def _misplaced(watch: WiringWatch) -> Iterator[Found]:
 
 def _own_weights(network: nn.Module, other: nn.Module) -> dict[int, str]:
     shared = {id(weight) for weight in other.parameters()}
-    return {id(weight): name for name, weight in network.named_parameters() if id(weight) not in shared}
+    named = {**dict(network.named_parameters()), **hidden_weights(network)}
+    return {id(weight): name for name, weight in named.items() if id(weight) not in shared}
 
 
 def _shown(names: list[str]) -> str:

@@ -20,7 +20,7 @@ from ..hooks import Hook
 from ..logits import list_tensors, locate_logits
 from .events import Argument, DiscriminatorEvent, GeneratorEvent, GradientAtG, LogitGradient, Record, Rows, WeightUpdate
 from .rules import find_data_faults, find_faults
-from .weights import WeightSample
+from .weights import WeightSample, hidden_weights
 
 LAST_STEP = 20  # that is watched
 FAULTS_AT = (5, 10, LAST_STEP)  # steps after which it is asked what is wrong
@@ -86,6 +86,10 @@ class WiringWatch:
         self._handles: list[Any] = []
         self._key = f"ganbench wiring {id(self)}"
         self._watched_gradient: Tensor | None = None
+        self._hidden: dict[Player, list[nn.Parameter]] = {  # weights of modules that a network does not know as its own
+            "generator": list(hidden_weights(generator).values()),
+            "discriminator": list(hidden_weights(discriminator).values()),
+        }
 
     # --- from outside --------------------------------------------------------------------------------
 
@@ -294,7 +298,8 @@ class WiringWatch:
         norms: dict[Player, Tensor] = {}
         for player in players:
             network = self.generator if player == "generator" else self.discriminator
-            self.graded |= {id(w) for w in network.parameters() if w.requires_grad and w.grad is not None}
+            weights = (*network.parameters(), *self._hidden[player])
+            self.graded |= {id(w) for w in weights if w.requires_grad and w.grad is not None}
             gradients = [w.grad for w in network.parameters() if id(w) in held and w.grad is not None]
             gradients = [gradient for gradient in gradients if not gradient.is_sparse]
             if gradients:

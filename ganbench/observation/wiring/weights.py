@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
 
 MAX_VALUES = 8192  # of a network
 MIN_VALUES_PER_WEIGHT, MAX_VALUES_PER_WEIGHT = 4, 256
+
+
+def hidden_weights(network: nn.Module) -> dict[str, nn.Parameter]:
+    """Return the weights of modules that a network holds in plain lists, tuples or dicts, and does not know as its own."""
+    known = {id(weight) for weight in network.parameters()}
+    found: dict[str, nn.Parameter] = {}
+    for owner, module in network.named_modules():
+        for attribute, held in vars(module).items():
+            if attribute.startswith("_"):  # of torch's own
+                continue
+            for place, hidden in _modules_in(held):
+                for name, weight in hidden.named_parameters():
+                    if id(weight) not in known:
+                        known.add(id(weight))
+                        found[".".join(filter(None, (owner, f"{attribute}[{place}]", name)))] = weight
+    return found
+
+
+def _modules_in(held: object) -> Iterator[tuple[str, nn.Module]]:
+    pairs = held.items() if isinstance(held, dict) else enumerate(held) if isinstance(held, list | tuple) else ()
+    for place, value in pairs:
+        if isinstance(value, nn.Module):
+            yield repr(place), value
 
 
 class WeightSample:
