@@ -111,9 +111,8 @@ def _read_npz(path: Path) -> SampleFile | StatisticsFile:
         # opened here, since NumPy leaves a file open that turns out to be no archive
         with path.open("rb") as file, _open_archive(file) as archive:
             names = archive.files
-            check_memory(
-                max(entry.file_size for entry in archive.zip.infolist()) if names else 0, f"{path}: its arrays"
-            )
+            entries = archive.zip.infolist() if archive.zip else []
+            check_memory(max((entry.file_size for entry in entries), default=0), f"{path}: its arrays")
             if {"mu", "sigma"} <= set(names):
                 return _check_statistics(path, archive["mu"], archive["sigma"])
             chosen = next((name for name in ARRAY_NAMES if name in names), names[0] if len(names) == 1 else None)
