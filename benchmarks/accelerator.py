@@ -3,8 +3,9 @@
     python benchmarks/accelerator.py [--output DIR] [--device auto|cpu|cuda] [--minutes 7.5]
 
 It runs the tests marked `cuda`, a short trial of every shipped component and of each suite kind, a few training steps
-against the same steps on the CPU, our training step against a bare PyTorch loop side by side, a step of every network from
-a paper at its published size, and counts peak memory and host-device synchronizations. A part that fails is a line of the result and ends nothing else. Without a GPU the same
+against the same steps on the CPU, our training step against a bare PyTorch loop side by side, captured steps against those
+that are taken, seeds side by side against one, a step of every network from a paper at its published size, and counts peak
+memory and host-device synchronizations. A part that fails is a line of the result and ends nothing else. Without a GPU the same
 paths are tried with fake `cuda` tensors (`tests/device/fake_cuda.py`), which find mixtures of devices and
 synchronizations, and measure neither speed nor memory.
 
@@ -47,6 +48,15 @@ NETWORK_STEPS, NETWORK_SECONDS = (
     10,
     4.0,
 )  # of a network from a paper: steps of a block, and how long blocks are repeated
+CAPTURED_SETTINGS: dict[str, dict[str, Any]] = {
+    "float32": {},
+    "tf32": {"precision": "tf32", "channels_last": True},
+    "bf16": {"precision": "bf16", "channels_last": True},
+}
+CAPTURED_SECONDS = 3.0  # that blocks of steps are repeated, taken and captured each
+WARM_UP_STEPS = 40  # in which steps are captured
+SEEDS, SEED_STEPS = 50, 3000  # of the ring, side by side
+PROTOCOL_SEEDS = 10  # of PacGAN's ring
 NETWORK_SETTINGS = {
     "tf32": {"precision": "tf32", "channels_last": True},
     "bf16": {"precision": "bf16", "channels_last": True},
@@ -117,11 +127,14 @@ def main() -> int:
     watchdog.daemon = True
     watchdog.start()
     for name, run, share in (  # the share of the budget after which a part has to be over; what it leaves is the next's
-        ("step ratio", measure_steps, 0.15),
-        ("networks", measure_networks, 0.3),
-        ("trials", run_trials, 0.55),
-        ("synchronizations", count_synchronizations, 0.65),
-        ("agreement", compare_with_cpu, 0.8),
+        ("step ratio", measure_steps, 0.1),
+        ("captured steps", measure_captured_steps, 0.22),
+        ("seeds side by side", measure_seeds_side_by_side, 0.34),
+        ("PacGAN's ring", measure_protocol, 0.42),
+        ("networks", measure_networks, 0.54),
+        ("trials", run_trials, 0.7),
+        ("synchronizations", count_synchronizations, 0.76),
+        ("agreement", compare_with_cpu, 0.86),
         ("tests", run_tests, 1.0),
     ):
         report.running = name
@@ -314,6 +327,168 @@ def measure_networks(report: Report, real: bool, deadline: float) -> None:
     report.figures["networks"] = figures if real else {"small steps": len(RECIPES)}
 
 
+def measure_captured_steps(report: Report, real: bool, deadline: float) -> None:
+    """Measure steps launched as graphs against the same steps taken one operation after the other."""
+    if not real:
+        report.left_out.append("captured steps: a fake device records no graphs")
+        return
+    import torch
+    from device.published import build_game
+
+    from ganbench.training.capture import StepCapture
+    from ganbench.training.cuda_graphs import CudaGraphs
+    from ganbench.training.seeding import deterministic
+
+    ring, pictures = ("points", (2,), None), ("images", (3, 32, 32), (-1.0, 1.0))
+    games: dict[str, Callable[[], Any]] = {
+        "ring, mlp, batch 256": lambda: our_game(ring, 256, "mlp"),
+        "32 pixels, conv, batch 64": lambda: our_game(pictures, 64, "conv"),
+    }
+    for settings, given in CAPTURED_SETTINGS.items():
+        games[f"SNGAN of CIFAR-10, {settings}"] = lambda given=given: build_game("sngan", "cuda", **given)
+    figures: dict[str, Any] = {}
+    for name, make in games.items():
+        if time.monotonic() > deadline:
+            report.left_out.append(f"captured steps of {name}: no time left")
+            continue
+        # As trials run: steps that differ in their last bits from one time to the next are never captured.
+        with report.part(f"captured steps of {name}"), deterministic(torch.device("cuda"), threads=1):
+            game = make()
+            taken = _median_step(torch, game.step, deadline)
+            captured = StepCapture(game, CudaGraphs(torch.device("cuda")))
+            for _ in range(WARM_UP_STEPS):
+                captured.step()
+            if captured.summary != "yes":
+                report.failures.append(f"captured steps of {name}: {captured.summary}")
+                continue
+            launched = _median_step(torch, captured.step, deadline)
+            figures[name] = {
+                "taken, ms per step": round(1e3 * taken, 4),
+                "captured, ms per step": round(1e3 * launched, 4),
+                "captured, steps per second": round(1 / launched, 1),
+                "times as fast": round(taken / launched, 2),
+            }
+    report.figures["captured steps"] = figures
+
+
+def measure_seeds_side_by_side(report: Report, real: bool, deadline: float) -> None:
+    """Measure many seeds of the ring side by side, captured, against one that takes its steps as usual."""
+    if not real:
+        report.left_out.append("seeds side by side: a fake device has no streams")
+        return
+    import ganbench
+
+    trials = ring_trials(SEEDS, SEED_STEPS)
+    one = replace(trials[0], training=replace(trials[0].training, capture="off"))
+    ganbench.run_trial(
+        replace(one, training=replace(one.training, steps=100)), threads=1
+    )  # loads what torch loads late
+    alone = ganbench.run_trial(one, threads=1)
+    began = time.monotonic()
+    results = _run_together(trials, deadline, notes := [])
+    seconds = time.monotonic() - began
+    done = [result for result in results if result.status == "done"]
+    report.failures += [
+        f"seeds side by side: {r.trial.id}: {r.status}: {r.reason}" for r in results if r.status.is_fault
+    ]
+    if reasons := {r.captured for r in done if r.captured != "yes"}:
+        report.failures.append(f"seeds side by side: not captured: {sorted(reasons)}")
+    if len(done) < len(trials):
+        report.left_out.append(f"seeds side by side: {len(done)} of {len(trials)} seeds were done in the time")
+    report.figures["seeds side by side"] = {
+        "planned": "; ".join(notes),
+        "seeds done": len(done),
+        "seconds": round(seconds, 1),
+        "seconds of one, not captured": round(alone.seconds, 1),
+        "times one's": round(seconds / alone.seconds, 2),
+    }
+
+
+def measure_protocol(report: Report, real: bool, deadline: float) -> None:
+    """Run PacGAN's ring protocol, ten seeds of its GAN side by side, as far as the time carries."""
+    if not real:
+        report.left_out.append("PacGAN's ring: a fake device has no streams")
+        return
+    from ganbench.contract.errors import RequestError
+    from ganbench.pipeline import Request, prepare
+
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            request = Request(
+                "pacgan-ring", output=Path(folder), seeds=PROTOCOL_SEEDS, only=("method=gan",), device="cuda"
+            )
+            trials = prepare(request).todo
+        except RequestError as error:
+            report.left_out.append(f"PacGAN's ring: {error}")
+            return
+    steps: dict[str, int] = {}
+    began = time.monotonic()
+    results = _run_together(trials, deadline, notes := [], steps)
+    seconds = time.monotonic() - began
+    report.failures += [f"PacGAN's ring: {r.trial.id}: {r.status}: {r.reason}" for r in results if r.status.is_fault]
+    per_second, whole = sum(steps.values()) / seconds, sum(trial.training.steps for trial in trials)
+    report.figures["PacGAN's ring"] = {
+        "planned": "; ".join(notes),
+        "steps of all seeds per second": round(per_second, 1),
+        "steps that were done": sum(steps.values()),
+        "hours for ten seeds of one method": round(whole / max(per_second, 1e-9) / 3600, 2),
+    }
+
+
+def ring_trials(seeds: int, steps: int) -> list[Any]:
+    """Return trials of a GAN on the ring that differ by seed alone."""
+    from small_suites import suite_table, trials_of
+
+    table = suite_table(
+        datasets={"ring": {}},
+        seeds=seeds,
+        diagnoses=[],
+        metrics=["energy-distance"],
+        methods={"gan": {"loss": "non-saturating", "generator": "mlp", "discriminator": "mlp"}},
+        training={"steps": steps, "batch_size": 256},
+    )
+    return [replace(trial, device="cuda", timeout=None) for trial in trials_of(table)]
+
+
+def _run_together(
+    trials: list[Any], deadline: float, notes: list[str], steps: dict[str, int] | None = None
+) -> list[Any]:
+    """Run trials side by side until a deadline; add what is planned to `notes`, and to `steps` how far each came."""
+    import ganbench
+    from ganbench.training.pause import allow_trials
+
+    executor = ganbench.build_executor("together", threads=1)
+
+    def stop() -> None:
+        ganbench.pause_trials()
+        executor.pause(10.0)
+
+    def emit(event: Any) -> None:
+        if isinstance(event, ganbench.TrialNote):
+            notes.append(event.text)
+        if isinstance(event, ganbench.TrialProgress) and steps is not None:
+            steps[event.trial_id] = event.step
+
+    timer = threading.Timer(max(0.0, deadline - time.monotonic()), stop)
+    timer.daemon = True
+    timer.start()
+    try:
+        return list(executor.run(trials, emit))
+    finally:
+        timer.cancel()
+        allow_trials()
+
+
+def _median_step(torch: Any, step: Callable[[], object], deadline: float) -> float:
+    """Return the seconds of a step, the median over blocks."""
+    _seconds(torch, step, NETWORK_STEPS)  # lets libraries choose their kernels
+    seconds: list[float] = []
+    began = time.monotonic()
+    while not seconds or time.monotonic() < min(began + CAPTURED_SECONDS, deadline):
+        seconds.append(_seconds(torch, step, NETWORK_STEPS) / NETWORK_STEPS)
+    return statistics.median(seconds)
+
+
 def _seconds(torch: Any, step: Callable[[], object], steps: int = BLOCK_STEPS) -> float:
     torch.cuda.synchronize()
     began = time.perf_counter()
@@ -342,6 +517,12 @@ def _parts(spec: Any, network: str) -> tuple[Any, Any, Any, Any]:
 
 def our_step(spec: Any, batch_size: int, network: str) -> Callable[[], object]:
     """Return `GAN.step` of the non-saturating loss."""
+    step: Callable[[], object] = our_game(spec, batch_size, network).step
+    return step
+
+
+def our_game(spec: Any, batch_size: int, network: str) -> Any:
+    """Return a game of the non-saturating loss."""
     import torch
 
     import ganbench
@@ -354,7 +535,7 @@ def our_step(spec: Any, batch_size: int, network: str) -> Callable[[], object]:
     settings = ganbench.Training(10**6, batch_size, adam, adam)
     loss = load_registry().build("loss", ganbench.ComponentRef("non-saturating"))
     training = DeviceDataset(ganbench.Batch(x), data, torch.device("cuda"))
-    return GAN(generator, discriminator, loss, {}, training, settings, seed=0).step
+    return GAN(generator, discriminator, loss, {}, training, settings, seed=0)
 
 
 def bare_step(spec: Any, batch_size: int, network: str) -> Callable[[], object]:

@@ -40,6 +40,7 @@ class CudaGraphs:
         self._graph = graph = torch.cuda.CUDAGraph()
         for generator in generators:
             graph.register_generator_state(generator)
+        _drop_workspaces()
         graph.capture_begin(pool=self._pool, capture_error_mode="thread_local")
 
     def end(self) -> Callable[[], None]:
@@ -49,6 +50,7 @@ class CudaGraphs:
         with warnings.catch_warnings():  # one without operations is said to be empty, and is thrown away
             warnings.simplefilter("ignore", UserWarning)
             graph.capture_end()
+        _drop_workspaces()
         return graph.replay
 
     def cancel(self) -> None:
@@ -61,3 +63,14 @@ class CudaGraphs:
         # Where the end itself fails, memory would be taken from the graphs' pool for good.
         with contextlib.suppress(RuntimeError, AttributeError):
             torch._C._cuda_endAllocateToPool(self._stream.device_index, self._pool)
+        _drop_workspaces()
+
+
+def _drop_workspaces() -> None:
+    """Let cuBLAS take its workspace anew: from a graph's own memory in a graph, and from no graph's outside of it.
+
+    It keeps one for each stream, and torch has few streams to give away: graphs of two games that were recorded on one
+    would share it, and write into it at the same time when they are launched on two.
+    """
+    if hasattr(torch._C, "_cuda_clearCublasWorkspaces"):  # of builds with CUDA
+        torch._C._cuda_clearCublasWorkspaces()

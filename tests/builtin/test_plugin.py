@@ -24,7 +24,7 @@ COUNTS = {
     "ganbench_metrics": 26,
     "ganbench_diagnoses": 8,
     "ganbench_reports": 5,
-    "ganbench_executors": 2,
+    "ganbench_executors": 3,
     "ganbench_suites": 3,
 }
 

@@ -257,7 +257,7 @@ def running(steps: int, peak: float, used: float) -> SimpleNamespace:
 def test_memory_is_planned_from_what_the_first_trial_takes(monkeypatch):
     free = 70.0
     monkeypatch.setattr(together, "free_memory", lambda device: int(free * 2**30))
-    room = _Room(None, "cuda")
+    room = _Room(None, "cuda", 100)
     assert room.has_one({})
     first = running(MEASURED_STEPS - 1, 1.0, 0.5)
     assert not room.has_one({"a": first})  # it is not known yet
@@ -273,5 +273,5 @@ def test_memory_is_planned_from_what_the_first_trial_takes(monkeypatch):
 
 
 def test_as_many_as_are_asked_for_are_taken(monkeypatch):
-    room = _Room(3, "cuda")
+    room = _Room(3, "cuda", 100)
     assert room.has_one({"a": 1, "b": 2}) and not room.has_one({"a": 1, "b": 2, "c": 3})

@@ -69,7 +69,7 @@ class Together(ganbench.Executor):
         for device in {trial.device for trial in trials}:
             self.check(device)
         started = _Threads(trials[0].device, self.threads)
-        room = _Room(self.workers, trials[0].device)
+        room = _Room(self.workers, trials[0].device, len(trials))
         waiting, alone = deque(trials), deque[ganbench.Trial]()
         with started.turns.taking() as turn:
             try:
@@ -219,10 +219,11 @@ class _Room:
     Args:
         workers: How many are asked for; None for as many as the memory takes.
         device: The device.
+        trials: How many there are.
     """
 
-    def __init__(self, workers: int | None, device: str) -> None:
-        self._workers, self._device = workers, device
+    def __init__(self, workers: int | None, device: str, trials: int) -> None:
+        self._workers, self._device, self._trials = workers, device, trials
         self._peak = 0  # bytes, of the largest trial that was measured
         self._is_known = self._is_said = False
         self.note = ""
@@ -240,7 +241,7 @@ class _Room:
         free = free_memory(self._device)
         if running and not self._is_said:
             self._is_said = True
-            fit = len(running) + int(FREE_SHARE * free / max(need, 1))
+            fit = min(self._trials, len(running) + int(FREE_SHARE * free / max(need, 1)))
             self.note = f"up to {fit} trials side by side: one takes {self._peak / 2**20:.0f} MiB, {free / 2**30:.1f} GiB are free"
         growing = sum(max(0, need - one.turn.used if one.turn else need) for one in running.values())
         return not running or growing + need <= FREE_SHARE * free
