@@ -40,6 +40,8 @@ class Turns:
 
     def __init__(self, device: str) -> None:
         self.device = torch.device(device)
+        if self.device.type == "cuda":
+            torch.cuda.init()  # its random number generators are there from then on
         self._mutex = threading.Lock()
         self._is_taken = self._has_first = False
         self._waiting: deque[threading.Lock] = deque()  # each is released when it is its thread's turn
