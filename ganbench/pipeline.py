@@ -413,7 +413,7 @@ def check_methods_serve(planned: Sequence[Trial], wanted: Sequence[Trial], suite
 def check_first_steps(trials: Sequence[Trial], registry: Registry, where: str) -> None:
     """Ensure that every method can take a step on each of its data sets. Raises RequestError, its line beginning with `where`.
 
-    What hangs, ends the process or takes longer than a minute is left to the trials, which fail alone.
+    What hangs, and what is left after a minute, is left to the trials, which fail alone.
     """
     from .training.first_step import CannotTrain, FirstSamples, load_first_samples, try_first_step
 
@@ -444,6 +444,7 @@ def check_first_steps(trials: Sequence[Trial], registry: Registry, where: str) -
     looking.start()
     looking.join(FIRST_STEPS_SECONDS)
     stopped.set()
+    looking.join(FIRST_STEPS_SECONDS)  # the step that it is at is finished, unless it hangs: trials begin undisturbed
     if refused:
         raise RequestError(refused[0])
 

@@ -73,6 +73,19 @@ def test_a_category_that_training_never_sees_is_one_line(tables, tmp_path):
         tables["Table"](table=str(tmp_path / "table.csv"))
 
 
+def test_a_run_on_a_table_with_unknown_categories_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    frame = pandas.DataFrame({"size": np.arange(50.0), "town": ["A", "B"] * 25})
+    frame.loc[np.random.default_rng(0).permutation(50)[0], "town"] = "Nowhere"
+    frame.to_csv("table.csv", index=False)
+    (tmp_path / "ganbench_plugins.py").write_bytes((EXAMPLES / "tables" / "ganbench_plugins.py").read_bytes())
+    text = (EXAMPLES / "tables" / "tables.toml").read_text().replace('datasets = ["table"]\n', "")
+    own = '\n[datasets.own]\ndataset = { name = "table", table = "table.csv" }\n'
+    (tmp_path / "mine.toml").write_text(text + own)
+    with pytest.raises(ganbench.RequestError, match="data set 'own': table 'table.csv': column 'town' holds 'Nowhere'"):
+        prepare(Request("mine.toml"))
+
+
 def test_a_table_without_categories_is_refused(tables, tmp_path):
     pandas.DataFrame({"size": np.arange(50.0)}).to_csv(tmp_path / "numbers.csv", index=False)
     with pytest.raises(ValueError, match="has no column of categories"):
