@@ -27,6 +27,7 @@ COMMANDS = {
     "new-plugin": "Write a plugin project, ready to install, check and test.",
 }
 
+ALLOCATION = "can't allocate memory"  # in what torch raises for want of it
 PAUSED = 75  # EX_TEMPFAIL of sysexits.h: the same command goes on
 
 
@@ -78,6 +79,10 @@ def main() -> None:
     except BrokenPipeError:  # a reader such as `head` that has read enough
         sys.stderr.close()
         sys.exit(1)
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and ALLOCATION not in str(error):
+            raise
+        _fail("the memory does not suffice: give fewer or smaller samples, a smaller batch, or fewer --workers", 1)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS):
             raise
@@ -94,4 +99,4 @@ def _fail(message: str, code: int) -> None:
 
 def _show_warning(message: object, category: type[Warning], *place: object, **_: object) -> None:
     """Print a warning as one line: where in our code it was raised is of no use to a user."""
-    click.echo(f"ganbench: warning: {message}", err=True)
+    click.echo(f"ganbench: warning: {' '.join(str(message).split())}", err=True)

@@ -151,6 +151,8 @@ def evaluate(
 def _read(given: Any, registry: Registry, what: str) -> _Given:
     if not isinstance(given, str | Path):
         return _Given(samples_from_array(given, what))
+    if not str(given).strip():
+        raise RequestError(f"{what}: nothing is given; give a folder of pictures, an .npz, or a data set by name")
     name, _, part = str(given).partition(":")
     known = {entry.name for entry in registry.entries("dataset")}
     if not Path(given).exists() and name in known:

@@ -65,8 +65,9 @@ def compare_versions(old: Version, new: Version, margin: float = MARGIN) -> Vers
     Raises:
         RequestError: If a folder holds no run, there is no such method, or nothing is common to both.
     """
-    sides = [_read_side(old), _read_side(new)]
-    left_out: list[str] = []
+    (older, damaged), (newer, damaged_newer) = _read_side(old), _read_side(new)
+    sides = [older, newer]
+    left_out = [*damaged, *damaged_newer]
     rows: list[dict[str, object]] = []
     for key in sides[0]:
         if key not in sides[1]:
@@ -87,7 +88,8 @@ def compare_versions(old: Version, new: Version, margin: float = MARGIN) -> Vers
     return VersionComparison(pd.DataFrame(rows, columns=VERSIONS), tuple(dict.fromkeys(left_out)))
 
 
-def _read_side(version: Version) -> dict[tuple[str, str], Compared]:
+def _read_side(version: Version) -> tuple[dict[tuple[str, str], Compared], Sequence[str]]:
+    """Return what a version scored by data set and metric, and a line for each trial that cannot be read."""
     run: StoredRun = read_run(version.store)
     trials = trials_table(run.results)
     methods = [str(name) for name in dict.fromkeys(trials.method)]
@@ -96,7 +98,7 @@ def _read_side(version: Version) -> dict[tuple[str, str], Compared]:
             f"{version.store.folder}: no method is called {version.method!r}; {did_you_mean(version.method, methods)}"
         )
     compared = compare_all(trials, scores_table(run.results))
-    return {(str(one.labels["dataset"]), str(one.labels["metric"])): one for one in compared}
+    return {(str(one.labels["dataset"]), str(one.labels["metric"])): one for one in compared}, run.damaged
 
 
 def _why_not_comparable(one: Compared, other: Compared) -> str:

@@ -18,6 +18,7 @@ def files_in(folder: Path) -> set[Path]:
         (["--suite", "gone.toml"], "there is no suite file gone.toml"),
         (["--suite", "mine.toml", "--steps", "0"], "0 is not in the range x>=1"),
         (["--suite", "mine.toml", "--steps", "-3"], "-3 is not in the range x>=1"),
+        (["--suite", "mine.toml", "--seeds", "1000000000"], "--seeds 1000000000: give a number from 1 to 10000"),
         (["--suite", "mine.toml", "--only", "methd=x"], "did you mean 'method'?"),
         (["--suite", "mine.toml", "--only", "method=x"], "no trial matches"),
         (["--suite", "mine.toml", "--executor", "proceses"], "did you mean 'processes'?"),
@@ -145,3 +146,16 @@ def test_a_kind_or_a_command_that_is_none_is_answered_with_the_nearest(ganbench)
     assert said.code == 2 and "did you mean 'loss'?" in said.first_line
     said = ganbench("rum")
     assert said.code == 2 and "No such command 'rum'" in said.first_line
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9")],
+)
+def test_memory_that_does_not_suffice_is_one_line(ganbench, monkeypatch, error):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr("ganbench.evaluation.evaluate.evaluate", fail)
+    said = ganbench("evaluate", "ring", "ring")
+    assert said.code == 1 and said.err.startswith("ganbench: the memory does not suffice") and said.err.count("\n") == 1

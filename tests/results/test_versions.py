@@ -31,6 +31,15 @@ def test_the_same_run_twice_is_equivalent_whatever_its_seeds(tmp_path):
     assert list(found.table.verdict) == ["equivalent"] and list(found.table.old_failed) == [1]
 
 
+def test_a_trial_that_cannot_be_read_is_left_out_and_said(tmp_path):
+    sides = [store_run(tmp_path / name, results_of({"a": LOW})) for name in ("old", "new")]
+    broken = next((tmp_path / "new" / "trials").iterdir()) / "result.json"
+    broken.write_text("cut short")
+    found = compare_versions(*map(Version, sides))
+    assert (list(found.table.old_seeds), list(found.table.new_seeds)) == ([5], [4])
+    assert len(found.left_out) == 1 and found.left_out[0].startswith(f"{broken}: ")
+
+
 def test_few_seeds_cannot_tell_and_say_how_many_would(tmp_path):
     found = versions(tmp_path, {"a": LOW[:3]}, {"a": HIGH[:3]})
     assert list(found.table.verdict) == ["inconclusive"] and found.table.seeds_needed[0] == 4
