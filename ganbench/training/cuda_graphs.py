@@ -24,6 +24,7 @@ class CudaGraphs:
         self._stream = torch.cuda.Stream(device)
         self._pool = torch.cuda.graph_pool_handle()
         self._graph: torch.cuda.CUDAGraph | None = None
+        self._generators: list[torch.Generator] = []
 
     @contextmanager
     def aside(self) -> Iterator[None]:
@@ -38,6 +39,7 @@ class CudaGraphs:
     def begin(self, generators: Sequence[torch.Generator]) -> None:
         """Begin a graph; torch's own generator of the device is registered by torch."""
         self._graph = graph = torch.cuda.CUDAGraph()
+        self._generators = list(generators)
         for generator in generators:
             graph.register_generator_state(generator)
         _drop_workspaces()
@@ -46,24 +48,32 @@ class CudaGraphs:
     def end(self) -> Callable[[], None]:
         """End the graph; return what launches it on the current stream."""
         assert self._graph is not None
-        graph, self._graph = self._graph, None
         with warnings.catch_warnings():  # one without operations is said to be empty, and is thrown away
             warnings.simplefilter("ignore", UserWarning)
-            graph.capture_end()
+            self._graph.capture_end()
+        graph, self._graph = self._graph, None
         _drop_workspaces()
         return graph.replay
 
     def cancel(self) -> None:
         """End a graph that an error has left half recorded."""
-        graph, self._graph = self._graph, None
-        if graph is None:
+        if self._graph is None:
             return
-        with contextlib.suppress(RuntimeError):
-            graph.capture_end()
-        # Where the end itself fails, memory would be taken from the graphs' pool for good.
+        try:
+            self.end()
+        except RuntimeError:  # the device has called it invalid
+            self._graph = None
+            self._repair()
+
+    def _repair(self) -> None:
+        """Let memory and random numbers be had as usual again, which torch leaves undone where a graph cannot be ended."""
         with contextlib.suppress(RuntimeError, AttributeError):
             torch._C._cuda_endAllocateToPool(self._stream.device_index, self._pool)
-        _drop_workspaces()
+        self._pool = torch.cuda.graph_pool_handle()
+        with contextlib.suppress(RuntimeError):
+            self.begin(self._generators)  # a graph that is ended rightly, with nothing in it
+            self.end()
+        self._graph = None
 
 
 def _drop_workspaces() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -105,6 +106,34 @@ def test_fifty_captured_steps_are_bit_identical(name):
         for part, weight in taken.weights().items():
             assert torch.equal(launched.weights()[part], weight), part
         assert torch.equal(torch.cuda.get_rng_state(), drawn)
+
+
+class Waits(ganbench.Loss):
+    """Waits for the device where no operation shows it, which a device that records refuses."""
+
+    def discriminator(self, d, real, fake):
+        torch.cuda.synchronize()
+        return torch.nn.functional.softplus(d(fake) - d(real)).mean()
+
+    def generator(self, d, real, fake):
+        return torch.nn.functional.softplus(-d(fake)).mean() * torch.rand((), device=fake.x.device)
+
+
+@on_gpu
+def test_a_capture_that_the_device_refuses_changes_nothing():
+    with deterministic(CUDA, threads=1):
+        losses = []
+        for capture in (False, True):
+            one = game(RING, "mlp")
+            one._loss_d, one._loss_g = (
+                partial(one._by_head, Waits(), of) for of in (Waits().discriminator, Waits().generator)
+            )
+            torch.manual_seed(1)
+            captured = StepCapture(one, CudaGraphs(CUDA))
+            step = captured.step if capture else one.step
+            losses.append(torch.stack([loss for _ in range(20) for loss in step()]))
+        assert captured.why_not.startswith("it could not be captured: "), captured.summary
+        assert torch.equal(*losses)
 
 
 @on_gpu

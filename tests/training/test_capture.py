@@ -556,21 +556,46 @@ def test_the_default_renames_no_trial_and_another_value_is_stated(make_trial):
         make_trial(capture="on")
 
 
-def test_graphs_of_a_gpu_are_made_as_torch_asks():
-    """Calls in their order, where there is no GPU: what they do is tested on one."""
+@pytest.fixture
+def cuda_calls():
+    """What is asked of torch.cuda, where there is no GPU: what it does is tested on one."""
     calls = mock.MagicMock()
-    with mock.patch.multiple(torch.cuda, Stream=calls.stream, CUDAGraph=calls.graph, graph_pool_handle=lambda: (0, 1)):
-        graphs = CudaGraphs(torch.device("cuda"))
-        generator = torch.Generator()
-        graphs.begin([generator])
-        assert graphs.end() is calls.graph().replay
-        graphs.cancel()  # nothing is recorded
-    names = [name for name, _, _ in calls.mock_calls]
-    assert names == [
+    graphs = [mock.MagicMock() for _ in range(3)]
+    for number, graph in enumerate(graphs):
+        calls.attach_mock(graph, f"graph{number}")
+    stubs = {"Stream": calls.stream, "CUDAGraph": mock.Mock(side_effect=graphs), "graph_pool_handle": lambda: (0, 1)}
+    with mock.patch.multiple(torch.cuda, **stubs):
+        yield calls, graphs
+
+
+def test_graphs_of_a_gpu_are_made_as_torch_asks(cuda_calls):
+    calls, made = cuda_calls
+    graphs = CudaGraphs(torch.device("cuda"))
+    generator = torch.Generator()
+    graphs.begin([generator])
+    assert graphs.end() is made[0].replay
+    graphs.cancel()  # nothing is recorded
+    assert [name for name, _, _ in calls.mock_calls] == [
         "stream",
-        "graph",
-        "graph().register_generator_state",
-        "graph().capture_begin",
-        "graph().capture_end",
-        "graph",
+        "graph0.register_generator_state",
+        "graph0.capture_begin",
+        "graph0.capture_end",
     ]
+    assert made[0].register_generator_state.call_args == mock.call(generator)
+
+
+def test_after_a_graph_that_cannot_be_ended_an_empty_one_makes_random_numbers_usable_again(cuda_calls):
+    """torch leaves generators in the state of one that is being recorded, in which drawing raises."""
+    calls, made = cuda_calls
+    made[0].capture_end.side_effect = RuntimeError(
+        "CUDA error: operation failed due to a previous error during capture"
+    )
+    graphs = CudaGraphs(torch.device("cuda"))
+    generator = torch.Generator()
+    graphs.begin([generator])
+    graphs.cancel()
+    names = [name for name, _, _ in calls.mock_calls]
+    assert names[-3:] == ["graph1.register_generator_state", "graph1.capture_begin", "graph1.capture_end"]
+    assert made[1].register_generator_state.call_args == mock.call(generator)
+    graphs.cancel()
+    assert len(calls.mock_calls) == len(names)
