@@ -222,8 +222,12 @@ class PathLength(ganbench.Regularizer):
         (slope,) = torch.autograd.grad((x * directions).sum(), z, create_graph=True)
         length = (slope.flatten(1).square().sum(1) + 1e-12).sqrt()  # a slope of zero has a gradient, too
         before = torch.zeros_like(length[0]) if self.mean is None else self.mean
-        self.mean = torch.lerp(length.mean(), before, self.decay).detach()
-        return self.weight * (length - self.mean).square().mean()
+        mean = torch.lerp(length.mean(), before, self.decay).detach()
+        if self.mean is None:
+            self.mean = mean.clone()
+        else:
+            self.mean.copy_(mean)  # in place, so that a captured step finds it where it was
+        return self.weight * (length - mean).square().mean()
 
 
 class Orthogonal(ganbench.Regularizer):

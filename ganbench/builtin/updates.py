@@ -100,7 +100,9 @@ class Optimistic(ganbench.Update):
             if last := self._steps_before.get(player):
                 torch._foreach_add_(list(weights), moves)
                 torch._foreach_sub_(list(weights), last)
-            self._steps_before[player] = moves
+                torch._foreach_copy_(last, moves)  # in place, so that a captured step finds them where they were
+            else:
+                self._steps_before[player] = moves
 
         return adjust
 

@@ -100,8 +100,12 @@ DECAYING = {"lr_decay": "cosine", "ema": 0.99, "d_steps": 2, "g_steps": 2, "d_wa
         ({"loss": "wasserstein"}, DECAYING, 1),
         ({}, {"update": "simultaneous"}, 1),
         ({}, {"update": "extragradient"}, 1),
+        ({"regularizers": [{"name": "path-length", "every": 2}]}, {"update": "optimistic"}, 2),
     ],
-    ids=["plain", "lazy", "lazy-two", "penalty-average", "rmsprop", "sgd", "bf16", "decay", "simultaneous", "extra"],
+    ids=[
+        *("plain", "lazy", "lazy-two", "penalty-average", "rmsprop", "sgd", "bf16", "decay", "simultaneous", "extra"),
+        "optimistic",
+    ],
 )
 def test_captured_steps_are_bit_identical_on_points(make_trial, method, training, graphs):
     captured = compare(make_trial(method, **{"steps": 100, **training}), 50)
@@ -306,7 +310,6 @@ def test_a_memory_that_cannot_be_seen_shows_in_the_numbers(make_trial, plugin_fi
         ("OwnSchedule", "the update rule reads steps_done, which differs from step to step"),
         ("OwnRate", "a component changes an optimizer's options"),
         ("GeneratorFirst", "the update rule uses a batch of an earlier step"),
-        ("optimistic", "update._steps_before"),
         ("unrolled", "a step reads a number from the device (updates.py"),
     ],
 )
