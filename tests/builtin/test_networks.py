@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from small_suites import MLP, SMALL_CONV
@@ -98,6 +100,17 @@ def test_fourier_features_let_a_perceptron_learn_what_is_narrow():
         return float(loss.detach() / wave.var())
 
     assert fit(fourier=16, frequency=4.0) < 0.1 < 0.5 < fit()
+
+
+def test_frequencies_of_several_widths_take_turns():
+    points = DataSpec("points", (2,))
+    d = build("discriminator", "mlp", points, fourier=3000, frequency=[0.5, 2.0, 4.0])
+    spread = d.features.frequencies.view(2, 1000, 3).std(dim=(0, 1)) / (2 * math.pi)
+    assert spread.tolist() == pytest.approx([0.5, 2.0, 4.0], rel=0.05)
+    one, same = (build("discriminator", "mlp", points, fourier=8, frequency=value) for value in (2.0, [2.0]))
+    assert torch.equal(one.features.frequencies, same.features.frequencies)
+    with pytest.raises(ValueError, match=r"frequency = \[0.5, 2.0, 4.0\] gives no equal shares of fourier = 8"):
+        build("discriminator", "mlp", points, fourier=8, frequency=[0.5, 2.0, 4.0])
 
 
 def test_neither_changes_the_weights_of_networks_without_it():

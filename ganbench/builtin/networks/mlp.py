@@ -120,7 +120,8 @@ class MLPDiscriminator(nn.Module):
         normalization: Of the hidden layers; spectral normalization is of the last layer too.
         fourier: Random frequencies whose sine and cosine the network sees beside the samples, so that it can learn what is
             narrow (Tancik et al. 2020, https://arxiv.org/abs/2006.10739); 0 for none.
-        frequency: Standard deviation of these frequencies, in cycles a unit of the data.
+        frequency: Standard deviation of these frequencies, in cycles a unit of the data; of several, each is that of as many
+            frequencies, so that what is narrow and what is wide can both be learned.
         auxiliary: What it says of a sample's class beside the logit: `"classes"` for the loss `ac`, `"embedding"` for `2c`
             and `d2d-ce`.
     """
@@ -138,7 +139,7 @@ class MLPDiscriminator(nn.Module):
         depth: int = 2,
         normalization: Normalization = "none",
         fourier: int = 0,
-        frequency: float = 1.0,
+        frequency: float | list[float] = 1.0,
         auxiliary: Auxiliary = "none",
     ) -> None:
         super().__init__()
@@ -167,14 +168,18 @@ class FourierFeatures(nn.Module):
     Args:
         inputs: Length of a sample.
         count: How many projections.
-        frequency: Standard deviation of their frequencies, in cycles a unit.
+        frequency: Standard deviation of their frequencies, in cycles a unit; several take turns.
     """
 
     frequencies: torch.Tensor
 
-    def __init__(self, inputs: int, count: int, frequency: float) -> None:
+    def __init__(self, inputs: int, count: int, frequency: float | list[float]) -> None:
         super().__init__()
-        self.register_buffer("frequencies", 2 * math.pi * frequency * torch.randn(inputs, count))
+        widths = [frequency] if isinstance(frequency, int | float) else frequency
+        if not widths or count % len(widths):
+            raise ValueError(f"frequency = {frequency} gives no equal shares of fourier = {count}")
+        turns = [2 * math.pi * width for width in widths] * (count // len(widths))
+        self.register_buffer("frequencies", torch.tensor(turns) * torch.randn(inputs, count))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map samples (N, inputs) to features (N, inputs + 2 * count)."""
