@@ -436,7 +436,7 @@ class Monitor:
 
     def _may_wait(self) -> bool:
         """Whether a probe is dear beside the few steps done so far, and what it found would be no more than a warning."""
-        return self._view.affordable <= MIN_PROBE_SAMPLES and self._steps < YOUNG_SHARE * self.budget
+        return self._view.affordable < 2 * MIN_PROBE_SAMPLES and self._steps < YOUNG_SHARE * self.budget
 
     def _applicable_diagnoses(self) -> dict[str, Diagnosis]:
         """Return the diagnoses of what can happen to this generator."""

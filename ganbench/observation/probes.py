@@ -17,7 +17,7 @@ from .probe_features import MAX_VALUES, Embedding, average_pixels
 from .signals import auc
 
 MAX_PROBE_SAMPLES = 512  # held-out samples of each kind, at most
-MAX_PROBE_PICTURES = 256  # of large pictures, which are dear to make
+MIN_PROBE_PICTURES, MAX_PROBE_PICTURES = 128, 256  # of large pictures, which are dear to make: half of the usual share
 MIN_PROBE_SAMPLES = 8  # of each kind: with fewer, a probe says nothing
 FAKES_PER_REAL = 2  # generated samples for each real one, where coverage is the question
 N_BINS = 32
@@ -84,8 +84,10 @@ class ProbeBatch:
     def __init__(self, view: View, embed: Embedding, floor: bool, earlier: Sequence[Tensor] = ()) -> None:
         self._view, self._embed, self._floor, self._earlier = view, embed, floor, earlier
         parts = 2 + FAKES_PER_REAL if floor else 2
-        most = MAX_PROBE_PICTURES if self._are_large_pictures else MAX_PROBE_SAMPLES
-        n = self.n = view.round_to_pack(min(most, view.affordable, max(view.held_out_size // parts, 1)))
+        most = min(MAX_PROBE_SAMPLES, view.affordable)
+        if self._are_large_pictures:
+            most = min(most, MAX_PROBE_PICTURES, max(MIN_PROBE_PICTURES, view.affordable // 2))
+        n = self.n = view.round_to_pack(min(most, max(view.held_out_size // parts, 1)))
         # drawn at once, so that no sample is its own floor
         held_out = self._look(view.held_out_chunks(parts * n, self._chunk))
         self.real, rest = held_out.split(n)

@@ -195,6 +195,18 @@ class SwappedBatches(Program):
         return super().loss_d(fake, real)
 
 
+class SwappedMargins(SwappedBatches):
+    """The same with the hinge loss, whose gradients end where D has learned enough."""
+
+    lr_g = lr_d = 2e-2
+
+    def loss_d(self, real, fake):
+        return relu(1 + real).mean() + relu(1 - fake).mean()
+
+    def loss_g(self, fake):
+        return -self.d(fake).mean()
+
+
 class TermWithoutGradient(Program):
     cause = "A term of G's loss has no gradient to G"
 
@@ -377,7 +389,7 @@ BUGS = [
         Standardized,
     ),
     *(EvaluationModeD, EvaluationModeG, NotDetached, NotUnscaled, ClippedWhileScaled, SameLatents, IgnoresLatents),
-    *(MissingValue, RealForFake, SwappedBatches),
+    *(MissingValue, RealForFake, SwappedBatches, SwappedMargins),
 ]
 
 

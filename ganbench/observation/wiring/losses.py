@@ -369,16 +369,19 @@ def _is_pushed_alike(d_updates: list[DUpdate], g_updates: list[Taught]) -> bool:
     chance under least squares with a target of G's own: its gradient has to be in proportion to D's as well.
     """
     signs = [(_sign(update.real), _sign(update.fake)) for update in d_updates]
-    of_g = [sign for taught in g_updates if (sign := _sign(taught))]
-    signs = [pair for pair in signs if any(pair)]
-    if min(len(signs), len(of_g)) < MIN_ALIKE:
+    signs = [pair for pair in signs if pair != (None, None)]
+    of_g = [sign for taught in g_updates if (sign := _sign(taught)) is not None]
+    if min(len(signs), len(of_g)) < MIN_ALIKE or sum(None not in pair for pair in signs) < MIN_ALIKE // 2:
         return False
     towards = 1 if sum(of_g) > 0 else -1
-    if _share_of(signs, (-towards, towards)) < STEP_SHARE or _share_of(of_g, towards) < STEP_SHARE:
+    alike = [real in (None, -towards) and fake in (None, towards) for real, fake in signs]
+    if min(_share_of(alike, True), _share_of(of_g, towards)) < STEP_SHARE:
         return False
     logits, gradients = _pooled(g_updates)
     for kind, factor in (("fake", 1), ("real", -1)):
         pool = _pooled([getattr(update, kind) for update in d_updates])
+        taught = pool[1] != 0  # not where D has learned enough, as under the hinge loss
+        pool = pool[0][taught], pool[1][taught]
         inside = _inside(logits, pool) & (logits.abs() <= NEAR_LOGIT)
         if int(inside.sum()) >= FEW_MATCHES:
             at, opposed = logits[inside], factor * _interpolated(pool, logits[inside])
@@ -387,19 +390,14 @@ def _is_pushed_alike(d_updates: list[DUpdate], g_updates: list[Taught]) -> bool:
     return False
 
 
-def _sign(taught: Taught) -> int:
-    """The sign of nearly all gradients of an update that are not zero; 0 where they differ, or all are zero."""
+def _sign(taught: Taught) -> int | None:
+    """The sign of nearly all gradients of an update that are not zero; 0 where they differ, None if all are zero."""
     _, gradients = taught.pairs
-    positive = _share(gradients[gradients != 0] > 0)
-    return (
-        0
-        if not bool((gradients != 0).any())
-        else 1
-        if positive >= SIGN_SHARE
-        else -1
-        if positive <= 1 - SIGN_SHARE
-        else 0
-    )
+    gradients = gradients[gradients != 0]
+    if not len(gradients):
+        return None
+    positive = _share(gradients > 0)
+    return 1 if positive >= SIGN_SHARE else -1 if positive <= 1 - SIGN_SHARE else 0
 
 
 def _share_of(values: Sequence[Any], value: Any) -> float:
