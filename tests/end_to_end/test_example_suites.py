@@ -82,7 +82,9 @@ def test_a_run_on_a_table_with_unknown_categories_is_refused(tmp_path, monkeypat
     text = (EXAMPLES / "tables" / "tables.toml").read_text().replace('datasets = ["table"]\n', "")
     own = '\n[datasets.own]\ndataset = { name = "table", table = "table.csv" }\n'
     (tmp_path / "mine.toml").write_text(text + own)
-    with pytest.raises(ganbench.RequestError, match=r"data set 'own': table 'table\.csv': column 'town' holds 'Nowhere'"):
+    with pytest.raises(
+        ganbench.RequestError, match=r"data set 'own': table 'table\.csv': column 'town' holds 'Nowhere'"
+    ):
         prepare(Request("mine.toml"))
 
 
