@@ -444,7 +444,7 @@ def check_first_steps(trials: Sequence[Trial], registry: Registry, where: str) -
     looking.start()
     looking.join(FIRST_STEPS_SECONDS)
     stopped.set()
-    looking.join(FIRST_STEPS_SECONDS)  # the step that it is at is finished, unless it hangs: trials begin undisturbed
+    looking.join(FIRST_STEPS_SECONDS)  # the step that it is at is finished, unless it hangs, before any trial begins
     if refused:
         raise RequestError(refused[0])
 

@@ -53,19 +53,19 @@ class Motion:
             chosen = torch.randperm(position.shape[1], generator=random)[:MAX_PATH_VALUES]
             position = position[:, chosen.to(position.device)]
         self._positions.append(position)
-        row: dict[str, Tensor | float] = dict.fromkeys(("speed", "turn", "progress"), math.nan)
+        row: dict[str, Tensor | float] = dict.fromkeys(("motion_speed", "motion_turn", "motion_progress"), math.nan)
         positions = list(self._positions)
         moves = [after - before for before, after in itertools.pairwise(positions)]
         if moves:
             distance = data_std * (2 * positions[-1].shape[1]) ** 0.5
-            row["speed"] = moves[-1].norm(dim=1).mean() / distance
+            row["motion_speed"] = moves[-1].norm(dim=1).mean() / distance
         if len(moves) > 1:
             now, before = moves[-1], moves[-2]
             lengths = (now.norm(dim=1) * before.norm(dim=1)).clamp_min(1e-12)
-            row["turn"] = ((now * before).sum(dim=1) / lengths).mean()
+            row["motion_turn"] = ((now * before).sum(dim=1) / lengths).mean()
             path = sum(move.norm(dim=1) for move in moves)
             assert isinstance(path, Tensor)
-            row["progress"] = ((positions[-1] - positions[0]).norm(dim=1) / path.clamp_min(1e-12)).mean()
+            row["motion_progress"] = ((positions[-1] - positions[0]).norm(dim=1) / path.clamp_min(1e-12)).mean()
         return row
 
     def state_dict(self) -> dict[str, Any]:
@@ -176,8 +176,7 @@ class Observer:
 
     def _measure_motion(self, view: View) -> dict[str, Tensor | float]:
         """How samples of the same noise move."""
-        moved = self._motion.measure(view.fixed(_count_fixed(view)), view.data_std)
-        return {f"motion_{name}": value for name, value in moved.items()}
+        return self._motion.measure(view.fixed(_count_fixed(view)), view.data_std)
 
     def _measure_motion_of_average(self, view: View) -> dict[str, Tensor | float]:
         """The same of the running average, which is what is used in the end; nothing without one.
@@ -189,7 +188,7 @@ class Observer:
         if samples is None:
             return {}
         moved = self._motion_of_average.measure(samples, view.data_std)
-        return {f"average_{name}": moved[name] for name in ("speed", "progress")}
+        return {"average_speed": moved["motion_speed"], "average_progress": moved["motion_progress"]}
 
     def _probe(self, view: View) -> dict[str, Tensor]:
         """The probes, and their floors, which are measured once, since real data does not change."""

@@ -205,10 +205,10 @@ def test_motion_tells_standing_still_from_going_on_and_from_going_back_and_forth
 
     apart = view().data_std * 2  # the distance of two real points
     onward, there_and_back = follow(0.0, 1.0, 2.0, 3.0), follow(0.0, 1.0, 0.0, 1.0, 0.0)
-    assert onward["speed"] == pytest.approx(math.sqrt(2) / apart, rel=1e-5)
-    assert onward["turn"] == pytest.approx(1) and onward["progress"] == pytest.approx(1)
-    assert there_and_back["turn"] == pytest.approx(-1) and there_and_back["progress"] == pytest.approx(0)
-    assert follow(1.0, 1.0)["speed"] == 0 and math.isnan(follow(1.0)["speed"])
+    assert onward["motion_speed"] == pytest.approx(math.sqrt(2) / apart, rel=1e-5)
+    assert onward["motion_turn"] == pytest.approx(1) and onward["motion_progress"] == pytest.approx(1)
+    assert there_and_back["motion_turn"] == pytest.approx(-1) and there_and_back["motion_progress"] == pytest.approx(0)
+    assert follow(1.0, 1.0)["motion_speed"] == 0 and math.isnan(follow(1.0)["motion_speed"])
 
 
 def test_an_average_that_stands_still_is_told_from_a_g_that_goes_back_and_forth():
@@ -331,4 +331,4 @@ def test_paths_of_large_samples_follow_a_choice_of_their_values():
     for step in (10, 20):
         with whole.at(step) as here:
             rows.append(motion.measure(here.fixed(8), here.data_std))
-    assert float(rows[1]["speed"]) == 0.0  # G did not change
+    assert float(rows[1]["motion_speed"]) == 0.0  # G did not change

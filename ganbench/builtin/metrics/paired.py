@@ -77,7 +77,7 @@ class PerceptualDistance(ganbench.Metric):
 
     Features are averaged over the picture, each layer's are brought to length 1, and their squared distances are averaged
     over the layers, as in the term `perceptual` (Johnson et al. 2016, https://arxiv.org/abs/1603.08155); 0 where they are the
-    same. It is not LPIPS, whose layers keep their places and are weighed by what people see.
+    same. It is not LPIPS, whose layers keep their places and are weighted by what people see.
 
     Args:
         features: Features of pictures.
@@ -137,9 +137,11 @@ def similarity(x: Tensor, y: Tensor, span: float) -> Tensor:
     line = torch.exp(-places.square() / (2 * SIGMA**2))
     line /= line.sum()
 
+    along_columns, along_rows = (_slide(line, size) for size in x.shape[2:])
+
     def blur(images: Tensor) -> Tensor:
-        """Weigh along rows, then along columns: the window is a product."""
-        return (images.unfold(3, WINDOW, 1) @ line).unfold(2, WINDOW, 1) @ line
+        """Average along rows, then along columns: the window is a product."""
+        return along_columns.T @ (images @ along_rows)
 
     mean_x, mean_y = blur(x), blur(y)
     var_x, var_y = blur(x * x) - mean_x.square(), blur(y * y) - mean_y.square()
@@ -148,6 +150,14 @@ def similarity(x: Tensor, y: Tensor, span: float) -> Tensor:
     above = (2 * mean_x * mean_y + c1) * (2 * covariance + c2)
     below = (mean_x.square() + mean_y.square() + c1) * (var_x + var_y + c2)
     return (above / below).flatten(1).mean(1)
+
+
+def _slide(window: Tensor, size: int) -> Tensor:
+    """Return the matrix (size, places) that averages a row of `size` values in the window (w,) at each of its places."""
+    matrix = window.new_zeros(size, size - len(window) + 1)
+    for place in range(matrix.shape[1]):
+        matrix[place : place + len(window), place] = window
+    return matrix
 
 
 def mean_of(values: Tensor) -> ganbench.Estimate:
