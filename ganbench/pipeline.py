@@ -19,6 +19,7 @@ from .registry.plugins import local_files
 from .registry.registry import Registry, load_registry
 from .results.checkpoints import drop_checkpoints
 from .results.cost import Forecast, forecast
+from .results.network_cost import NetworkCosts
 from .results.reports import check_reports, write_reports
 from .results.reuse import list_trials_on, reusable_results
 from .results.store import Store, describe_environment, explain_failed_write
@@ -220,7 +221,7 @@ def forecast_run(prepared: Prepared) -> Forecast:
     if workers is None:  # as many as the executor finds good: a core each, or a few on an accelerator
         on_cpu = not prepared.todo or prepared.todo[0].device == "cpu"
         workers = available_cores() if on_cpu else 2
-    return forecast(prepared.todo, prepared.ended, workers)
+    return forecast(prepared.todo, prepared.ended, workers, NetworkCosts(prepared.registry))
 
 
 def available_cores() -> int:
