@@ -188,7 +188,7 @@ def test_a_timeout_counts_a_trials_own_turns(on_cpu, trial_of):
 def test_trials_that_are_asked_to_pause_are_saved_and_no_more_begin(on_cpu, trial_of, tmp_path):
     trials = [
         replace(
-            trial_of(seed=seed, steps=150, observations=12), checkpoints=ganbench.Checkpoints(str(tmp_path / str(seed)))
+            trial_of(seed=seed, steps=100, observations=10), checkpoints=ganbench.Checkpoints(str(tmp_path / str(seed)))
         )
         for seed in range(3)
     ]
