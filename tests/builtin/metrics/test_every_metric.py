@@ -12,7 +12,8 @@ from ganbench import builtin
 ALL = [component.name for component in builtin.ganbench_metrics()]
 WEIGHTS_APART = {"cmmd", "fid", "fid-10k-test", "fid-50k-train", "fid-infinity", "is", "kid"}
 NOVELTY = {"authenticity", "data-copying"}  # these compare with training data
-NAMES = [name for name in ALL if name not in WEIGHTS_APART | NOVELTY | {"frechet-infinity"}]
+PAIRED = {"perceptual", "psnr", "ssim"}  # and these with the true sample of the same condition (see `test_paired`)
+NAMES = [name for name in ALL if name not in WEIGHTS_APART | NOVELTY | PAIRED | {"frechet-infinity"}]
 ON_IMAGES = [name for name in NAMES if name != "modes"]
 ON_DIGITS = {"clipped", "frechet", "kernel-distance", "mind", "prdc", "vendi"}  # built on the digits' features here
 
