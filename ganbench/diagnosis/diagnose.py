@@ -73,12 +73,16 @@ def diagnose(path: str | Path, patterns: Sequence[str] = ()) -> Findings:
 def diagnose_stored(store: Store, result: TrialResult, registry: Registry) -> tuple[tuple[Finding, ...], list[str]]:
     """Return what a stored trial's diagnoses find in its history now, and a line for each that is not installed.
 
+    Those that the trial itself left out, as they say nothing of its networks, are left out again.
+
     Raises UnreadableTrial if the history is damaged or missing; whatever a diagnosis raises passes through.
     """
     trial = result.trial
     history = read_history(store.folder_of(trial.id))
     built, missing = {}, []
     for ref in trial.diagnoses:
+        if ref.name in result.left_out:
+            continue
         try:
             built[ref.name] = registry.build("diagnosis", ref)
         except RequestError as error:

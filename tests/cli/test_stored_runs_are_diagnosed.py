@@ -44,6 +44,16 @@ def test_trials_that_did_not_end_are_listed_with_a_line_each(stored, say_here):
     assert said.err.splitlines() == [f"ganbench: {line}" for line in ended]
 
 
+def test_what_a_trial_left_out_is_left_out_again(stored, say_here):
+    (path,) = stored("done")
+    found = {row["diagnosis"] for row in say_here("diagnose", "out", "--json").json}
+    content = json.loads((path / "result.json").read_text())
+    content["left_out"] = {"divergence": "the generator has no noise"}
+    (path / "result.json").write_text(json.dumps(content))
+    left = {row["diagnosis"] for row in say_here("diagnose", "out", "--json").json}
+    assert "divergence" in found and left == found - {"divergence"}
+
+
 def test_a_run_without_any_trial_is_nothing_to_diagnose(stored, say_here):
     stored()
     said = say_here("diagnose", "out", "--json")
