@@ -150,9 +150,10 @@ def test_a_state_that_lasts_is_a_failure_since_its_onset_and_one_that_is_over_is
     assert not list(collapse.diagnose(history(**_probed(**healed))))
 
 
-def test_a_collapse_is_said_without_a_share_where_none_could_be_measured():
-    lost = {"empty_bins": 1.0, "energy_distance": 10.0, "spread": 0.01}
-    (finding,) = diagnosis("mode-collapse").diagnose(history(**lost, coverage=np.nan))
+@pytest.mark.parametrize("coverage", [np.nan, 1.0])  # none of few samples; more than the floor, by chance
+def test_a_collapse_is_said_without_a_share_where_none_could_be_measured(coverage):
+    lost = {"empty_bins": 1.0, "energy_distance": 10.0, "spread": 0.01, "coverage_floor": 0.98}
+    (finding,) = diagnosis("mode-collapse").diagnose(history(**lost, coverage=coverage))
     assert finding.summary == "The generator does not reach a part of the real data: modes are missing."
 
 

@@ -187,7 +187,8 @@ class ModeCollapse(Calibrated):
 
     def explain(self, history: ganbench.History, numbers: Mapping[str, float]) -> str:
         """Return which of the two it is, in a sentence."""
-        if math.isnan(numbers["coverage_deficit"]):  # few samples, or equal ones: even real samples cover nothing
+        # Few samples, or equal ones: even real samples cover nothing. Or other readings show it: too little inside modes.
+        if not numbers["coverage_deficit"] >= 0.01:
             return self.text_without_coverage
         share = latest(history, "missing_region")
         if share is None or not _probability_of_region(numbers) > super().probability_now(numbers):
