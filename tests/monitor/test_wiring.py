@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import gc
 import math
 import re
+import weakref
 
 import pytest
 import torch
@@ -726,9 +728,26 @@ def test_a_named_term_without_a_gradient_is_named(gan):
     assert monitor.history().columns["loss_g"][-1] == pytest.approx(sum(terms.values()).item(), rel=1e-5)
 
 
+def test_a_monitor_that_is_dropped_in_the_middle_of_its_watch_leaves_nothing_behind(gan):
+    from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
+
+    gc.collect()  # monitors of other tests
+    before = len(_global_optimizer_pre_hooks), len(_global_optimizer_post_hooks)
+    monitor = ganbench.Monitor(gan.g, gan.d, real=gan.real, budget=400)
+    gan.train(monitor, 5)
+    assert len(_global_optimizer_pre_hooks) == before[0] + 1
+    networks = weakref.ref(gan.g), weakref.ref(gan.d)
+    del monitor, gan.g, gan.d
+    vars(gan).clear()
+    gc.collect()
+    assert (len(_global_optimizer_pre_hooks), len(_global_optimizer_post_hooks)) == before
+    assert [network() for network in networks] == [None, None]
+
+
 def test_the_watch_ends_and_leaves_nothing_behind(gan):
     from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
 
+    gc.collect()  # monitors of other tests
     before = len(_global_optimizer_pre_hooks), len(_global_optimizer_post_hooks)
     for steps in (5, 30):  # closed in the middle, and at its end
         monitor = ganbench.Monitor(gan.g, gan.d, real=gan.real, budget=400)

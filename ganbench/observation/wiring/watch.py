@@ -116,6 +116,8 @@ class WiringWatch:
                 weight.register_hook(hook(self._keep_gradient)),
                 weight.register_post_accumulate_grad_hook(hook(self._record_accumulation)),
             ]
+        for handle in self._handles:  # of a watch that nobody holds any more
+            weakref.finalize(self, handle.remove)
 
     def pause(self) -> None:
         """Take the hooks off."""
@@ -200,7 +202,8 @@ class WiringWatch:
     # --- hooks ---------------------------------------------------------------------------------------
 
     def _hook(self, record: Callable[..., None]) -> Hook:
-        return Hook(record, self._note_error)
+        """A hook that does not keep the watch alive, nor by it the networks: torch has some for the whole process."""
+        return Hook(_weakly(record), _weakly(self._note_error))
 
     def _note_error(self, error: Exception) -> None:
         """Note why the watch ends; its hooks stay until the step is over, since they may be running."""
@@ -263,7 +266,7 @@ class WiringWatch:
         calls.append(call)
         for i, tensor in enumerate(outputs):
             if tensor.requires_grad:
-                tensor.register_hook(self._hook(self._gradient_recorder(call, i)))
+                tensor.register_hook(Hook(self._gradient_recorder(call, i), self._note_error))
 
     def _gradient_recorder(self, call: DiscriminatorEvent, output: int) -> Callable[[Tensor], None]:
         def record(gradient: Tensor) -> None:
@@ -415,3 +418,14 @@ def _last_activation(node: Any) -> str:
             return ""
         node = node.next_functions[0][0]
     return ""
+
+
+def _weakly(method: Callable[..., None]) -> Callable[..., None]:
+    """Return what calls a method of an object as long as that is there."""
+    reference = weakref.WeakMethod(method)
+
+    def call(*arguments: Any) -> None:
+        if (known := reference()) is not None:
+            known(*arguments)
+
+    return call
