@@ -107,7 +107,8 @@ class Upsampler(nn.Module):
             for _ in range(3)
         )
         self.last = nn.Sequential(nn.Conv2d(width, 48, 3, padding=1), nn.PixelShuffle(4))
-        nn.init.zeros_(self.last[0].weight)  # type: ignore[arg-type]
+        for parameter in self.last.parameters():  # it begins as the interpolation
+            nn.init.zeros_(parameter)
 
     def forward(self, z: Tensor, labels: Tensor | None = None, *, condition: Tensor) -> Tensor:
         """(N, 3, 8, 8) -> (N, 3, 32, 32): what is missing from an interpolation."""

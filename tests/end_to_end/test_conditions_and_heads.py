@@ -275,7 +275,7 @@ def ganbench_datasets():
         (
             "OtherConditions",
             "pair-critic",
-            "data set 'OtherConditions': its conditions are (2000, 1, 3) for 2000 samples",
+            "data set 'OtherConditions': training part: its conditions are (2000, 1, 3) for 2000 samples",
         ),
         (
             "EmptyLoader",
