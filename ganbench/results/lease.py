@@ -24,7 +24,7 @@ import msgspec
 from ..contract.errors import RequestError
 from ..contract.files import write_atomically
 
-LOCK_FILE, LEASE_FILE = ".lock", ".lease"
+LOCK_FILE, LEASE_FILE, TAKER_FILE = ".lock", ".lease", ".lease.taker"
 RENEWAL_SECONDS = 10.0
 PATIENCE_SECONDS = 4 * RENEWAL_SECONDS  # after which a lease of another host that was not renewed is taken over
 
@@ -113,17 +113,29 @@ class FolderLock:
                     raise self._refusal(f" on {now.host}")
                 if not self._path.exists():
                     return  # given back
-        # Of several that take it over, one alone succeeds in renaming it; what is renamed may be the lease of one that
-        # was faster, and then goes back.
-        taken = self._path.with_name(f"{LEASE_FILE}.{self._mine.token}")
+        with self._sole_taker():
+            now = self._read()
+            if now != found and self._path.exists():  # of one that was faster, and may be writing it
+                raise self._refusal("" if now is None else f" on {now.host}")
+            self._path.unlink(missing_ok=True)
+
+    @contextmanager
+    def _sole_taker(self) -> Iterator[None]:
+        """Be the only one that may remove the lease, for the moment of the block: what is there is looked at once more."""
+        taking = self._path.with_name(TAKER_FILE)
+        until = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                taking.open("xb").close()  # of several that try, one alone succeeds
+                break
+            except FileExistsError:
+                if time.monotonic() > until:  # one that died in that moment
+                    taking.unlink(missing_ok=True)
+                time.sleep(RENEWAL_SECONDS / 100)
         try:
-            self._path.replace(taken)
-        except FileNotFoundError:
-            return
-        if (of := _read(taken)) is not None and of != found:
-            taken.replace(self._path)
-            raise self._refusal(f" on {of.host}")
-        taken.unlink()
+            yield
+        finally:
+            taking.unlink(missing_ok=True)
 
     def _renew(self) -> None:
         while not self._ended.wait(RENEWAL_SECONDS):

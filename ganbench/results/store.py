@@ -27,7 +27,7 @@ from ..contract.files import write_atomically
 from ..contract.records import TrialResult
 from ..registry.plugins import Origin, own_version
 from ..suite.trial_id import SCHEMA
-from .lease import LEASE_FILE, LOCK_FILE, FolderLock
+from .lease import LEASE_FILE, LOCK_FILE, TAKER_FILE, FolderLock
 from .result_cache import ResultCache
 from .trial_files import (
     UnreadableTrial,
@@ -230,7 +230,7 @@ class Store:
             for leftover in folder.glob(".*"):
                 if leftover.is_dir():
                     shutil.rmtree(leftover, ignore_errors=True)
-                elif leftover.name not in (LOCK_FILE, LEASE_FILE):
+                elif leftover.name not in (LOCK_FILE, LEASE_FILE, TAKER_FILE):
                     leftover.unlink(missing_ok=True)
 
     def _read_json(self, name: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 
 from ganbench import RequestError
 from ganbench.results import lease
-from ganbench.results.lease import LEASE_FILE, FolderLock
+from ganbench.results.lease import LEASE_FILE, TAKER_FILE, FolderLock
 
 RENEWAL = 0.1
 
@@ -103,6 +103,17 @@ def test_of_several_hosts_that_take_a_folder_over_one_alone_gets_it(tmp_path, un
         for thread in threads:
             thread.join()
     assert most[0] == 1 and len(refused) == 3
+
+
+def test_one_that_died_while_it_took_a_folder_over_is_not_waited_for_long(tmp_path, unshared_lock):
+    with FolderLock(tmp_path, "dead").hold():
+        left = (tmp_path / LEASE_FILE).read_bytes()
+    (tmp_path / LEASE_FILE).write_bytes(left)
+    (tmp_path / TAKER_FILE).touch()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with FolderLock(tmp_path, "node1").hold():
+            assert b"node1" in (tmp_path / LEASE_FILE).read_bytes() and not (tmp_path / TAKER_FILE).exists()
 
 
 def test_a_run_that_lost_its_folder_writes_nothing_more(tmp_path, unshared_lock):
