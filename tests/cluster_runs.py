@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -117,6 +118,11 @@ def write_suite(
     return folder / "suite.toml"
 
 
+def _handle_sigint() -> None:
+    """A background job ignores SIGINT, and so do tests that run in one: a run must not inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def start_run(suite: Path, output: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
     """Start `ganbench run`."""
     return subprocess.Popen(
@@ -126,6 +132,7 @@ def start_run(suite: Path, output: Path, *arguments: str, **environment: str) ->
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
+        preexec_fn=_handle_sigint,
     )
 
 
