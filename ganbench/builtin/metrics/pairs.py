@@ -16,6 +16,7 @@ from torch import Tensor
 import ganbench
 
 BLOCK_ROWS = 1024
+FEW_ROWS = 128  # that are held in float64 at once
 MANY_PAIRS = 2**14  # in a block, from which on it is worth looking for equal vectors
 EXACT_NUMBERS = 2**21  # float64 numbers held at once where distances are computed from differences: 16 MB
 SPARE = 4  # neighbours beyond those wanted, whose distances are computed in float64 too
@@ -209,16 +210,15 @@ def split_blocks(points: Tensor, centre: Tensor) -> list[Block]:
     (n, dim), device = points.shape, points.device
     centred, norms = (torch.empty(size, dtype=torch.float32, device=device) for size in ((n, dim), (n,)))
     halves = torch.empty(n, dtype=torch.float64, device=device)
-    whole, squares = (torch.empty(min(n, BLOCK_ROWS), dim, dtype=torch.float64, device=device) for _ in range(2))
-    blocks = []
-    for rows in split_rows(n):
+    whole, squares = (torch.empty(min(n, FEW_ROWS), dim, dtype=torch.float64, device=device) for _ in range(2))
+    for start in range(0, n, FEW_ROWS):
+        rows = slice(start, min(start + FEW_ROWS, n))
         size = rows.stop - rows.start
         part = whole[:size].copy_(points[rows])
         halves[rows] = torch.mul(part, part, out=squares[:size]).sum(dim=1) / 2
         centred[rows] = part.sub_(centre)
         norms[rows] = part.square_().sum(dim=1)
-        blocks.append(Block(rows, centred[rows], norms[rows], halves[rows]))
-    return blocks
+    return [Block(rows, centred[rows], norms[rows], halves[rows]) for rows in split_rows(n)]
 
 
 def split_rows(n: int) -> list[slice]:
