@@ -17,7 +17,7 @@ SMALL_FEATURES = ("digits", "mnist", "pixels")  # networks that take next to not
 
 # Stated costs, measured on one core of a machine of 2024. What a network computes is counted where that can be done
 # (`network_cost.py`): fitted to 13 pairs of networks of any width, on points and on pictures of 8 to 64 pixels, seconds of
-# an update are right within a factor of 1.5. Where it cannot, costs are those of the networks of the suite `basic`: an
+# an update are 0.5 to 1.4 times those of these pairs. Where it cannot, costs are those of the networks of the suite `basic`: an
 # update of a player on a batch of 128 points, or for each value of a batch of images. A penalty costs a part of an update
 # more.
 FLOP_SECONDS, VALUE_SECONDS, CALL_SECONDS = 1.0e-11, 1.8e-9, 5e-6
