@@ -95,9 +95,11 @@ def train_ours(job: Trial, device: torch.device, pause: Callable[[], None]) -> N
     registry = load_registry()
     dataset = registry.build("dataset", job.components.dataset)
     run = trial.LiveTrial.build(job, dataset, registry, device)
-    schedule = replace(Schedule.of(job.training, job.evaluation), evaluate=frozenset())
+    schedule = replace(Schedule.of(job.training, job.evaluation), evaluate=frozenset(), evaluate_expensive=frozenset())
     pause()
-    train(run.gan, schedule, run.observer, evaluate=lambda s: [], diagnose=list, progress=lambda s, row: pause())
+    train(
+        run.gan, schedule, run.observer, evaluate=lambda step, last: [], diagnose=list, progress=lambda s, row: pause()
+    )
 
 
 class Contender(threading.Thread):
