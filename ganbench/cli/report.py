@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import click
@@ -43,6 +44,7 @@ def command(
     from ..results.ranking import MARGIN
 
     comparison = compare(*stores, baseline=baseline, metric=metric, margin=MARGIN if margin is None else margin)
+    gc.freeze()  # what was read stays until the command ends: no garbage collection needs to look at it again
     for note in comparison.damaged:
         click.echo(f"ganbench: left out: {note}", err=True)
     if comparison.missing:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import gc
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +42,19 @@ def load(folder: str | Path) -> StoredComparison:
     return compare(Store(Path(folder)))
 
 
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Keep the garbage collector from looking, again and again, at all that is read; little of it goes before the end."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+@_without_collections()
 def compare(
     *stores: Store, baseline: str | None = None, metric: str | None = None, margin: float = MARGIN
 ) -> StoredComparison:

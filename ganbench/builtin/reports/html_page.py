@@ -62,6 +62,7 @@ MAX_FAILURES = 150  # pairs of data set and method whose failures are told in fu
 MAX_EVIDENCE_CHARTS = 60
 MAX_PLAIN_CSV_BYTES = 200_000  # a larger table is compressed
 MAX_CSV_BYTES = 3_000_000  # a table that is larger even so is beside the page only
+MAX_CSV_ROWS = 100_000  # likewise, without trying how small it gets
 
 
 class HtmlReport(ganbench.Report):
@@ -498,6 +499,9 @@ def _downloads(comparison: ganbench.Comparison) -> list[Download]:
     for name in dict.fromkeys([*TABLES, "pairwise", "aggregate"]):
         frame = getattr(comparison, name, None)
         if frame is None:
+            continue
+        if len(frame) > MAX_CSV_ROWS:
+            downloads.append(Download(f"{name}.csv", None, len(frame)))
             continue
         content = to_csv(frame).encode("utf-8", "backslashreplace")
         file, media_type = f"{name}.csv", "text/csv;charset=utf-8"

@@ -174,6 +174,13 @@ def test_a_long_table_is_compressed(comparison, tmp_path):
     assert len(pd.read_csv(io.BytesIO(gzip.decompress(base64.b64decode(data))))) == 20_000
 
 
+def test_a_table_of_very_many_rows_lies_beside_the_page(comparison, tmp_path):
+    comparison.scores = pd.concat([comparison.scores] * 100_001, ignore_index=True)
+    page = Page(written(comparison, tmp_path))
+    assert "scores.csv is too large for a page, and lies beside it 100,001 rows" in page.text
+    assert not {"scores.csv", "scores.csv.gz"} & {value for _, key, value in page.attributes if key == "download"}
+
+
 def test_each_trial_has_the_command_that_runs_it_again(comparison, tmp_path):
     text = Page(written(comparison, tmp_path)).text
     assert "ganbench run basic --only dataset=ring --only method=plain --only seed=2" in text
