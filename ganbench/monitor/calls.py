@@ -60,7 +60,7 @@ class Call:
 
         Args:
             network: The network that was called, or another one with the same signature.
-            state: Parameters and buffers to run it with.
+            state: Parameters and buffers to run it with, tied ones under each of their names.
             replacements: New arguments by their index in `leaves`.
             training: The training flag of all submodules; None for those of the recorded call.
         """
@@ -68,7 +68,7 @@ class Call:
         device, enabled, dtype = self.autocast
         flags = self.training if training is None else [training] * len(list(network.modules()))
         with training_flags(network, flags), torch.autocast(device, dtype=dtype, enabled=enabled):
-            return functional_call(network, dict(state), args, kwargs)
+            return functional_call(network, dict(state), args, kwargs, tie_weights=False)
 
     def slice_rows(self, rows: slice) -> Call:
         """Return the same call on some of its samples."""

@@ -77,7 +77,7 @@ def infer_prior(column: Tensor) -> Prior | None:
         return None
     values = column.detach().double().flatten(1) if column.ndim > 1 else column.detach().double()[:, None]
     m = values.numel()
-    if m < MIN_PRIOR_VALUES or not bool(values.isfinite().all()) or len(values.unique(dim=0)) < len(values):
+    if m < MIN_PRIOR_VALUES or not bool(values.isfinite().all()) or _has_repeated_rows(values):
         return None
     low, high, mean, std = (float(v) for v in (values.min(), values.max(), values.mean(), values.std()))
     ranges: tuple[tuple[Prior, float, float], ...] = (("uniform", -1.0, 1.0), ("unit", 0.0, 1.0))
@@ -93,6 +93,11 @@ def infer_prior(column: Tensor) -> Prior | None:
         and abs(kurtosis - 3) < MAX_STANDARD_ERRORS * math.sqrt(24 / m)
     )
     return "normal" if normal and not _is_on_sphere(values) else None
+
+
+def _has_repeated_rows(values: Tensor) -> bool:
+    """Return whether any two rows are equal; rows are compared only where their first values repeat."""
+    return len(values[:, 0].unique()) < len(values) and len(values.unique(dim=0)) < len(values)
 
 
 def sample_prior(prior: Prior, like: Tensor, n: int, rng: torch.Generator) -> Tensor:

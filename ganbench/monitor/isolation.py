@@ -10,6 +10,7 @@ import copy
 import functools
 import random
 import warnings
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import islice
@@ -29,7 +30,8 @@ MAX_OBJECTS = 20_000  # that are searched in all
 
 # Types of most of what a network holds, which are left aside first.
 CANNOT_HOLD = (str, bytes, int, float, type(None), torch.Tensor, np.ndarray, type, ModuleType)
-HOLDS_NOTHING = frozenset({*CANNOT_HOLD, bool, nn.Parameter})
+HOLDS_NOTHING = frozenset({*CANNOT_HOLD, bool, set, nn.Parameter})
+DICTS = frozenset({dict, OrderedDict})
 
 GetState = Callable[[Any], Any]
 SetState = Callable[[Any, Any], Any]
@@ -94,22 +96,28 @@ def preserve_held_rngs(*owners: Any) -> Iterator[None]:
 def _find_rngs(owners: Iterable[Any]) -> Iterator[tuple[Any, GetState, SetState]]:
     """Search objects and what they hold for random generators."""
     visited: set[int] = set()
-    waiting = [(owner, 0) for owner in owners]
+    waiting = [(owner, 0) for owner in owners if not _holds_nothing(owner)]
     while waiting and len(visited) < MAX_OBJECTS:
         value, depth = waiting.pop()
-        if type(value) in HOLDS_NOTHING or id(value) in visited:
+        if id(value) in visited:
             continue
         visited.add(id(value))
         if isinstance(value, RNG_CLASSES):
             yield next((value, get, put) for rng_type, get, put in RNG_TYPES if isinstance(value, rng_type))
         elif depth < MAX_DEPTH:
-            waiting += [(held, depth + 1) for held in _held_by(value)]
+            waiting += [(held, depth + 1) for held in _held_by(value) if not _holds_nothing(held)]
+
+
+def _holds_nothing(value: Any) -> bool:
+    """Return whether no random generator can be in a value, as of most of what a network holds: numbers, empty dicts."""
+    kind = type(value)
+    return kind in HOLDS_NOTHING or (kind in DICTS and not value)
 
 
 def _held_by(value: Any) -> list[Any]:
     """Return what an object holds, if a random generator could be among it."""
     if isinstance(value, dict):
-        return list(islice(value.values(), MAX_ENTRIES)) if value else []
+        return list(islice(value.values(), MAX_ENTRIES))
     if isinstance(value, list | tuple):
         return list(value[:MAX_ENTRIES])
     if isinstance(value, CANNOT_HOLD):

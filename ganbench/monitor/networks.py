@@ -169,8 +169,10 @@ def _chunks(
 
 
 def _detached_state(network: nn.Module) -> dict[str, Tensor]:
-    weights = {name: weight.detach() for name, weight in network.named_parameters()}
-    return weights | {name: buffer.clone() for name, buffer in network.named_buffers()}
+    """Detached weights and copied buffers under all of their names, so that nothing need be asked about those that are tied."""
+    weights = {name: weight.detach() for name, weight in network.named_parameters(remove_duplicate=False)}
+    copies = {id(buffer): buffer.clone() for buffer in network.buffers()}
+    return weights | {name: copies[id(buffer)] for name, buffer in network.named_buffers(remove_duplicate=False)}
 
 
 def _weight_norm(network: nn.Module) -> Tensor:
