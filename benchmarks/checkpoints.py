@@ -5,7 +5,8 @@
 For each case: the ratio of time of steps with checkpoints that are not due to steps without them, side by side and in
 turns; how long saving takes and how many bytes; and the share of the time that it takes at the default interval. Then
 trials are killed with SIGKILL at random moments and gone on with, each in a process that is forked for it, until they
-end; their files are compared with those of trials that were not, and the steps that a kill cost are counted.
+end; their files are compared with those of trials that were not, and the steps that a kill cost are counted. The exit
+code is 1 if a file differs in more than timings, or a kill cost more than the steps between two checkpoints.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import numpy as np
@@ -37,14 +39,23 @@ from ganbench.training.checkpoint import INTERVAL_SECONDS, MAX_SHARE, Checkpoint
 from ganbench.training.game import GAN
 from ganbench.training.seeding import deterministic
 
+if TYPE_CHECKING:
+    from ganbench.contract.updates import GameInTraining
+
 BATCH_NORM = {"name": "conv", "width": 16, "normalization": "batch"}
+LAZY = [{"name": "r1", "every": 4}, {"name": "lecam", "start": 20}, {"name": "path-length", "every": 8}]
 SUITE = {
     "metrics": ["energy-distance"],
     "seeds": 1,
     "training": {"ema": 0.99},
     "evaluation": {"samples": 500},
     "datasets": {
-        "ring": {"dataset": {"name": "ring", "sigma": 0.05}, "steps": 1500, "batch_size": 64},
+        "ring": {
+            "dataset": {"name": "ring", "sigma": 0.05},
+            "methods": ["small", "wide"],
+            "steps": 1500,
+            "batch_size": 64,
+        },
         "digits": {"steps": 300, "batch_size": 32},
     },
     "methods": {
@@ -53,6 +64,16 @@ SUITE = {
             "regularizers": [{"name": "r1", "every": 4}],
             "points": {"generator": "mlp", "discriminator": "mlp"},
             "images": {"generator": {"name": "conv", "width": 16}, "discriminator": BATCH_NORM},
+        },
+        # Batch normalization and classes in both networks; ADA's probability moves at every fourth step.
+        "conditional": {
+            "loss": "ac",
+            "regularizers": LAZY,
+            "augmentation": {"name": "ada", "target": 0.3, "speed": 2000},
+            "images": {
+                "generator": {"name": "conv", "width": 16, "conditional": True},
+                "discriminator": {**BATCH_NORM, "auxiliary": "classes"},
+            },
         },
         "wide": {
             "loss": "hinge",
@@ -64,6 +85,7 @@ SUITE = {
         },
     },
 }
+KILLED = ("small", "conditional")
 TURN_STEPS, TURNS = 20, 10
 TIMINGS = ("seconds", "train_seconds")
 
@@ -110,8 +132,8 @@ def _ratio(gan: GAN, checkpointer: Checkpointer) -> float:
 # --- kills -------------------------------------------------------------------------------------------
 
 
-def kill_at_random(job: Trial, kills: int, every: int) -> str:
-    """Kill a trial so many times, run after run, and return in a line how its files compare with one that was not."""
+def kill_at_random(job: Trial, kills: int, every: int) -> tuple[bool, str]:
+    """Kill a trial so many times, run after run; return whether its files are those of one that was not, and a line."""
     moments = random.Random(job.id)
     hits, runs, different = 0, 0, set[str]()
     lost: list[int] = []  # steps, by the kill before each start of training
@@ -143,8 +165,10 @@ def kill_at_random(job: Trial, kills: int, every: int) -> str:
                 _end(_fork(saved, killed))
             different |= _differences(whole / "trial", killed / "trial")
     outcome = "identical" if not different else f"DIFFERENT: {', '.join(sorted(different))}"
-    trained = f"{len(lost)} of them in training, each at most {max(lost, default=0)} steps"
-    return f"{job.dataset}, {job.method}: {hits} kills in {runs} runs, {trained} lost; files {outcome}"
+    most = max(lost, default=0)
+    trained = f"{len(lost)} of them in training, each at most {most} steps of {every}{' ALLOWED' * (most > every)}"
+    line = f"{job.dataset}, {job.method}: {hits} kills in {runs} runs, {trained} lost; files {outcome}"
+    return not different and most <= every, line
 
 
 class _Counter:
@@ -191,15 +215,15 @@ def _count_steps(counter: _Counter) -> None:
     step = GAN.step
     run: list[tuple[GAN, int]] = []  # the trial's game, not one that a diagnosis forks, and the steps it began with
 
-    def counted(gan: GAN) -> tuple[torch.Tensor, torch.Tensor]:
+    def counted(gan: GAN, seen_as: GameInTraining | None = None) -> tuple[torch.Tensor, torch.Tensor]:
         if not run:
             run.append((gan, gan.steps_done))
-        losses = step(gan)
+        losses = step(gan, seen_as)
         if gan is run[0][0]:
             counter.write(gan.steps_done, run[0][1])
         return losses
 
-    GAN.step = counted  # type: ignore[method-assign]
+    GAN.step = counted  # type: ignore[method-assign, assignment]
 
 
 def _wait_for_training(child: int, counter: _Counter) -> None:
@@ -242,7 +266,7 @@ def _content(path: Path) -> object:
 
 @click.command()
 @click.option("--repeats", default=5, show_default=True, help="Measurements of each ratio and of saving.")
-@click.option("--kills", default=100, show_default=True, help="Of each small trial; 0 for none.")
+@click.option("--kills", default=100, show_default=True, help="Of each trial that is killed; 0 for none.")
 @click.option("--every", default=20, show_default=True, help="Steps between two checkpoints of trials that are killed.")
 def main(repeats: int, kills: int, every: int) -> None:
     """Print the cost of checkpoints, and whether trials that are killed end as trials that are not."""
@@ -251,9 +275,14 @@ def main(repeats: int, kills: int, every: int) -> None:
     jobs = expand.expand(suite, registry, describe_data(suite, registry))
     for job in jobs if repeats else ():
         click.echo(measure_cost(job, repeats))
+    fine = True
     for job in jobs if kills else ():
-        if job.method == "small":
-            click.echo(kill_at_random(job, kills, every))
+        if job.method in KILLED:
+            same, line = kill_at_random(job, kills, every)
+            click.echo(line)
+            fine = fine and same
+    if not fine:
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":
