@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -20,6 +21,13 @@ LAZY = {"regularizers": [{"name": "r1", "every": 4}, "dragan"]}
 CONV = {
     "generator": {"name": "conv", "width": 8},
     "discriminator": {"name": "conv", "width": 8, "normalization": "batch"},
+}
+CLASSES = {
+    "loss": "ac",
+    "regularizers": [{"name": "r1", "every": 4}, {"name": "path-length", "every": 8}, {"name": "lecam", "start": 10}],
+    "augmentation": {"name": "ada", "target": 0.0, "speed": 2000},
+    "generator": {"name": "conv", "width": 8, "conditional": True},
+    "discriminator": {"name": "conv", "width": 8, "normalization": "batch", "auxiliary": "classes"},
 }
 
 
@@ -131,6 +139,16 @@ def test_on_a_ring_with_lazy_penalties_an_average_a_warm_up_and_decay(make_trial
 def test_on_digits_with_batch_normalization(make_trial, run_here, leave):
     trial = make_trial(CONV, datasets=["digits"], metrics=["energy-distance"], ema=0.9, steps=30, at=(0.5, 1.0))
     check(trial, run_here, leave, [9, 22])
+
+
+def test_on_classes_with_batch_normalization_an_adaptive_augmentation_an_average_and_lazy_penalties(
+    make_trial, run_here, leave
+):
+    settings = {"ema": 0.9, "steps": 30, "observations": 10, "diagnoses": [], "at": (0.5, 1.0)}
+    trial = make_trial(CLASSES, datasets=["digits"], metrics=["energy-distance"], **settings)
+    whole = check(trial, run_here, leave, random.Random(trial.id).sample(range(2, 30), 2))
+    probability = whole.artifacts.history.columns["augmentation.p"]
+    assert whole.status == "done" and len(set(probability.tolist())) > 2, "there is an adaptation to go on from"
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", {"name": "sgd", "lr": 0.01, "momentum": 0.9}, "rmsprop"])
