@@ -36,7 +36,7 @@ class Failing:
         if self.calls == 5:
             fate = int(1e4 * real.x.double().abs().sum().item()) % 100
             if fate < self.shares[0]:
-                raise RuntimeError("failed at its fifth call")
+                raise RuntimeError(f"failed at its fifth call, with {fate}")
             if fate < self.shares[1]:
                 os.kill(os.getpid(), signal.SIGKILL)
             if fate < self.shares[2]:
