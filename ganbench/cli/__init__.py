@@ -12,6 +12,7 @@ import click
 
 from .. import __version__
 from ..contract.errors import RequestError, RunPaused, StorageError, printable
+from ..contract.files import DISK_IS_FULL
 
 COMMANDS = {
     "run": "Train, diagnose and compare the methods of a suite.",
@@ -84,7 +85,7 @@ def main() -> None:
             raise
         _fail("the memory does not suffice: give fewer or smaller samples, a smaller batch, or fewer --workers", 1)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS):
+        if error.errno not in (*DISK_IS_FULL, errno.EROFS):
             raise
         _fail(
             printable(f"{error.filename or 'a file'} cannot be written: {error.strerror}; make room and try again"), 1

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import uuid
 from pathlib import Path
+
+DISK_IS_FULL = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+)  # the system's numbers for want of room, or of more than is allowed
 
 
 def write_atomically(path: Path, content: bytes | str) -> Path:
@@ -31,6 +38,7 @@ def write_atomically(path: Path, content: bytes | str) -> Path:
         with contextlib.suppress(OSError):
             hidden.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.errno is not None:
-            error.filename, error.filename2 = str(path), None
+            error.filename = str(path)
+            del error.filename2  # None would be shown
         raise
     return path

@@ -89,11 +89,17 @@ class FolderLock:
     def _acquire(self) -> None:
         while True:
             try:
-                with self._path.open("xb") as file:  # of several that try, one alone succeeds
-                    file.write(msgspec.json.encode(self._mine))
-                return
+                file = self._path.open("xb")  # of several that try, one alone succeeds
             except FileExistsError:
                 self._take_over()
+                continue
+            try:
+                with file:
+                    file.write(msgspec.json.encode(self._mine))
+            except OSError:  # a full disk: an empty lease would be taken for another host's
+                self._path.unlink(missing_ok=True)
+                raise
+            return
 
     def _take_over(self) -> None:
         """Remove the lease of a run that has ended. Raise RequestError if it has not."""

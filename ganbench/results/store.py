@@ -23,7 +23,7 @@ from typing import Any
 import msgspec
 
 from ..contract.errors import RequestError, StorageError, printable
-from ..contract.files import write_atomically
+from ..contract.files import DISK_IS_FULL, write_atomically
 from ..contract.records import TrialResult
 from ..registry.plugins import Origin, own_version
 from ..suite.trial_id import SCHEMA
@@ -94,7 +94,7 @@ class Store:
 
         Raises:
             RequestError: If the folder cannot be written to, or another run is writing to it.
-            StorageError: If its first files cannot be written, as on a full disk.
+            StorageError: If the disk is full.
         """
         with ExitStack() as held:
             try:
@@ -102,6 +102,8 @@ class Store:
                 self._lock = FolderLock(self.folder)
                 held.enter_context(self._lock.hold())
             except OSError as error:
+                if error.errno in DISK_IS_FULL:
+                    raise StorageError(explain_failed_write("the run", self.folder, error)) from error
                 raise RequestError(f"output {self.folder} cannot be written: {error.strerror or error}") from None
             try:
                 self._remove_leftovers()

@@ -10,6 +10,7 @@ import pytest
 
 from ganbench import RequestError
 from ganbench.contract.errors import StorageError
+from ganbench.results import lease as lease_module
 from ganbench.results import store as store_module
 from ganbench.results.store import Store
 
@@ -83,18 +84,25 @@ def test_a_damaged_list_of_trials_is_refused_in_one_line(tmp_path, trials, messa
     assert str(raised.value) == f"{tmp_path / 'suite.json'}: 'trials' is not a list of trial ids: {message}"
 
 
+@pytest.mark.parametrize("full_at", ["the folder", "the lease", "its first file"])
 def test_a_disk_that_is_full_at_the_start_of_a_run_is_said_in_one_line_and_the_folder_is_free_again(
-    tmp_path, monkeypatch
+    tmp_path, monkeypatch, recwarn, full_at
 ):
     with monkeypatch.context() as patch:
 
-        def fail(path, content):
-            raise OSError(28, "No space left on device", str(path))
+        def fail(*_, **__):
+            raise OSError(28, "No space left on device", "a file")
 
-        patch.setattr(store_module, "write_atomically", fail)
+        if full_at == "the folder":
+            patch.setattr(store_module.Path, "mkdir", fail)
+        elif full_at == "the lease":  # which is there already, empty
+            patch.setattr(lease_module.msgspec.json, "encode", fail)
+        else:
+            patch.setattr(store_module, "write_atomically", fail)
         with pytest.raises(StorageError) as raised, Store(tmp_path).begin_run({"suite": "s"}, {}):
             pass
     assert "No space left on device" in str(raised.value)
     assert "\n" not in str(raised.value)
     with Store(tmp_path).begin_run({"suite": "s"}, {}):
         pass
+    assert not recwarn.list, "no other host is waited for"

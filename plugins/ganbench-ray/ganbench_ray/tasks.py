@@ -98,7 +98,7 @@ class Tasks:
         try:
             (self._folder / "staging").mkdir(parents=True)
         except OSError as error:
-            raise ganbench.RequestError(f"executor 'ray': {root} cannot be written: {error.strerror}") from error
+            raise ganbench.StorageError(f"executor 'ray': {root} cannot be written: {error.strerror}") from error
         self._note_missing_resources(trials)
         self._waiting.extend(trials)
         end = None

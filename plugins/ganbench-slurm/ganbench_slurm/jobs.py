@@ -185,7 +185,7 @@ class Jobs:
             self._batches.append(batch)
 
     def _submit_first(self) -> None:
-        """Submit what is in no job; if Slurm refuses, cancel what it has taken and raise RequestError."""
+        """Submit what is in no job. If Slurm refuses or the disk is full, cancel what it has taken, and raise an error."""
         submitted: list[Batch] = []
         try:
             for batch, tasks in self._make_batches():
@@ -197,8 +197,10 @@ class Jobs:
                     scheduler.cancel([batch.facts.job])
                 batch.remove()
             self._tasks = [task for task in self._tasks if task.batch not in submitted]
-            where = f"the folder {self._root} cannot be written: " if isinstance(error, OSError) else ""
-            raise ganbench.RequestError(f"executor 'slurm': {where}{error}") from error
+            if isinstance(error, OSError):
+                why = f"executor 'slurm': the folder {self._root} cannot be written: {error.strerror or error}"
+                raise ganbench.StorageError(why) from error
+            raise ganbench.RequestError(f"executor 'slurm': {error}") from error
 
     def _submit_again(self) -> Iterator[ganbench.TrialResult]:
         """Submit trials whose job was lost; Slurm may be out of reach for a while."""

@@ -78,7 +78,7 @@ def test_a_folder_that_cannot_be_written_is_named(make_trial, monkeypatch, tmp_p
     (tmp_path / "slurm").write_text("a file")
     executor = Slurm()
     executor.prepare(tmp_path, False)
-    with pytest.raises(ganbench.RequestError, match="slurm cannot be written: ") as raised:
+    with pytest.raises(ganbench.StorageError, match="slurm cannot be written: ") as raised:
         list(executor.run([make_trial()], lambda event: None))
     assert "\n" not in str(raised.value)
 
