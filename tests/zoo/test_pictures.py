@@ -134,3 +134,41 @@ def test_a_class_that_comes_and_goes_is_not_missing_at_the_end():
         more = [(90, "ground-truth.missing", seen), (90, "ground-truth.distance", 0.2), (90, "ground-truth.same", 0.0)]
         scores = pd.DataFrame(rows + more, columns=["step", "metric", "value"])
         assert labels(scores, 100, "done", 10).healthy == ends_well
+
+
+def test_a_g_that_its_optimizer_cannot_move_is_no_evidence_against_d():
+    stuck = {"missing": 1.0, "distance": 20.0, "d_auc": 1.0}
+    none = float("nan")
+    taught = {"rescued_end": [none, none, 3.0, none, none]}
+    assert _labels(**stuck, **taught).end == {"mode-collapse", "overpowering-discriminator"}
+    assert _labels(**stuck, **taught, reach=30.0).end == {"mode-collapse", "overpowering-discriminator"}
+    assert _labels(**stuck, **taught, reach=0.0).end == {"mode-collapse"}
+    assert _labels(missing=1.0, reach=30.0).end == {"mode-collapse", "weak-discriminator"}  # a D that misses it all
+    assert _labels(missing=1.0, reach=0.0).end == {"mode-collapse"}
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "moves"),
+    [
+        ({"name": "adam", "lr": 1e-12}, False),
+        ({"name": "adam", "lr": 1e-4}, True),
+        ({"name": "sgd", "lr": 1e-2, "momentum": 0.9}, True),
+    ],
+)
+def test_how_far_an_optimizer_can_take_g_is_measured_whatever_the_rate_has_decayed_to(
+    make_trial, run_here, optimizer, moves
+):
+    conv = {"name": "conv", "width": 8}
+    trial = make_trial(
+        {"loss": "minimax", "generator": conv, "discriminator": conv, "optimizer_g": optimizer, "lr_decay": "cosine"},
+        datasets={"shapes": {"dataset": {"name": "shapes", "size": 200, "held_out": 200}}},
+        metrics=["ground-truth"],
+        diagnoses=[],
+        at=(1.0,),
+        samples=100,
+        steps=20,
+        batch_size=16,
+    )
+    reach = [s.value for s in run_here(trial).scores if s.metric == "ground-truth.reach"]
+    assert len(reach) == 1
+    assert (reach[0] >= 0.1) == moves

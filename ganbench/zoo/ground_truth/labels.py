@@ -34,6 +34,7 @@ SAME_SHARE = 0.5  # of what G makes that it makes again and again: modes are poi
 LATE = 0.9  # of the budget: a class is missing at the end if it has been since then, at every look
 NEARER_SHARE = 0.8  # of its distance that is left a quarter of the budget later: G is learning
 MAX_CREDIBLE_SHARE = 0.5  # of its pictures while a G that is learning is young
+MIN_REACH = 0.1  # of the distance of two real ones, in the whole budget: less is a G that its optimizer cannot move
 
 
 def count_modes(data: ganbench.DataSpec) -> int:
@@ -104,8 +105,10 @@ def _present(table: pd.DataFrame, step: int, steps: int, n_modes: int) -> frozen
     missed = now["strong_auc"] - max(0.5, now["d_auc"], now["d_auc"] + now["gap"])  # a D with a memory is not blind
     found = {
         "mode-collapse": behind or shrunk,
-        "weak-discriminator": behind and missed >= MISSED_AUC and not _is_taught(table, step),
-        "overpowering-discriminator": _is_ahead(now, n_modes) and _is_rescued(table, step, steps, n_modes),
+        "weak-discriminator": behind and missed >= MISSED_AUC and _can_move(now) and not _is_taught(table, step),
+        "overpowering-discriminator": _can_move(now)
+        and _is_ahead(now, n_modes)
+        and _is_rescued(table, step, steps, n_modes),
         "memorization": now["gap"] >= MEMORIZED_AUC,
         "oscillation": behind and step == steps and now["moved"] >= MOVED_DISTANCE and now["circled"] >= CIRCLED_SHARE,
     }
@@ -122,6 +125,14 @@ def _is_behind(row: pd.Series, n_modes: int) -> bool:
 def _is_of_pictures(row: pd.Series) -> bool:
     """Whether a classifier told the modes: only there it is measured what G makes again and again."""
     return bool(np.isfinite(row.get("same", np.nan)))
+
+
+def _can_move(row: pd.Series) -> bool:
+    """Whether G's optimizer can move it: one that stands still, whatever D is like, is no evidence against D.
+
+    Measured of pictures alone. Of points what D misses shows without G, and forks keep G's own optimizer.
+    """
+    return not row.get("reach", np.nan) < MIN_REACH
 
 
 def _is_taught(table: pd.DataFrame, step: int) -> bool:

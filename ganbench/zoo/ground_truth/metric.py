@@ -17,7 +17,7 @@ import ganbench
 from .c2st import auc, c2st_auc
 from .modes import ModeAssignment, assign_modes, to_coordinates
 from .pictures import is_known, is_picture
-from .rescue import teach
+from .rescue import reach, teach
 
 PROBE_FRACTIONS = (0.1, 0.25, 0.5, 0.75, 1.0)  # of the budget at which everything is measured
 MAX_COMPARED_SAMPLES = 1000  # real and generated each, behind an energy distance
@@ -73,7 +73,8 @@ class GroundTruth(ganbench.Metric):
       `rescued`: the same of a fork with a smooth D, after a tenth of the budget more, from states up to the middle of the
       budget; `rescued_end`: after half of the budget, once, from its middle or from the first state after it;
       `..._missing` likewise. Measured if D is strong and G behind. Of pictures, a copy of G is trained against a fresh
-      smooth D in place of the fork, which would be dear.
+      smooth D in place of the fork, which would be dear; by another optimizer, so that `reach` says beside it how far
+      G's own could take it.
     - `d_auc`: AUC of D, held-out against generated; `d_auc_in_training`: the same against the G that trains, where samples
       are of its running average; `strong_auc`: that of a classifier trained apart; `gap`: how much
       higher D's AUC is on training data; `copied`: distance of generated samples to training data, over that of
@@ -85,7 +86,7 @@ class GroundTruth(ganbench.Metric):
     better = {
         **dict.fromkeys(("missing", "same", "distance", "rescued", "rescued_end", "rescued_missing"), "lower"),
         **dict.fromkeys(("rescued_end_missing", "gap", "moved", "circled", "strong_auc"), "lower"),
-        **dict.fromkeys(("good", "spread", "d_auc", "d_auc_in_training", "copied"), "higher"),
+        **dict.fromkeys(("good", "spread", "d_auc", "d_auc_in_training", "copied", "reach"), "higher"),
     }
 
     expected_failures = {
@@ -122,6 +123,8 @@ class GroundTruth(ganbench.Metric):
         truth = self.score(samples) | self._motion(samples)
         if any(game.steps_done == max(1, round(fraction * game.steps)) for fraction in PROBE_FRACTIONS):
             truth |= _measure_discriminator(game)
+            if is_picture(samples.spec.shape):
+                truth["reach"] = reach(game)
             d_auc = truth.get("d_auc_in_training", truth["d_auc"])
             if truth["missing"] >= FORK_MISSING and self._is_worth_a_fork(game, d_auc):
                 truth |= self._measure_fork(game, samples, done)

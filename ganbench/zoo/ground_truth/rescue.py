@@ -1,8 +1,9 @@
-"""Would G learn from another D? A copy of it, trained for a while against a smooth discriminator that starts afresh."""
+"""Would G learn from another D, and can it be moved at all? Copies of it, trained against a fresh smooth discriminator."""
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ WIDTH = 16
 BATCH_SIZE = 32
 LR, BETAS = 2e-3, (0.0, 0.9)
 AVERAGE = 0.98  # of G's weights, as short runs need it
+REACH_STEPS = 20  # after which it is measured how far G's own optimizer has moved it
 
 
 def teach(game: Any, steps: int, n: int) -> Tensor:
@@ -24,18 +26,42 @@ def teach(game: Any, steps: int, n: int) -> Tensor:
     with game.view.at(game.steps_done) as view, torch.enable_grad():
         g = copy.deepcopy(game.generator).requires_grad_(True).train()
         average = copy.deepcopy(g).requires_grad_(False).eval()
-        d = _build_critic(view.data.shape[0]).to(next(g.parameters()).device)
-        optimizers = [torch.optim.Adam(player.parameters(), lr=LR, betas=BETAS) for player in (d, g)]
-        for _ in range(steps):
-            real = view.real(BATCH_SIZE)
-            with torch.no_grad():
-                fake = g(view.noise(BATCH_SIZE), real.labels)
-            _update(optimizers[0], (1 - d(real.x)).relu().mean() + (1 + d(fake)).relu().mean())
-            _update(optimizers[1], -d(g(view.noise(BATCH_SIZE), real.labels)).mean())
+        for _ in _train(g, torch.optim.Adam(g.parameters(), lr=LR, betas=BETAS), view, steps):
             _follow(average, g)
         with torch.no_grad():
             labels = view.real(n).labels
             return torch.cat([average(*part) for part in _parts(view.noise(n), labels)]).cpu()
+
+
+def reach(game: Any) -> float:
+    """Return how far G's own optimizer would take its samples in the whole budget, over the distance of two real ones.
+
+    A G that `teach` can teach may be one that its own optimizer does not move, whatever D says. A copy of both makes a
+    few steps against such a fresh D, at the learning rates that the run began with; what is measured is scaled to the
+    budget, as if G went straight on. The game itself stays as it is.
+    """
+    fork = game.fork(0, lr_decay="constant")
+    g = fork.generator.eval()  # where statistics of batches are followed, they would move samples as well
+    with game.view.at(game.steps_done) as view, torch.enable_grad():
+        real, z = view.real(BATCH_SIZE), view.noise(BATCH_SIZE)
+        before = g(z, real.labels).detach()
+        for _ in _train(g, fork.optimizer_g, view, REACH_STEPS):
+            pass
+        moved = (g(z, real.labels).detach() - before).flatten(1).norm(dim=1).mean()
+        return float(moved / torch.pdist(real.x.flatten(1)).mean() * game.steps / REACH_STEPS)
+
+
+def _train(g: nn.Module, optimizer: torch.optim.Optimizer, view: Any, steps: int) -> Iterator[None]:
+    """Train G by an optimizer of its weights against a fresh D; yield after each step."""
+    d = _build_critic(view.data.shape[0]).to(next(g.parameters()).device)
+    optimizer_d = torch.optim.Adam(d.parameters(), lr=LR, betas=BETAS)
+    for _ in range(steps):
+        real = view.real(BATCH_SIZE)
+        with torch.no_grad():
+            fake = g(view.noise(BATCH_SIZE), real.labels)
+        _update(optimizer_d, (1 - d(real.x)).relu().mean() + (1 + d(fake)).relu().mean())
+        _update(optimizer, -d(g(view.noise(BATCH_SIZE), real.labels)).mean())
+        yield
 
 
 def _update(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
