@@ -29,9 +29,10 @@ import time
 import traceback
 import warnings
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -345,7 +346,7 @@ def measure_captured_steps(report: Report, real: bool, deadline: float) -> None:
         "32 pixels, conv, batch 64": lambda: our_game(pictures, 64, "conv"),
     }
     for settings, given in CAPTURED_SETTINGS.items():
-        games[f"SNGAN of CIFAR-10, {settings}"] = lambda given=given: build_game("sngan", "cuda", **given)
+        games[f"SNGAN of CIFAR-10, {settings}"] = partial(build_game, "sngan", "cuda", **given)
     figures: dict[str, Any] = {}
     for name, make in games.items():
         if time.monotonic() > deadline:
@@ -385,7 +386,8 @@ def measure_seeds_side_by_side(report: Report, real: bool, deadline: float) -> N
     )  # loads what torch loads late
     alone = ganbench.run_trial(one, threads=1)
     began = time.monotonic()
-    results = _run_together(trials, deadline, notes := [])
+    notes: list[str] = []
+    results = _run_together(trials, deadline, notes)
     seconds = time.monotonic() - began
     done = [result for result in results if result.status == "done"]
     report.failures += [
@@ -423,7 +425,8 @@ def measure_protocol(report: Report, real: bool, deadline: float) -> None:
             return
     steps: dict[str, int] = {}
     began = time.monotonic()
-    results = _run_together(trials, deadline, notes := [], steps)
+    notes: list[str] = []
+    results = _run_together(trials, deadline, notes, steps)
     seconds = time.monotonic() - began
     report.failures += [f"PacGAN's ring: {r.trial.id}: {r.status}: {r.reason}" for r in results if r.status.is_fault]
     per_second, whole = sum(steps.values()) / seconds, sum(trial.training.steps for trial in trials)
@@ -451,7 +454,7 @@ def ring_trials(seeds: int, steps: int) -> list[Any]:
 
 
 def _run_together(
-    trials: list[Any], deadline: float, notes: list[str], steps: dict[str, int] | None = None
+    trials: Sequence[Any], deadline: float, notes: list[str], steps: dict[str, int] | None = None
 ) -> list[Any]:
     """Run trials side by side until a deadline; add what is planned to `notes`, and to `steps` how far each came."""
     import ganbench

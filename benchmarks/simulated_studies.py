@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -91,7 +92,9 @@ def populations(rng: np.random.Generator, family: str, are_equal: bool) -> tuple
     return [one()] * METHODS if are_equal else [one() for _ in range(METHODS)], floor
 
 
-def run_study(rng: np.random.Generator, family: str, n: int, are_equal: bool) -> tuple[list[dict], dict]:
+def run_study(
+    rng: np.random.Generator, family: str, n: int, are_equal: bool
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Return for each interval of a study whether it covers, and what its verdicts got wrong."""
     methods, floor = populations(rng, family, are_equal)
     truth = (
@@ -142,7 +145,7 @@ def run_study(rng: np.random.Generator, family: str, n: int, are_equal: bool) ->
     }
 
 
-def simulate(studies: int) -> Iterator[tuple[list[dict], dict]]:
+def simulate(studies: int) -> Iterator[tuple[list[dict[str, Any]], dict[str, Any]]]:
     """Yield the outcome of each study: `studies` for each number of seeds, half of them of equal methods."""
     for n in SEEDS:
         rng = np.random.default_rng(n)

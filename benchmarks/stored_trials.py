@@ -102,7 +102,7 @@ def measure(arguments: list[str], folder: Path) -> tuple[float, float, float]:
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise click.ClickException(f"{process.args} ended with exit code {process.returncode}")
+        raise click.ClickException(f"{' '.join(arguments)} ended with exit code {process.returncode}")
     bytes_ = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return time.perf_counter() - began, usage.ru_utime + usage.ru_stime, bytes_ / 2**20
 

@@ -151,7 +151,7 @@ def measure_two_classes(rows: Tensor, classes: Tensor, reference: Tensor) -> lis
             sign = 1 if name in LOWER_IS_BETTER else -1
             shift = sign * (np.mean(dropped) - np.mean(whole)) / np.std(whole, ddof=1)
             ranked = np.mean([sign * (d - w) > 0 for d in dropped for w in whole])  # AUROC
-            table.append([name, _round(np.mean(whole)), _round(np.mean(dropped)), _round(shift), _round(ranked)])
+            table.append([name, *(_round(float(x)) for x in (np.mean(whole), np.mean(dropped), shift, ranked))])
     return table
 
 
@@ -191,8 +191,8 @@ def main(data: Path, n: int, output: Path | None) -> None:
             table.append([name, corruption, *map(_round, values), _round(spread[name]), claim, verdict])
             click.echo(f"{name:<18} {corruption:<24} {' '.join(f'{v:9.4g}' for v in values)}  {claim:<7} {verdict}")
     two = measure_two_classes(pool, classes[2 * n :], reference)
-    for name, *numbers in two:
-        click.echo(f"{name:<18} two of ten classes at {SMALL}: {' '.join(f'{v:9.4g}' for v in numbers)}")
+    for name_of_two, *numbers in two:
+        click.echo(f"{name_of_two:<18} two of ten classes at {SMALL}: {' '.join(f'{v:9.4g}' for v in numbers)}")
     click.echo(f"{failed} of {sum(bool(row[-1]) for row in table)} claims fail")
     if output:
         output.mkdir(parents=True, exist_ok=True)
