@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .contract.adapt import provides
-from .contract.errors import RequestError, RunPaused, StorageError, did_you_mean
+from .contract.errors import RequestError, RunPaused, StorageError
 from .contract.events import Event, RunEnded, RunStarted, TrialEnded
 from .contract.failures import Status
 from .contract.records import Checkpoints, ComponentRef, DataSpec, Trial, TrialResult
-from .registry.plugins import local_files
+from .registry.plugins import explain_missing, local_files
 from .registry.registry import Registry, load_registry
 from .results.checkpoints import drop_checkpoints
 from .results.cost import Forecast, forecast
@@ -237,7 +237,8 @@ def find_suite(name: str) -> tuple[Path, tuple[str, ...]]:
     files = local_files(Path.cwd())
     suites = {entry.name: entry for entry in load_registry(files).entries("suite")}
     if name not in suites:
-        raise RequestError(f"no suite is called {name!r}; {did_you_mean(name, suites)} A file is given as NAME.toml")
+        hint = explain_missing("suite", name, suites)
+        raise RequestError(f"no suite is called {name!r}; {hint} A file is given as NAME.toml")
     return suites[name].build(), files
 
 

@@ -28,6 +28,31 @@ from ..contract.events import Event, RunStarted
 
 LOCAL_FILE = "ganbench_plugins.py"
 BUILTINS = ("ganbench.builtin", "ganbench.zoo")
+# What our own distributions offer that are installed separately, so that a name of theirs says what to install.
+SEPARATE: dict[str, dict[str, str]] = {
+    "ganbench-pacgan": {
+        "generator": "pacgan-mlp pacgan-dcgan",
+        "discriminator": "packed maxout pacgan-dcgan",
+        "suite": "pacgan-grid pacgan-ring pacgan-ring-short pacgan-stacked",
+    },
+    "ganbench-ray": {"executor": "ray"},
+    "ganbench-slurm": {"executor": "slurm"},
+    "ganbench-sngan": {"generator": "sngan", "discriminator": "sngan", "suite": "sngan-cifar"},
+    "ganbench-vision": {
+        "dataset": "mnist fashion-mnist stacked-mnist cifar-10 cifar-100 stl-10 celeba image-folder image-npz",
+        "features": "mnist",
+        "metric": "mnist-modes",
+        "suite": "cifar10 failures-real-pictures pictures vision-mnist",
+    },
+}
+
+
+def explain_missing(kind: str, name: str, valid: Iterable[str]) -> str:
+    """Return the end of an error line about a name that no plugin offers: what to install, or else the nearest name."""
+    for distribution, offered in SEPARATE.items():
+        if name in offered.get(kind, "").split():
+            return f"it comes with {distribution}, which is not installed here: 'pip install {distribution}' does that"
+    return did_you_mean(name, valid)
 
 
 @dataclass(frozen=True)

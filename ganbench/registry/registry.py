@@ -17,7 +17,7 @@ from ..contract.hooks import HOOKS
 from ..contract.options import Option, check_options, options_of
 from ..contract.records import Component, ComponentRef, Trial
 from . import introspect
-from .plugins import BUILTINS, Origin, Plugins, load_plugins, redirect_prints, warn_or_raise
+from .plugins import BUILTINS, Origin, Plugins, explain_missing, load_plugins, redirect_prints, warn_or_raise
 
 AnyRef = TypeVar("AnyRef", bound=ComponentRef)
 
@@ -151,7 +151,7 @@ class Registry:
             if (kind, name) in self._clashes:
                 raise RequestError(prefix + self._clashes[kind, name])
             broken = "".join(f"; plugin {p!r} failed to load: {why}" for p, why in self.plugins.broken.items())
-            hint = did_you_mean(name, self._entries[kind])
+            hint = explain_missing(kind, name, self._entries[kind])
             raise RequestError(f"{prefix}no {kind} is called {name!r}; {hint}{broken}")
         return self._entries[kind][name]
 

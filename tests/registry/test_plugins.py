@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import sys
 from importlib.metadata import EntryPoint
+from pathlib import Path
 
 import pytest
 
 import ganbench
 from ganbench import RequestError
+from ganbench.contract.hooks import HOOKS
 from ganbench.registry import plugins
 from ganbench.registry.registry import load_registry
 
+ROOT = Path(__file__).parents[2]
 GOOD = '''
 import ganbench
 class Mine:
@@ -178,3 +182,29 @@ def test_names_come_sorted_and_without_importing_torch_or_the_components():
     for kind in ("loss", "generator", "metric"):
         names = [entry.name for entry in load_registry().entries(kind)]
         assert names == sorted(names)
+
+
+def names_in(folder: Path) -> dict[str, set[str]]:
+    """The names that a distribution of ours offers, by kind, as its hooks are written."""
+    found: dict[str, set[str]] = {}
+    for function in ast.parse((folder / "__init__.py").read_text(encoding="utf-8")).body:
+        if not isinstance(function, ast.FunctionDef) or function.name == "ganbench_event":
+            continue
+        kind = next(kind for kind, hook in HOOKS.items() if hook == function.name)
+        calls = [node for node in ast.walk(function) if isinstance(node, ast.Call) and node.args]
+        names = {call.args[0].value for call in calls if isinstance(call.args[0], ast.Constant)}
+        found[kind] = names if kind != "suite" else {file.stem for file in folder.rglob("*.toml")}
+    return {kind: names for kind, names in found.items() if names}
+
+
+def test_a_name_of_a_distribution_that_is_not_installed_says_what_to_install(registry, monkeypatch):
+    for distribution, names in plugins.SEPARATE.items():
+        folder = ROOT / "plugins" / distribution / distribution.replace("-", "_")
+        assert names_in(folder) == {kind: set(listed.split()) for kind, listed in names.items()}
+    monkeypatch.delitem(registry._entries["executor"], "ray", raising=False)
+    with pytest.raises(RequestError) as raised:
+        registry.find("executor", "ray")
+    assert str(raised.value) == (
+        "no executor is called 'ray'; it comes with ganbench-ray, which is not installed here: "
+        "'pip install ganbench-ray' does that"
+    )

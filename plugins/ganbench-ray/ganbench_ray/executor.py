@@ -162,8 +162,13 @@ class Ray(ganbench.Executor):
             shutil.rmtree(scratch, ignore_errors=True)
 
     def _connect(self) -> None:
-        """Connect to the cluster, unless this process is already. Raise RequestError if there is none."""
-        import ray
+        """Connect to the cluster, unless this process is already. Raise RequestError if there is none, or no Ray."""
+        try:
+            import ray
+        except ImportError as error:
+            raise ganbench.RequestError(
+                f"executor 'ray': Ray is not installed here ({error}); 'pip install ray' does that, on the nodes too"
+            ) from error
 
         if ray.is_initialized():
             return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 import ganbench
@@ -40,6 +42,15 @@ def test_resources_of_a_method_are_the_common_ones_and_its_own():
 def test_an_address_that_is_none_is_refused(address):
     with pytest.raises(ganbench.RequestError, match='give "auto" or HOST:PORT'):
         executor._check_address(address)
+
+
+def test_a_machine_without_ray_is_told_what_to_install(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(
+        ganbench.RequestError, match=r"Ray is not installed here .*'pip install ray' does that"
+    ) as raised:
+        Ray().prepare(tmp_path, False)
+    assert "\n" not in str(raised.value)
 
 
 def test_where_nothing_answers_the_line_says_how_to_start_a_cluster(monkeypatch, tmp_path):
