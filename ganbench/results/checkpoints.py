@@ -17,7 +17,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
@@ -51,6 +51,15 @@ class Checkpoint:
     seconds: float
     threads: int
     state: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class _Progress:
+    """What a checkpoint's file says beside its state, as far as more than the state depends on it."""
+
+    steps: Annotated[int, msgspec.Meta(ge=0)]
+    seconds: Annotated[float, msgspec.Meta(ge=0)]
+    threads: Annotated[int, msgspec.Meta(ge=1)]
 
 
 class CheckpointFolder:
@@ -125,13 +134,16 @@ class CheckpointFolder:
 
         try:
             facts = json.loads((path / FACTS).read_bytes())
+            if not isinstance(facts, dict):
+                raise UnusableCheckpoint(f"its {FACTS} holds no table")
             digest = facts.pop("sha256")
             if digest != _digest(json.dumps(facts, separators=(",", ":")), path / TENSORS):
                 raise UnusableCheckpoint("it is not as it was written")
             if facts["of"] != self._identity:
                 raise UnusableCheckpoint(_describe_difference(facts["of"], self._identity))
+            progress = msgspec.convert(facts, _Progress)
             state = decode(facts["state"], load_file(path / TENSORS), device)
-            return Checkpoint(facts["steps"], facts["seconds"], facts["threads"], state)
+            return Checkpoint(progress.steps, progress.seconds, progress.threads, state)
         except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise UnusableCheckpoint(f"it cannot be read ({' '.join(str(error).split())[:200]})") from error
 

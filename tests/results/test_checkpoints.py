@@ -81,6 +81,13 @@ def test_a_damaged_one_is_left_aside_in_one_line_and_the_one_before_is_taken(fol
     assert note.startswith(f"checkpoint {newest} is left aside: ") and "\n" not in note
 
 
+@pytest.mark.parametrize("progress", [(1, None, 1), (1, 1.5, "many"), (1, 1.5, 0), (-1, 1.5, 1), ("x", 1.5, 1)])
+def test_one_whose_progress_makes_no_sense_is_left_aside_though_its_digest_is_right(folder, progress):
+    folder.save(Checkpoint(*progress, {}))
+    checkpoint, (note,) = folder.load_newest(CPU)
+    assert checkpoint is None and "it cannot be read (" in note and "\n" not in note
+
+
 def test_one_of_other_options_is_left_aside_with_what_differs(folder, identity, make_trial):
     saved(folder, 1)
     other = identify(make_trial(batch_size=16), identity["origins"])
