@@ -95,9 +95,12 @@ def run_task(folder: Path, index: int) -> None:
 
 def main() -> None:
     """Run the task that Slurm names in the environment; of what goes wrong say one line."""
+    folder = Path(sys.argv[1])
     try:
-        run_task(Path(sys.argv[1]), int(os.environ["SLURM_ARRAY_TASK_ID"]))
-    except (OSError, ValueError, ganbench.StorageError, ganbench.RequestError) as error:
+        run_task(folder, int(os.environ["SLURM_ARRAY_TASK_ID"]))
+    except OSError as error:  # a full disk names no file
+        sys.exit(f"ganbench: {error.filename or folder} cannot be read or written: {error.strerror or error}")
+    except (ValueError, ganbench.StorageError, ganbench.RequestError) as error:
         sys.exit(f"ganbench: {' '.join(str(error).split())}")
 
 

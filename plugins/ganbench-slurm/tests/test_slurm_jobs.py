@@ -10,7 +10,7 @@ import ganbench
 
 pytest.importorskip("ganbench_slurm")
 
-from ganbench_slurm import jobs, scheduler
+from ganbench_slurm import jobs, scheduler, worker
 from ganbench_slurm.batch import Batch, BatchFacts
 from ganbench_slurm.jobs import Jobs, JobSettings, Task
 from ganbench_slurm.scheduler import FORGOTTEN, SlurmError, TaskState
@@ -207,3 +207,26 @@ def test_the_script_becomes_the_worker(followed):
     script = followed.jobs._script(followed.task.batch)
     assert script.splitlines()[-1] == f"exec worker {followed.task.batch.folder}"
     assert isinstance(followed.task, Task)
+
+
+@pytest.mark.parametrize("names_the_file", [True, False])
+def test_a_job_whose_heartbeat_cannot_be_written_says_so_in_one_line(make_trial, monkeypatch, tmp_path, names_the_file):
+    trial = make_trial()
+    facts = BatchFacts(str(tmp_path), 1, heartbeat=1.0, grace=1.0, tasks=[[trial.id]])
+    batch = Batch.create(tmp_path / "slurm", facts, [[trial]])
+    place = batch.folder
+    if names_the_file:
+        place = batch.folder / "tasks" / "0.beat"
+        place.mkdir()
+    else:
+
+        def fail(*_):
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(Batch, "beat", fail)
+    monkeypatch.setattr("sys.argv", ["worker", str(batch.folder)])
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "0")
+    with pytest.raises(SystemExit) as end:
+        worker.main()
+    assert str(end.value.code).startswith(f"ganbench: {place} cannot be read or written: ")
+    assert "\n" not in str(end.value.code)
