@@ -69,7 +69,7 @@ SUITE = {
         "conditional": {
             "loss": "ac",
             "regularizers": LAZY,
-            "augmentation": dict(name="ada", target=0.3, speed=2000),  # noqa: C408  (no literal, which is taken for evidence)
+            "augmentation": {"name": "ada", "target": 0.3, "speed": 2000},
             "images": {
                 "generator": {"name": "conv", "width": 16, "conditional": True},
                 "discriminator": {**BATCH_NORM, "auxiliary": "classes"},
