@@ -16,6 +16,7 @@ from .contract.errors import describe_exception
 from .contract.events import Event, TrialNote, TrialProgress, TrialResumed, TrialStarted
 from .contract.failures import WIRING, Status
 from .contract.records import Artifacts, Batch, Finding, History, Score, Trial, TrialResult
+from .diagnosis.distance import judge_distance
 from .diagnosis.findings import apply_diagnoses, verdicts
 from .diagnosis.remedies import fit_remedies
 from .evaluation.best import BestSnapshot
@@ -141,6 +142,8 @@ def _run_stages(
         return replace(result, artifacts=Artifacts(history, best=run.best.record()))
     with preserve_rng_state(device):
         findings = fit_remedies(apply_diagnoses(run.diagnoses, history), trial, registry)
+    if run.diagnoses:
+        findings += judge_distance(findings, history, result.scores)
     samples = run.generate(run.evaluator.n_fake).x
     return replace(
         result,

@@ -23,6 +23,12 @@ def count(n: int, noun: str) -> str:
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
+def format_times(low: float, high: float) -> str:
+    """Return how many times its floor a distance is, or several are: "1.2x floor", "46-58x floor"."""
+    ends = dict.fromkeys(f"{times:,.{0 if times >= 10 else 1}f}" for times in (low, high))
+    return f"{'-'.join(ends)}x floor"
+
+
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print rows of plain text under column headings; the first column is never wrapped."""
     from rich import box

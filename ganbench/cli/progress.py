@@ -15,9 +15,10 @@ from typing import Any
 from .. import hookimpl
 from ..contract.errors import printable
 from ..contract.events import Event, RunStarted, TrialEnded, TrialNote, TrialProgress, TrialResumed, TrialStarted
+from ..contract.failures import NAMES_NO_FAILURE
 from ..contract.records import Trial, TrialResult
 from ..results.cost import Durations, schedule_seconds
-from .console import MAX_WIDTH
+from .console import MAX_WIDTH, format_times
 
 PLAIN_INTERVAL_SECONDS = 10.0  # between two plain lines of the state
 RATE_WINDOW_SECONDS = 15.0  # that the step rate is averaged over
@@ -137,8 +138,12 @@ class Tally:
 
     def ended(self, result: TrialResult, width: int) -> str:
         """Return what is said of a trial as it ends, in lines of at most `width` columns: the verdict first."""
+        from ..results.tables import times_floor  # pandas, which `--help` does not wait for
+
         count = f"{self.done:>{len(str(self.total))}}/{self.total}"
         verdict = ", ".join(result.verdicts) or str(result.status)
+        if NAMES_NO_FAILURE.intersection(result.verdicts) and (times := times_floor(result)) is not None:
+            verdict += f" ({format_times(times, times)})"
         if result.status.lost:
             verdict = f"{result.status} after {result.steps} steps"
         what = describe_trial(result.trial)

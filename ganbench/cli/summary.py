@@ -14,8 +14,8 @@ import pandas as pd
 
 from ..contract.components import Comparison
 from ..contract.errors import printable
-from ..contract.failures import NO_FAILURE_FOUND, Status
-from .console import MAX_WIDTH, console_width
+from ..contract.failures import NAMES_NO_FAILURE, NO_FAILURE_FOUND, Status
+from .console import MAX_WIDTH, console_width, format_times
 
 FINISHED = [status.value for status in Status if status.finished]
 STYLES = {"best": "bold green", "better": "green", "equivalent": "green", "worse": "red", "inconclusive": "dim"}
@@ -77,16 +77,26 @@ def _cut(name: str) -> str:
 def _failure_lines(trials: pd.DataFrame, name: str, width: int) -> Iterator[list[Cell]]:
     """How many trials of a method failed, and what was found, over as many lines as that takes."""
     counts = trials.verdicts[trials.status.isin(FINISHED)].str.split(";").explode().value_counts()
-    words = [f"{verdict} {count}" for verdict, count in counts.items() if verdict and verdict != NO_FAILURE_FOUND]
+    words = [
+        f"{verdict} {count}{_times(trials, str(verdict))}"
+        for verdict, count in counts.items()
+        if verdict and verdict != NO_FAILURE_FOUND
+    ]
     others = trials.status[~trials.status.isin(FINISHED)].value_counts()
     words = [f"{status} {count}" for status, count in others.items()] + words
     ran = trials[trials.status != "skipped"]
     style = "red" if ran.failed.any() else "green"
     count = f"{ran.failed.sum()}/{len(ran)}"
     head = f"{name}{count:<6}{GAP}"
-    texts = _wrap(words or [NO_FAILURE_FOUND], max(12, width - len(head)))
+    texts = _wrap(words or [f"{NO_FAILURE_FOUND}{_times(trials, NO_FAILURE_FOUND)}"], max(12, width - len(head)))
     for text, start in zip_longest(texts, [head], fillvalue=" " * len(head)):
         yield [(start, ""), (printable(text), style)]
+
+
+def _times(trials: pd.DataFrame, verdict: str) -> str:
+    """How many times their floor the distances of trials of a verdict are that names no failure, in parentheses."""
+    times = trials.times_floor[trials.verdicts == verdict].dropna()
+    return f" ({format_times(times.min(), times.max())})" if verdict in NAMES_NO_FAILURE and len(times) else ""
 
 
 def _wrap(words: Sequence[str], width: int) -> list[str]:

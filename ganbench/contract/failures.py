@@ -49,5 +49,8 @@ QUALITY_REGRESSION = "quality-regression"  # samples were better before, whateve
 IGNORED_CONDITION = "ignored-condition"  # G makes the same of every condition, where the data has conditions
 WIRING = "wiring"  # the verdict where the program is not what its author thinks: no failure of training itself
 INCONCLUSIVE = "inconclusive"  # the verdict where there are signs of a failure, but not enough of them
+NAMES_NO_FAILURE = frozenset(
+    {NO_FAILURE_FOUND, UNDERTRAINED, INCONCLUSIVE}
+)  # verdicts beside which a distance says more
 
 RENAMED_VERDICTS = {"healthy": NO_FAILURE_FOUND}  # as results of earlier versions have them

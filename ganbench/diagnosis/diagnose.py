@@ -14,6 +14,7 @@ from ..registry.plugins import local_files
 from ..registry.registry import Registry, load_registry
 from ..results.store import Store
 from ..results.trial_files import UnreadableTrial, read_history
+from .distance import judge_distance
 from .findings import apply_diagnoses
 from .remedies import fit_remedies
 
@@ -87,7 +88,8 @@ def diagnose_stored(store: Store, result: TrialResult, registry: Registry) -> tu
             built[ref.name] = registry.build("diagnosis", ref)
         except RequestError as error:
             missing.append(f"trial {trial.id}: {error}{missing_plugin_hint(trial, registry)}")
-    return fit_remedies(apply_diagnoses(built, history), trial, registry), missing
+    findings = fit_remedies(apply_diagnoses(built, history), trial, registry)
+    return (*findings, *(judge_distance(findings, history, result.scores) if built else ())), missing
 
 
 def missing_plugin_hint(trial: Trial, registry: Registry) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..contract.adapt import adapt
 from ..contract.components import Diagnosis
-from ..contract.failures import INCONCLUSIVE, NO_FAILURE_FOUND, UNDERTRAINED
+from ..contract.failures import INCONCLUSIVE, NO_FAILURE_FOUND, UNDERTRAINED, Failure
 from ..contract.records import Evidence, Finding, History
 from .age import is_undertrained
 
@@ -54,9 +54,10 @@ def _finite(value: float | None) -> float | None:
 def verdicts(findings: Sequence[Finding], history: History, *, is_probed: bool = True) -> tuple[str, ...]:
     """Return the failures of the present state, or one word for a run without any.
 
-    That is "inconclusive" if there are findings that are no failures, "undertrained" if samples were still getting
-    nearer to the data when the budget ended, and "no-failure-found" else. Of a run that could not be probed too little
-    was seen to say so: it is "inconclusive".
+    That is "undertrained" if samples were still getting nearer to the data when the budget ended, though there be signs
+    of a failure of training that may pass; else "inconclusive" if there are findings that are no failures, and
+    "no-failure-found" if there are none. Of a run that could not be probed too little was seen to say so: it is
+    "inconclusive".
 
     Args:
         findings: Of the run.
@@ -66,6 +67,7 @@ def verdicts(findings: Sequence[Finding], history: History, *, is_probed: bool =
     failures = dict.fromkeys(f.diagnosis for f in findings if f.severity == "failure" and f.horizon == "now")
     if failures:
         return tuple(failures)
-    if findings or not is_probed:
-        return (INCONCLUSIVE,)
-    return (UNDERTRAINED if is_undertrained(history) else NO_FAILURE_FOUND,)
+    named = {finding.diagnosis for finding in findings}
+    if is_probed and named <= {UNDERTRAINED, *Failure} and (UNDERTRAINED in named or is_undertrained(history)):
+        return (UNDERTRAINED,)
+    return (INCONCLUSIVE if named or not is_probed else NO_FAILURE_FOUND,)

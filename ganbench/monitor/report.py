@@ -23,6 +23,7 @@ from ..contract.records import (
     Trial,
     TrialResult,
 )
+from ..diagnosis.distance import judge_distance
 from ..diagnosis.findings import verdicts
 from ..registry.registry import load_registry
 from ..results.comparison import compare
@@ -100,6 +101,8 @@ def _result(monitor: Monitored, diagnoses: Sequence[str], samples: tuple[Tensor,
     parts = Components(YOURS, YOURS, YOURS, YOURS)
     made = tuple(ComponentRef(name) for name in diagnoses)
     trial = Trial(TRIAL, SUITE, "yours", "yours", 0, data, parts, training, Evaluation(()), made)
+    findings = monitor.findings
+    findings = (*findings, *judge_distance(findings, history, ()))
     shown = None
     if samples is not None and data.kind != "unknown":
         shown = tuple(part.float().numpy() for part in samples)
@@ -108,8 +111,8 @@ def _result(monitor: Monitored, diagnoses: Sequence[str], samples: tuple[Tensor,
         Status.DIVERGED if history.nonfinite is not None else Status.DONE,
         reason=monitor.muted or "",
         steps=done,
-        findings=monitor.findings,
-        verdicts=verdicts(monitor.findings, history, is_probed=_is_probed(history)),
+        findings=findings,
+        verdicts=verdicts(findings, history, is_probed=_is_probed(history)),
         artifacts=Artifacts(history, *(shown or (None, None))),
     )
 

@@ -77,6 +77,10 @@ def test_what_is_said_of_a_trial_fits_and_begins_with_its_verdict(trials, width)
     tally = Tally(trials)
     tally.count(TrialEnded(done))
     assert tally.ended(done, width) == " 1/30  healthy  plain on ring, seed 0: energy-distance 0.0123"
+    scores = tuple(replace(score, floor=0.0002) for score in scores)
+    far = replace(done, scores=scores, verdicts=("inconclusive",))
+    assert tally.ended(far, 100).startswith(" 1/30  inconclusive (62x floor)  plain on ring, seed 0")
+    assert "floor" not in tally.ended(replace(far, verdicts=("divergence",)), 100)
     long = replace(trials[0], method="m" * 300, dataset="d" * 60)
     many = ("mode-collapse", "overpowering-discriminator", "oscillation", "memorization")
     for result in (

@@ -61,6 +61,17 @@ def test_lost_seeds_are_marked_where_they_are_not_in_the_number(comparison, caps
     assert "1.25*" in text and "*: seeds were lost" in text
 
 
+def test_how_far_from_the_data_it_is_stands_beside_a_verdict_without_a_failure(tmp_path, capsys, monkeypatch):
+    near, far = results_of({"a": [0.12, 0.2, 1.2], "b": [0.11, 6.6, 7.05]}), []
+    for result in near:
+        scores = [replace(score, better="lower", floor=0.1) for score in result.scores]
+        word = "inconclusive" if scores[-1].value > 5 else "no-failure-found"
+        far.append(replace(result, scores=tuple(scores), verdicts=(word,)))
+    text = "\n".join(show(compare(store_run(tmp_path / "far", far)), capsys, monkeypatch, 100))
+    assert "no-failure-found (1.2-12x floor)" in text
+    assert "inconclusive 2 (66-70x floor)" in text
+
+
 def test_it_is_said_how_much_is_decided_and_what_would_decide_the_rest(tmp_path, capsys, monkeypatch):
     three = compare(store_run(tmp_path / "three", results_of({"a": [1, 2, 1.5], "b": [7, 7.1, 7.2]})))
     text = "\n".join(show(three, capsys, monkeypatch, 80))

@@ -26,7 +26,7 @@ from . import curves, prose
 from .charts import Array, Drawing
 from .csv_tables import TABLES, to_csv
 from .failures import FindingGroup, MethodFailures, collect_failures
-from .numbers import format_number, format_seed, parse_float
+from .numbers import format_number, format_seed, format_times, parse_float
 from .pictures import EmbeddedPicture, embed_picture, encode
 from .rankings import (
     DatasetTables,
@@ -161,6 +161,7 @@ class SeedCaption:
     seed: str
     status: ganbench.Status
     verdicts: tuple[str, ...]
+    times: str  # how many times its floor its distance is
     picture: EmbeddedPicture | None
     frames: tuple[tuple[int, EmbeddedPicture], ...]  # earlier samples by step
     steps: int
@@ -217,6 +218,7 @@ class TrialRow:
     seed: str
     status: ganbench.Status
     verdicts: str
+    times: str  # how many times its floor its distance is
     score: float | None
     steps: int
     seconds: float
@@ -424,6 +426,7 @@ class _PageMaker:
             format_seed(trial["seed"]),
             ganbench.Status(trial["status"]),
             tuple(verdict for verdict in str(trial["verdicts"] or "").split(";") if verdict),
+            format_times(parse_float(trial.get("times_floor"))),
             embed_picture(self.comparison.picture(trial["trial"]), self.picture_bytes),
             tuple((step, picture) for step, picture in embedded.items() if picture is not None),
             int(parse_float(trial["steps"]) or 0),
@@ -459,6 +462,7 @@ class _PageMaker:
                 seed=format_seed(trial["seed"]),
                 status=ganbench.Status(trial["status"]),
                 verdicts=str(trial["verdicts"] or "").replace(";", ", "),
+                times=format_times(parse_float(trial.get("times_floor"))),
                 score=self._last_score(str(trial["trial"]), main.get(str(trial["dataset"]))),
                 steps=int(parse_float(trial["steps"]) or 0),
                 seconds=parse_float(trial["seconds"]) or 0.0,

@@ -22,6 +22,11 @@ def format_number(value: float | None, digits: int = 3) -> str:
     return f"{value:,.{max(0, digits - 1 - exponent)}f}"
 
 
+def format_times(value: float | None) -> str:
+    """Format how many times its floor a distance is: `1.2× floor`, `66× floor`; nothing if it is missing."""
+    return "" if value is None or not math.isfinite(value) else f"{value:,.{0 if value >= 10 else 1}f}× floor"
+
+
 def format_interval(low: float | None, high: float | None) -> str:
     """Format an interval: `[low, high]`, or nothing if an end is missing."""
     if low is None or high is None:

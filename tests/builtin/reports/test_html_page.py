@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from html.parser import HTMLParser
 
+import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
@@ -84,6 +85,12 @@ def test_it_shows_everything_of_the_comparison(comparison, tmp_path):
     wanted += ["loss of D is <NaN> at step 12", "RuntimeError: a_b | c", "not JSON", "[0.100, 0.400]", "6–79 %"]
     wanted += ["coverage 0.420 (threshold 0.700) at step 480", "no score", "0.0200"]
     assert [text for text in wanted if text not in page.text] == []
+
+
+def test_beside_a_verdict_stands_how_many_times_its_floor_the_distance_is(comparison, tmp_path):
+    assert "× floor" not in Page(written(comparison, tmp_path)).text
+    comparison.trials["times_floor"] = [62.4, *[np.nan] * (len(comparison.trials) - 1)]
+    assert Page(written(comparison, tmp_path)).text.count("62× floor") == 2  # on its card, and in the table of trials
 
 
 def test_pictures_are_embedded_and_a_damaged_one_is_left_out(comparison, tmp_path):
