@@ -198,6 +198,30 @@ def test_a_young_run_gets_a_warning_until_two_probes_forecast_that_it_stays():
     assert end.summary.startswith("Expected at the end of the budget: ")
 
 
+@pytest.mark.parametrize("name", ["mode-collapse", "weak-discriminator"])
+def test_a_run_whose_distance_still_halves_when_it_ends_has_not_failed_yet(name):
+    blind = {"auc_d": 0.5, "known_critic_auc": 0.5, "fresh_critic_auc": 1.0, "fresh_critic_auc_floor": 0.5}
+    at_probes = np.arange(20) % 5 == 4
+    probed = {n: np.where(at_probes, v, np.nan) for n, v in (_probed(**LOST, motion_speed=1.0) | blind).items()}
+
+    def end(*distances):
+        course = np.full(20, np.nan)
+        course[at_probes] = distances
+        return history(**probed | {"energy_distance": course})
+
+    for distances, severity in (
+        ((8.0, 4.0, 2.0, 0.9), "warning"),
+        ((8.0, 4.0, 2.0, 1.2), "failure"),  # slowly
+        ((0.5, 2.0, 3.0, 0.9), "failure"),  # it only comes back from where it strayed to
+    ):
+        (finding,) = diagnosis(name).diagnose(end(*distances))
+        assert finding.severity == severity
+        assert ("with more steps it may pass" in finding.summary) == (severity == "warning")
+    assert verdicts(list(diagnosis(name).diagnose(end(8.0, 4.0, 2.0, 0.9))), end(8.0, 4.0, 2.0, 0.9)) == (
+        "undertrained",
+    )
+
+
 CIRCLES = {"motion_speed": 0.5, "motion_progress": 0.1, "coverage": 0.4, "empty_bins": 0.5}
 
 

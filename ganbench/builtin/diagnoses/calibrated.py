@@ -18,7 +18,9 @@ from .readings import probed_rows, read_evidence, until
 
 MIN_FORECAST = 0.5  # probability from which a forecast is reported
 MIN_AGE = 0.2  # of the budget: before, a forecast is no more than a warning
+LEARNING = 0.3  # decades nearer to the data since the probe before: the distance has halved
 MOVED = 0.01  # of the distance of two real samples, summed over observations
+LEARNS = " Samples were still getting nearer to the data fast when the budget ended: with more steps it may pass."
 CALIBRATION_FILE = Path(__file__).with_name("calibration.json")
 
 
@@ -68,7 +70,8 @@ class Calibrated(ganbench.Diagnosis):
     """Base of the diagnoses that weigh readings.
 
     Young runs recover: before the end of the budget a state is a `failure` only if the run is old enough and the state
-    is forecast to stay, by this probe and by the one before; else it is a `warning`.
+    is forecast to stay, by this probe and by the one before; else it is a `warning`. So it is at the end, where the
+    failure `heals` and the distance to the data still halves from probe to probe: such a run has not failed, but ended.
 
     Attributes:
         name: The failure.
@@ -76,12 +79,14 @@ class Calibrated(ganbench.Diagnosis):
         remedy: What a finding recommends.
         also_shown: Columns of the history that are evidence as they were measured: by name, the column to compare with,
             or "" for none.
+        heals: Whether a G that learns fast recovers from it.
     """
 
     name: ClassVar[ganbench.Failure]
     text: ClassVar[str]
     remedy: ClassVar[ganbench.Remedy]
     also_shown: ClassVar[Mapping[str, str]] = {}
+    heals: ClassVar[bool] = False
 
     def score(self, history: ganbench.History, horizon: ganbench.Horizon) -> float:
         """Return the probability of the failure now, or at the end of the budget; 0 if nothing was measured.
@@ -107,7 +112,11 @@ class Calibrated(ganbench.Diagnosis):
         ended = numbers["age"] >= 1
         now, end = (load_models(self.name)[horizon] for horizon in ("now", "end"))
         present, forecast = self.probability_now(numbers), self.steady_forecast(history)
-        stays = ended or (numbers["age"] >= MIN_AGE and forecast >= end.failure)
+        stays = (
+            not (self.heals and is_learning(numbers))
+            if ended
+            else numbers["age"] >= MIN_AGE and forecast >= end.failure
+        )
         severity: ganbench.Severity = "failure" if stays else "warning"
         if present >= now.failure:
             yield self._finding(history, numbers, "now", severity, present)
@@ -136,7 +145,8 @@ class Calibrated(ganbench.Diagnosis):
             severity=severity,
             confidence=round(probability, 3),
             onset_step=self._onset(history),
-            summary=self._summary(history, numbers, horizon),
+            summary=self._summary(history, numbers, horizon)
+            + (LEARNS if numbers["age"] >= 1 and severity == "warning" else ""),
             evidence={
                 **{
                     name: ganbench.Evidence(numbers[name], model.bound[name], step)
@@ -177,6 +187,11 @@ def latest(history: ganbench.History, column: str) -> float | None:
     values = np.asarray(history.columns.get(column, ()), dtype=float)
     finite = values[np.isfinite(values)]
     return float(finite[-1]) if len(finite) else None
+
+
+def is_learning(numbers: Mapping[str, float]) -> bool:
+    """Return whether the distance to the data has halved since the probe before, and had fallen then as well."""
+    return numbers["distance_gain"] >= LEARNING and numbers["distance_gain_of_two"] >= numbers["distance_gain"]
 
 
 def _first_move(history: ganbench.History) -> int:

@@ -117,6 +117,7 @@ class WeakDiscriminator(Calibrated):
     """D misses what a fresh critic finds: the generator is taught that bad samples are good."""
 
     name = Failure.WEAK_DISCRIMINATOR
+    heals = True
     probes = ("fresh_critic_auc", "known_critic_auc", "memory_gap", "coverage", "precision", "energy_distance")
     also_shown = {"fresh_critic_auc": "fresh_critic_auc_floor", "known_critic_auc": "fresh_critic_auc"}
     text = (
@@ -142,6 +143,7 @@ class ModeCollapse(Calibrated):
     """
 
     name = Failure.MODE_COLLAPSE
+    heals = True
     follows = (Failure.OVERPOWERING_DISCRIMINATOR, Failure.WEAK_DISCRIMINATOR, Failure.OSCILLATION)
     needs_noise = True
     probes = (
