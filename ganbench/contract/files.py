@@ -7,11 +7,8 @@ import errno
 import uuid
 from pathlib import Path
 
-DISK_IS_FULL = (
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EFBIG,
-)  # the system's numbers for want of room, or of more than is allowed
+# The system's numbers for want of room, or of more than is allowed.
+DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def write_atomically(path: Path, content: bytes | str) -> Path:

@@ -85,6 +85,10 @@ def _check_heads(name: str, view: RunView, batch: Batch, n: int) -> int:
 def _check_output(name: str, output: Any, shape: tuple[int, ...], device: torch.device, as_head: str = "") -> None:
     if not isinstance(output, Tensor):
         raise TypeError(f"{name} returns {type(output).__name__}{as_head}, not a tensor")
+    if output.is_inference():
+        raise ValueError(
+            f"{name} computes under torch.inference_mode(){as_head}: no gradient flows through what it returns; remove it"
+        )
     if tuple(output.shape) != shape or output.dtype != torch.float32:
         _refuse_output(name, as_head, output, str(shape))
     if output.device != device:

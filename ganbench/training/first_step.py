@@ -21,11 +21,14 @@ from ..contract.records import Batch, ComponentRef, Trial
 from ..registry.registry import Registry
 from .checks import check_networks, check_samples
 from .data import DeviceDataset, samples_of
+from .gradients import NoGradient
 from .loader import stream_of
 from .parts import GameParts
 from .seeding import deterministic, seed_everything, seed_for
 
 SAMPLES = 8  # of a batch, unless a component wants more
+OF_ONE_SAMPLE = "Expected more than 1 value per channel when training"  # as torch says it
+FOR_ONE_SAMPLE = "batch normalization over one sample cannot tell samples apart: give a batch_size of 2 or more, or a network without it"
 HERE = torch.device(
     "cpu"
 )  # tried here whatever the trial's device is: an accelerator may have no memory for another process
@@ -152,12 +155,16 @@ def _named(names: str | Mapping[int, str], *, sure: bool) -> Iterator[None]:
             return
         said = isinstance(error, ValueError | OSError | RequestError)
         text = " ".join(str(error).split()) if said and str(error) else describe_exception(error)
+        if OF_ONE_SAMPLE in text:
+            text += f"; {FOR_ONE_SAMPLE}"
         name = names if isinstance(names, str) else _culprit(error, names)
         raise CannotTrain(text if not name or name in text else f"{name}: {text}") from error
 
 
 def _culprit(error: Exception, names: Mapping[int, str]) -> str:
     """The component whose method was called last before an error; empty if none was."""
+    if isinstance(error, NoGradient):
+        return names.get(id(original(error.component)), "")
     found = ""
     for frame, _ in traceback.walk_tb(error.__traceback__):
         for local in ("component", "self"):  # what is computed, and whose method it is

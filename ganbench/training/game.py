@@ -22,6 +22,7 @@ from ..contract.state import load_state, state_of
 from ..contract.view import Game
 from .data import DeviceDataset
 from .discriminator import BoundDiscriminator, combine_of, condition_argument, evaluate_by_head
+from .gradients import check_weights, explain_no_gradient
 from .loader import BatchStream
 from .noise import sample_noise
 from .objective import WeightedTerm, add_parts, last_layer_of, terms_of, weight_at
@@ -121,6 +122,8 @@ class GAN(Game):
         self._loss_d, self._loss_g = (
             partial(self._by_head, self.loss, of) for of in (loss.discriminator, loss.generator)
         )
+        check_weights(discriminator, "D")
+        check_weights(generator, "G")
         self.d_weights, self.g_weights = _trainable(discriminator), _trainable(generator)
         self.optimizer_d = build_optimizer(build, settings.optimizer_d, self.d_weights)
         self.optimizer_g = build_optimizer(build, settings.optimizer_g, self.g_weights)
@@ -411,7 +414,16 @@ class GAN(Game):
         if not isinstance(value, Tensor) or value.numel() != 1:
             found = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
             raise ValueError(f"{type(original(component)).__name__} returns {found}, and a scalar is expected")
+        if not value.requires_grad and not self.steps_done and torch.is_grad_enabled():
+            self._check_gradient(component, value, real, fake)
         return value
+
+    def _check_gradient(self, component: Loss | Regularizer, value: Tensor, real: Batch, fake: Batch) -> None:
+        """Raise NoGradient for a first loss without a gradient; a penalty of 0 may begin later."""
+        if isinstance(component, Regularizer) and not float(value):
+            return
+        player = "D" if self._g_is_frozen else "G"
+        raise explain_no_gradient(component, player, fake.x, self.logits(fake), self.generator, self.discriminator)
 
     def _regularizers_of(self, player: Player) -> tuple[list[tuple[Callable[[Batch, Batch], Tensor], int]], list[Any]]:
         """The penalties of a player's regularizers with their intervals, and what they do after its updates."""
