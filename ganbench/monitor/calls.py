@@ -60,7 +60,7 @@ class Call:
 
         Args:
             network: The network that was called, or another one with the same signature.
-            state: Parameters and buffers to run it with, tied ones under each of their names.
+            state: Parameters and buffers to run it with, tied ones under each of their names, shared modules once.
             replacements: New arguments by their index in `leaves`.
             training: The training flag of all submodules; None for those of the recorded call.
         """

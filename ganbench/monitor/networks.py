@@ -169,10 +169,19 @@ def _chunks(
 
 
 def _detached_state(network: nn.Module) -> dict[str, Tensor]:
-    """Detached weights and copied buffers under all of their names, so that nothing need be asked about those that are tied."""
-    weights = {name: weight.detach() for name, weight in network.named_parameters(remove_duplicate=False)}
+    """Detached weights and copied buffers, tied ones under each of their names, shared modules once.
+
+    A module that has two names must have one here: exchanged twice, its tensors would not be put back.
+    """
+    state: dict[str, Tensor] = {}
     copies = {id(buffer): buffer.clone() for buffer in network.buffers()}
-    return weights | {name: copies[id(buffer)] for name, buffer in network.named_buffers(remove_duplicate=False)}
+    for prefix, part in network.named_modules(remove_duplicate=True):
+        at = f"{prefix}." if prefix else ""
+        for name, weight in part.named_parameters(recurse=False, remove_duplicate=False):
+            state[at + name] = weight.detach()
+        for name, buffer in part.named_buffers(recurse=False, remove_duplicate=False):
+            state[at + name] = copies[id(buffer)]
+    return state
 
 
 def _weight_norm(network: nn.Module) -> Tensor:

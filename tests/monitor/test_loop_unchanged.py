@@ -244,6 +244,27 @@ def copies_during_training(run):
     run.keep(average, *(c.state_dict() for c in copies))
 
 
+class RepeatedBlock(nn.Module):
+    """One block under two names, and a layer with the block's weights."""
+
+    def __init__(self, outputs):
+        super().__init__()
+        self.first = nn.Sequential(nn.Linear(LATENT, LATENT), nn.BatchNorm1d(LATENT), nn.LeakyReLU(0.2))
+        self.again = self.first
+        self.tied = nn.Linear(LATENT, LATENT)
+        self.tied.weight = self.first[0].weight
+        self.last = nn.Linear(LATENT, outputs)
+
+    def forward(self, z):
+        return self.last(self.tied(self.again(self.first(z))))
+
+
+def repeated_blocks(run):
+    g, d, real = RepeatedBlock(2), nn.Sequential(nn.Linear(2, LATENT), RepeatedBlock(1)), ring()
+    monitor = run.monitor_loop(g, d, real=real)
+    non_saturating(g, d, run, monitor, (real[torch.randint(512, (BATCH,))] for _ in itertools.count()))
+
+
 def wgan_gp(run):
     """Three steps of D for each of G."""
     g, d, real = mlp(LATENT, 2), mlp(2, 1), ring()
@@ -475,6 +496,7 @@ SCENARIOS = [
     positional_labels,
     one_hot_labels_by_keyword,
     copies_during_training,
+    repeated_blocks,
     wgan_gp,
     g_trained_in_every_third_step,
     half_precision_with_a_scaler,
