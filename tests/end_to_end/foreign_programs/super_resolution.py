@@ -1,0 +1,20 @@
+"""Real-ESRGAN's U-Net discriminator (Wang et al. 2021), with spectral norm, for ganbench."""
+
+from foreign_networks import UNetDiscriminatorSN
+
+import ganbench
+
+
+class Pixels(UNetDiscriminatorSN):
+    """A logit for each pixel."""
+
+    check_data = (ganbench.DataSpec("images", (3, 16, 16), value_range=(-1.0, 1.0)),)
+
+    def __init__(self, data, *, width: int = 8):
+        super().__init__(data.shape[0], width)
+
+    def forward(self, x, labels=None):
+        return super().forward(x)
+
+
+ganbench_discriminators = ganbench.hookimpl(lambda: [ganbench.Component("real-esrgan", Pixels)])
