@@ -2,10 +2,10 @@
 
     python benchmarks/training_step.py [--repeats 5] [--device cpu|cuda]
 
-The loops train side by side in one process, each in a thread of its own, and take turns of some steps each, so that a
-machine whose speed drifts drifts for all. Prints the median ratios of time over whole trainings: CPU time of the thread,
-or on a GPU wall-clock time with a synchronization at the end of each turn. The bare loop is written as well as we can,
-with a frozen player and fused optimizers, so that a ratio near 1 means something.
+The loops train side by side in one process and take turns of some steps each, so that a machine whose speed drifts drifts
+for all. Prints the median ratio of steps alone, and those of whole trainings, which observe as well: CPU time of the
+thread, or on a GPU wall-clock time with a synchronization at the end of each turn. The bare loop is written as well as we
+can, with a frozen player and fused optimizers, so that a ratio near 1 means something.
 """
 
 from __future__ import annotations
@@ -38,6 +38,11 @@ SUITE = {
     "datasets": {
         "ring": {"dataset": {"name": "ring", "sigma": 0.05}, "steps": 3000, "batch_size": 256},
         "digits": {"steps": 800, "batch_size": 64},
+        "shapes": {
+            "dataset": {"name": "shapes", "side": 32, "size": 2000, "held_out": 500},
+            "steps": 200,
+            "batch_size": 64,
+        },
     },
     "methods": {
         "ns": {
@@ -48,6 +53,8 @@ SUITE = {
     },
 }
 
+TURNS, WARM_UP = 40, 10  # of steps alone: turns of each loop, and steps before the first
+STEPS_OF_A_TURN = {"ring": 50, "digits": 10, "shapes": 2}
 OBSERVING = ("with all diagnoses", "without diagnoses")  # what observing costs, by itself
 
 Body = Callable[[Trial, torch.device, Callable[[], None]], None]
@@ -75,13 +82,55 @@ def bare_step(data: torch.Tensor, g: Any, d: nn.Module, batch_size: int) -> Call
     return step
 
 
-def train_bare(job: Trial, device: torch.device, pause: Callable[[], None]) -> None:
-    """Train with the bare loop."""
+def build_bare(job: Trial, device: torch.device) -> Callable[[], None]:
+    """Return the bare step of the same data, as floats in memory, networks and batch size."""
     registry, parts = load_registry(), job.components
     data = registry.build("dataset", parts.dataset).training().x.to(device)
+    if data.dtype == torch.uint8:
+        data = data.float().div_(127.5).sub_(1)
     g = registry.build("generator", parts.generator, job.data).to(device)
     d = registry.build("discriminator", parts.discriminator, job.data).to(device)
-    step = bare_step(data, g, d, job.training.batch_size)
+    return bare_step(data, g, d, job.training.batch_size)
+
+
+def build_ours(job: Trial, device: torch.device) -> trial.LiveTrial:
+    """Return a trial of ours, built and not trained."""
+    registry = load_registry()
+    return trial.LiveTrial.build(job, registry.build("dataset", job.components.dataset), registry, device)
+
+
+def read_clock(device: torch.device) -> float:
+    """Return seconds that this thread has worked, or on a GPU seconds, when all has been done that it launched."""
+    if device.type != "cuda":
+        return time.thread_time()
+    torch.cuda.synchronize(device)
+    return time.perf_counter()
+
+
+def compare_steps(job: Trial, device: torch.device) -> list[float]:
+    """Return how many times as long as the bare loop's our steps took, in each pair of turns."""
+    loops: list[Callable[[], object]] = [
+        build_bare(job, device),
+        build_ours(replace(job, diagnoses=()), device).gan.step,
+    ]
+    for step in loops:
+        for _ in range(WARM_UP):
+            step()
+    ratios = []
+    for turn in range(TURNS):
+        seconds = [0.0, 0.0]
+        for i in (0, 1) if turn % 2 else (1, 0):
+            began = read_clock(device)
+            for _ in range(STEPS_OF_A_TURN[job.dataset]):
+                loops[i]()
+            seconds[i] = read_clock(device) - began
+        ratios.append(seconds[1] / seconds[0])
+    return ratios
+
+
+def train_bare(job: Trial, device: torch.device, pause: Callable[[], None]) -> None:
+    """Train with the bare loop."""
+    step = build_bare(job, device)
     stops = Schedule.of(job.training, job.evaluation).observe
     pause()
     for done in range(1, job.training.steps + 1):
@@ -92,9 +141,7 @@ def train_bare(job: Trial, device: torch.device, pause: Callable[[], None]) -> N
 
 def train_ours(job: Trial, device: torch.device, pause: Callable[[], None]) -> None:
     """Train with our loop: the history always, the diagnoses of `job`; no evaluation, as the bare loop has none."""
-    registry = load_registry()
-    dataset = registry.build("dataset", job.components.dataset)
-    run = trial.LiveTrial.build(job, dataset, registry, device)
+    run = build_ours(job, device)
     schedule = replace(Schedule.of(job.training, job.evaluation), evaluate=frozenset(), evaluate_expensive=frozenset())
     pause()
     train(
@@ -114,7 +161,7 @@ class Contender(threading.Thread):
 
     def run(self) -> None:
         self._go.wait()
-        self._began = self._clock()
+        self._began = read_clock(self._device)
         self._body(self._job, self._device, self._pause)
         self._account()
         self.finished = True
@@ -131,16 +178,10 @@ class Contender(threading.Thread):
         self._go.clear()
         self._paused.set()
         self._go.wait()
-        self._began = self._clock()
+        self._began = read_clock(self._device)
 
     def _account(self) -> None:
-        self.seconds.append(self._clock() - self._began)
-
-    def _clock(self) -> float:
-        if self._device.type != "cuda":
-            return time.thread_time()
-        torch.cuda.synchronize(self._device)
-        return time.perf_counter()
+        self.seconds.append(read_clock(self._device) - self._began)
 
 
 def contend(job: Trial, device: torch.device) -> dict[str, float]:
@@ -163,7 +204,7 @@ def contend(job: Trial, device: torch.device) -> dict[str, float]:
 @click.option("--repeats", default=5, show_default=True, help="Trainings of each contender.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True, help="Where to train.")
 def main(repeats: int, device: str) -> None:
-    """Print, for ring and digits, the median ratio of our training to the bare loop's."""
+    """Print, for points and two sizes of pictures, the median ratio of our training to the bare loop's."""
     if device == "cuda" and not torch.cuda.is_available():
         raise click.UsageError("--device cuda: this machine has no CUDA device; give --device cpu")
     here = torch.device(device)
@@ -171,9 +212,12 @@ def main(repeats: int, device: str) -> None:
     suite = parse_suite(SUITE, Path("benchmark.toml"))
     for job in expand.expand(suite, registry, describe_data(suite, registry)):
         with deterministic(here, threads=1):
+            steps = [ratio for _ in range(repeats) for ratio in compare_steps(job, here)]
             rounds = [contend(job, here) for _ in range(repeats)]
         step = statistics.median(seconds["bare"] for seconds in rounds) / job.training.steps * 1e3
         click.echo(f"{job.dataset}: bare loop {step:.2f} ms a step, {job.training.steps} steps, {repeats} rounds")
+        low, middle, high = statistics.quantiles(steps, n=4)
+        click.echo(f"  {'a step alone':<20} {middle:.3f} of the time bare (quartiles {low:.3f} to {high:.3f})")
         for name, base in (("without diagnoses", "bare"), ("with all diagnoses", "bare"), OBSERVING):
             ratios = [seconds[name] / seconds[base] for seconds in rounds]
             low, middle, high = min(ratios), statistics.median(ratios), max(ratios)

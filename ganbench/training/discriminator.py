@@ -106,14 +106,18 @@ class BoundDiscriminator:
         return run
 
     def _newest(self, batch: Batch) -> _Run | None:
-        return next((run for run in reversed(self._runs) if _serves(run, batch)), None)
+        for run in reversed(self._runs):
+            if _serves(run, batch):
+                return run
+        return None
 
     def _replay(self, batch: Batch) -> _Run | None:
         """The next run that the first head has caused for a batch: another head sees the same ones, in order."""
-        run = next((run for run in self._not_replayed if _serves(run, batch)), None)
-        if run is not None:
-            self._not_replayed.remove(run)
-        return run
+        for run in self._not_replayed:
+            if _serves(run, batch):
+                self._not_replayed.remove(run)
+                return run
+        return None
 
 
 def _graph_of(batch: Batch) -> tuple[bool, bool]:

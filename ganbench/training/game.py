@@ -30,6 +30,7 @@ from .optimizers import (
     Build,
     build_from_installed,
     build_optimizer,
+    clear_gradients,
     decay_factor,
     learning_rates,
     set_learning_rates,
@@ -237,7 +238,7 @@ class GAN(Game):
         if self.steps_done < self.settings.d_from:
             return torch.zeros((), device=self.device)
         noise = self._sample_noise()
-        self.optimizer_d.zero_grad()
+        clear_gradients(self.optimizer_d)
         losses = []
         self._g_is_frozen = True
         self._signs = []
@@ -262,10 +263,7 @@ class GAN(Game):
         """Let D's optimizer step (see `GameInTraining`); before D is trained nothing happens."""
         if self.steps_done < self.settings.d_from:
             return
-        self._apart(
-            "update of d",
-            partial(self._precision.update, "d", self.optimizer_d, self.d_weights, self.settings.clip),
-        )
+        self._apart("update of d", self._optimize_d)
         if adjust is not None:
             adjust()
         for after_step in self._after_step_d:
@@ -281,7 +279,7 @@ class GAN(Game):
         self._g_is_frozen = False
         with frozen(self.d_weights):
             noise = self._sample_noise()
-            self.optimizer_g.zero_grad()
+            clear_gradients(self.optimizer_g)
             for real, z in self._parts(self._real, noise):
                 fake = self._generate(z, real)
                 with self._judged_by(None if weights_for is None else weights_for(real, fake)):
@@ -292,12 +290,15 @@ class GAN(Game):
                 losses.append(self._add_gradients("g", loss, total))
         return _sum(losses)
 
+    def _optimize_d(self) -> None:
+        self._precision.update("d", self.optimizer_d, self.d_weights, self.settings.clip)
+
+    def _optimize_g(self) -> None:
+        self._precision.update("g", self.optimizer_g, self.g_weights, self.settings.clip)
+
     def update_generator(self, adjust: Callable[[], None] | None = None, *, lookahead: bool = False) -> None:
         """Let G's optimizer step, and the running average follow (see `GameInTraining`)."""
-        self._apart(
-            "update of g",
-            partial(self._precision.update, "g", self.optimizer_g, self.g_weights, self.settings.clip),
-        )
+        self._apart("update of g", self._optimize_g)
         if adjust is not None:
             adjust()
         for after_step in self._after_step_g:
@@ -322,6 +323,8 @@ class GAN(Game):
 
     def _add_terms_d(self, total: Tensor, real: Batch, fake: Batch) -> Tensor:
         """Add D's terms, for which D runs once."""
+        if not self._terms_d:
+            return total
         d = self.d
         for term in self._terms_d:
             weight = weight_at(term.weight, self.steps_done, self.settings.steps)
@@ -390,8 +393,8 @@ class GAN(Game):
         given = batch
         if self.augmentation is not None:
             batch = self.augmentation(batch, self._augmenting)
-        condition = condition_argument(self.discriminator, batch.condition)
         network = self.discriminator
+        condition = condition_argument(network, batch.condition)
         if self._other_d_weights is not None:  # with buffers of its own: what it counts is no update of D
             buffers = {name: buffer.clone() for name, buffer in self.discriminator.named_buffers()}
             network = _Functional(self.discriminator, {**buffers, **self._other_d_weights})

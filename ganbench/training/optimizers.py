@@ -50,6 +50,16 @@ def decay_factor(decay: str, progress: float) -> float:
     return 1.0
 
 
+def clear_gradients(optimizer: torch.optim.Optimizer) -> None:
+    """Forget all gradients of an optimizer's weights, as its `zero_grad()` does."""
+    if getattr(optimizer.zero_grad, "__func__", None) is not torch.optim.Optimizer.zero_grad:
+        optimizer.zero_grad()
+        return
+    for group in optimizer.param_groups:  # without torch's note for profilers, which takes five times as long
+        for weight in group["params"]:
+            weight.grad = None
+
+
 def is_recordable(optimizer: torch.optim.Optimizer) -> bool:
     """Return whether an optimizer's step is operations on the device alone, the same ones at a constant learning rate.
 
