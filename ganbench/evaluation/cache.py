@@ -1,8 +1,9 @@
 """What was computed of real samples, kept on disk for other runs: features, covariances, radii.
 
 A file holds the tensors of one computation. Its name is a digest of everything that they depend on: the samples, the
-features with their preprocessing and weights, and what was computed. Files are safetensors, so that reading one runs no
-code; they are written under another name first, so that no reader finds half of one.
+features with their preprocessing and weights, and what was computed. Its metadata say that, and a checksum of the tensors:
+one whose content was changed since is computed again. Files are safetensors, so that reading one runs no code; they are
+written under another name first, so that no reader finds half of one.
 """
 
 from __future__ import annotations
@@ -20,14 +21,13 @@ from pathlib import Path
 from types import ModuleType
 
 import torch
-from torch import Tensor
 
 from ..contract.adapt import original
 from ..contract.components import Features
 from .embedding import SampleSet, Tensors
 
 VARIABLE = "GANBENCH_CACHE"
-FORMAT = 1  # of the files, and of what built-in metrics keep in them: raised when either changes
+FORMAT = 2  # of the files, and of what built-in metrics keep in them: raised when either changes
 MAX_BYTES = 2 * 1024**3
 SUFFIX = ".safetensors"
 
@@ -40,12 +40,13 @@ class CachedSampleSet(SampleSet):
         folder = cache_folder()
         if folder is None or features is None:  # without features, computing is cheap
             return compute()
-        about = {"format": FORMAT, "samples": self.digest, **describe_features(features), "computed": name}
-        path = folder / (hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest() + SUFFIX)
-        if (found := _load(path)) is not None:
+        of = {"format": FORMAT, "samples": self.digest, **describe_features(features), "computed": name}
+        about = json.dumps(of, sort_keys=True)
+        path = folder / (hashlib.sha256(about.encode()).hexdigest() + SUFFIX)
+        if (found := _load(path, about)) is not None:
             return tuple(tensor.to(self.device) for tensor in found)
         tensors = compute()
-        _save(path, tensors, json.dumps(about))
+        _save(path, tensors, about)
         return tensors
 
     @functools.cached_property
@@ -91,23 +92,26 @@ def _code_digest(module: ModuleType) -> str:
         return ""
 
 
-def _load(path: Path) -> Tensors | None:
-    """The tensors of a file; None if it is not there. One that is damaged is removed, with a warning."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
+def _load(path: Path, about: str) -> Tensors | None:
+    """The tensors of a file; None if it is not there. One that is damaged, or not as it was written, is removed, with a warning."""
+    from safetensors import SafetensorError, safe_open
 
     if not path.is_file():
         return None
     try:
-        tensors = load_file(path)
-        with contextlib.suppress(OSError):
-            os.utime(path)  # the oldest in use is removed first
-        return tuple(tensors[str(i)] for i in range(len(tensors)))
+        with safe_open(path, framework="pt") as file:
+            facts = file.metadata() or {}
+            tensors = tuple(file.get_tensor(str(i)) for i in range(len(file.keys())))
+        if facts != _describe_content(tensors, about):
+            raise ValueError("it is not as it was written")
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         warnings.warn(f"{path} is damaged, and is computed again: {error}", stacklevel=2)
         with contextlib.suppress(OSError):
             path.unlink()
         return None
+    with contextlib.suppress(OSError):
+        os.utime(path)  # the oldest in use is removed first
+    return tensors
 
 
 def _save(path: Path, tensors: Tensors, about: str) -> None:
@@ -116,9 +120,10 @@ def _save(path: Path, tensors: Tensors, about: str) -> None:
     from safetensors.torch import save_file
 
     hidden = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    plain = tuple(tensor.detach().cpu().contiguous().clone() for tensor in tensors)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file({str(i): _plain(tensor) for i, tensor in enumerate(tensors)}, hidden, {"ganbench": about})
+        save_file({str(i): tensor for i, tensor in enumerate(plain)}, hidden, _describe_content(plain, about))
         hidden.replace(path)
         _make_room(path.parent)
     except (OSError, SafetensorError) as error:
@@ -131,8 +136,15 @@ def _save(path: Path, tensors: Tensors, about: str) -> None:
             hidden.unlink(missing_ok=True)
 
 
-def _plain(tensor: Tensor) -> Tensor:
-    return tensor.detach().cpu().contiguous().clone()
+def _describe_content(tensors: Tensors, about: str) -> dict[str, str]:
+    """Return the metadata of a file: what its tensors were computed from, and the SHA-256 of their types, shapes and values."""
+    digest = hashlib.sha256()
+    for tensor in tensors:
+        digest.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return {
+        "ganbench": f'{{"sha256":"{digest.hexdigest()}","of":{about}}}'
+    }  # one entry: the order of several is random
 
 
 def _make_room(folder: Path) -> None:

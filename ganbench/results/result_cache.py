@@ -1,15 +1,16 @@
 """Keep what was read of many stored trials in one file, so that the next report reads it instead of their own files.
 
 The file is a copy, never the original: a trial is taken from it only while the sizes and times of its own files are what
-they were, and where it is damaged, of another version or cannot be written, the trials' own files are read.
+they were, and where it is damaged, of another version or cannot be written, the trials' own files are read. It holds a
+checksum of itself, so that no byte that changed on the disk becomes a score.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+import hashlib
+import warnings
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -26,10 +27,15 @@ Signature = list[list[int]]  # of each of FILES its size in bytes, and when it w
 
 
 class _Content(msgspec.Struct):
-    """What the file says: the version that wrote it, and of each trial its signature and its encoded result."""
+    """What the file says: the version that wrote it, the encoded trials and their SHA-256."""
 
     version: str
-    trials: dict[str, tuple[Signature, msgspec.Raw]]
+    trials: msgspec.Raw
+    sha256: bytes = b""
+
+
+# Of each trial its signature and its encoded result.
+_Trials = dict[str, tuple[Signature, msgspec.Raw]]
 
 
 class ResultCache:
@@ -44,7 +50,7 @@ class ResultCache:
         self._path = folder / CACHE_FILE
         self._is_used = n_trials >= MIN_TRIALS
         self._old = self._load() if self._is_used else {}
-        self._new: dict[str, tuple[Signature, msgspec.Raw]] = {}
+        self._new: _Trials = {}
         self._has_changed = False
 
     def read(self, trial_id: str, folder: Path) -> TrialResult:
@@ -66,15 +72,27 @@ class ResultCache:
     def save(self) -> None:
         """Write what was read, if anything of it was not in the file; a folder that cannot be written stays as it is."""
         if self._is_used and (self._has_changed or len(self._new) != len(self._old)):
+            trials = msgspec.msgpack.encode(self._new)
+            content = _Content(own_version(), msgspec.Raw(trials), hashlib.sha256(trials).digest())
             with contextlib.suppress(OSError):
-                write_atomically(self._path, msgspec.msgpack.encode(_Content(own_version(), self._new)))
+                write_atomically(self._path, msgspec.msgpack.encode(content))
 
-    def _load(self) -> Mapping[str, Any]:
+    def _load(self) -> _Trials:
+        """Return what the file holds; nothing if there is none or another version wrote it, with a warning if it is damaged."""
         try:
             content = msgspec.msgpack.decode(self._path.read_bytes(), type=_Content)
-        except (OSError, ValueError, RecursionError):
+            if content.version != own_version() or not content.sha256:
+                return {}
+            if hashlib.sha256(content.trials).digest() != content.sha256:
+                raise ValueError("it is not as it was written")
+            return msgspec.msgpack.decode(content.trials, type=_Trials)
+        except OSError:
             return {}
-        return content.trials if content.version == own_version() else {}
+        except (ValueError, RecursionError) as error:
+            warnings.warn(
+                f"{self._path} is damaged, and the files of the trials are read instead: {error}", stacklevel=2
+            )
+            return {}
 
 
 def _sign(folder: Path) -> Signature | None:

@@ -91,6 +91,41 @@ def test_a_damaged_file_is_computed_again_with_a_warning(folder):
     assert embed() == 2
 
 
+def test_no_byte_that_changed_on_the_disk_becomes_a_feature(folder):
+    """Wherever it is: in the sizes, in what the file says of itself, or in the numbers."""
+    embed()
+    (file,) = folder.iterdir()
+    whole = file.read_bytes()
+    for at in range(0, len(whole), 23):
+        file.write_bytes(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :])
+        with pytest.warns(UserWarning, match="is damaged, and is computed again"):
+            embed()
+        assert file.read_bytes() == whole
+    file.write_bytes(whole[: -len(whole) // 4] + bytes(len(whole) // 4 + 1))
+    with pytest.warns(UserWarning, match="is damaged, and is computed again"):
+        embed()
+
+
+def test_a_file_of_other_samples_is_not_taken_for_these(folder):
+    embed()
+    (file,) = folder.iterdir()
+    embed(seed=1)
+    (other,) = (path for path in folder.iterdir() if path != file)
+    other.replace(file)
+    with pytest.warns(UserWarning, match="it is not as it was written"):
+        embed()
+
+
+@pytest.mark.parametrize("kind", [torch.float64, torch.bfloat16, torch.int64, torch.bool])
+def test_whatever_is_computed_comes_back_as_it_was(kind, recwarn):
+    whole = (torch.arange(6).reshape(2, 3).to(kind), torch.tensor(1).to(kind), torch.empty(0, 3).to(kind))
+    samples = CachedSampleSet(torch.zeros(2, 3), CPU)
+    for _ in range(2):
+        found = samples.keep(Counting(), "all", lambda: whole)
+        assert all(torch.equal(a, b) and a.dtype == b.dtype for a, b in zip(found, whole, strict=True))
+    assert not recwarn.list
+
+
 def test_a_folder_that_cannot_be_written_costs_a_warning_alone(folder):
     folder.write_text("a file in its place")
     with pytest.warns(UserWarning, match="features are not kept in"):

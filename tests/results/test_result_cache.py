@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from dataclasses import replace
 
 import pytest
@@ -74,12 +75,36 @@ def test_a_trial_that_was_deleted_is_not_listed_any_more(store):
 
 
 @pytest.mark.parametrize("content", [b"", b"\x00nonsense", b"\x82" * 5000, b"\x92\xa5other\x80"])
-def test_a_damaged_cache_or_one_of_another_version_is_not_used(store, content, read_files):
+def test_a_damaged_cache_is_not_used_and_is_said(store, content, read_files):
     first = store.results()
     (store.folder / CACHE_FILE).write_bytes(content)
     read_files.clear()
-    assert repr(store.results()) == repr(first)
+    with pytest.warns(UserWarning, match="is damaged, and the files of the trials are read instead"):
+        assert repr(store.results()) == repr(first)
     assert read_files == ["t0", "t1", "t2"]
+
+
+@pytest.mark.parametrize("theirs", ["999.0.0", "0.0.1"])
+def test_a_cache_of_another_version_is_not_used(store, theirs, read_files, monkeypatch, recwarn):
+    monkeypatch.setattr(result_cache, "own_version", lambda: theirs)
+    first = store.results()
+    monkeypatch.undo()
+    monkeypatch.setattr(result_cache, "MIN_TRIALS", 3)
+    read_files.clear()
+    assert repr(store.results()) == repr(first)
+    assert not recwarn.list
+
+
+def test_no_byte_that_changed_on_the_disk_becomes_a_result(store):
+    first = store.results()
+    path = store.folder / CACHE_FILE
+    whole = path.read_bytes()
+    for at in range(0, len(whole), 29):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            assert repr(store.results()) == repr(first), at
+        assert path.read_bytes() == whole
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
