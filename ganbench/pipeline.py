@@ -17,7 +17,7 @@ from .contract.failures import Status
 from .contract.records import Checkpoints, ComponentRef, DataSpec, Trial, TrialResult
 from .registry.plugins import explain_missing, local_files
 from .registry.registry import Registry, load_registry
-from .results.checkpoints import drop_checkpoints
+from .results.checkpoints import drop_checkpoints, refuse_newer_checkpoints
 from .results.cost import Forecast, forecast
 from .results.network_cost import NetworkCosts
 from .results.reports import check_reports, write_reports
@@ -147,10 +147,14 @@ def prepare(request: Request) -> Prepared:
     check_features(chosen, registry, suite.source)
     check_terms(chosen, registry, suite.source)
     left_out, unused = _note_left_out(chosen, registry)
-    kept, notes = ([], []) if request.fresh else reusable_results(chosen, store, registry)
+    kept, notes = reusable_results(chosen, store, registry)
+    if request.fresh:
+        kept, notes = [], []
     done = {result.trial.id for result in kept}
     # A seed of every method on every data set first: from then on it is known how long the run takes.
     todo = sorted((trial for trial in chosen if trial.id not in done), key=lambda trial: suite.seeds.index(trial.seed))
+    if not request.fresh:
+        refuse_newer_checkpoints(store.checkpoints, todo)
     check_methods_serve(planned, todo, suite, registry)
     check_first_steps(todo, registry, suite.source)
     ended = store.results()[0] if store.has_run else []

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import re
 import shutil
 import uuid
 from collections.abc import Iterable, Mapping
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
+from ..contract.errors import RequestError
 from ..contract.records import Trial
 from ..registry.plugins import own_version
 
@@ -60,6 +62,19 @@ class _Progress:
     steps: Annotated[int, msgspec.Meta(ge=0)]
     seconds: Annotated[float, msgspec.Meta(ge=0)]
     threads: Annotated[int, msgspec.Meta(ge=1)]
+
+
+class _Identity(msgspec.Struct):
+    """What of a checkpoint's identity says which ganbench wrote it."""
+
+    format: int
+    versions: dict[str, str]
+
+
+class _Origin(msgspec.Struct):
+    """A checkpoint's file, as far as that is concerned."""
+
+    of: _Identity
 
 
 class CheckpointFolder:
@@ -163,6 +178,32 @@ def identify(trial: Trial, origins: Mapping[str, str]) -> dict[str, Any]:
     versions = {"torch": str(torch.__version__), "numpy": np.__version__, "ganbench": own_version()}
     facts = {"format": FORMAT, "versions": versions, "origins": dict(origins), "trial": of_trial}
     return dict(json.loads(json.dumps(facts)))
+
+
+def refuse_newer_checkpoints(root: Path, trials: Iterable[Trial]) -> None:
+    """Raise RequestError if a newer ganbench saved one of these trials: it would start again, and its checkpoints be replaced.
+
+    Args:
+        root: The folder of all checkpoints.
+        trials: The trials that are going to be run.
+    """
+    for trial in trials if root.is_dir() else ():
+        for file in (root / trial.id).glob(f"*/{FACTS}"):
+            try:
+                of = msgspec.json.decode(file.read_bytes(), type=_Origin).of
+            except (OSError, ValueError, RecursionError):  # it is going to be left aside, as any that is damaged
+                continue
+            version = of.versions.get("ganbench", "")
+            if of.format > FORMAT or _release(version) > _release(own_version()):
+                raise RequestError(
+                    f"{file.parent.parent}: saved by a newer ganbench ({version}; this is {own_version()}); upgrade ganbench "
+                    "to go on from there, give another --output, or remove that folder to start the trial again"
+                )
+
+
+def _release(version: str) -> tuple[int, ...]:
+    """The numbers that order versions: 0.2.1.dev3 is of release (0, 2, 1)."""
+    return tuple(int(number) for number in re.findall(r"\d+", version)[:3])
 
 
 def drop_checkpoints(root: Path, trial_ids: Iterable[str]) -> None:

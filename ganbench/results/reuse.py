@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 
+from ..contract.errors import RequestError
 from ..contract.records import Trial, TrialResult
 from ..registry.registry import Registry
 from ..suite.trial_id import decides_result
 from .store import Store
-from .trial_files import UnreadableTrial
+from .trial_files import NewerTrial, UnreadableTrial
 
 KINDS_SINCE = {"optimizer", "update"}  # kinds whose origins older results do not state: they were part of ganbench
 
@@ -20,6 +21,9 @@ def reusable_results(chosen: Sequence[Trial], store: Store, registry: Registry) 
     A trial is rerun if its result cannot be read, ended in a fault, or came from other versions of the components that
     decide it. Diagnoses do not, unless they may stop the trial: a result without the findings of one that has been
     added since is reused, and a note says so.
+
+    Raises:
+        RequestError: A trial was stored by a newer ganbench, and a rerun would replace it.
     """
     reused, notes = [], []
     for trial in chosen:
@@ -27,6 +31,8 @@ def reusable_results(chosen: Sequence[Trial], store: Store, registry: Registry) 
             continue
         try:
             result = store.read(trial.id)
+        except NewerTrial as error:
+            raise RequestError(f"{error}, or give another --output: a run would replace it") from None
         except UnreadableTrial as error:
             notes.append(f"{trial.id} is rerun: it cannot be read ({error})")
             continue

@@ -44,6 +44,10 @@ class UnreadableTrial(Exception):
     """A stored trial is damaged, or of a newer schema; the message names the file and what is wrong."""
 
 
+class NewerTrial(UnreadableTrial):
+    """A stored trial is of a newer schema: it is whole, and must not be replaced."""
+
+
 @dataclass(frozen=True)
 class ResultFacts:
     """What result.json says of a trial: the fields of a TrialResult that have no file of their own."""
@@ -191,11 +195,11 @@ def _write_arrays(folder: Path, artifacts: Artifacts) -> None:
 
 
 def read_trial(folder: Path) -> Trial:
-    """Return a stored trial, under its present id. Raise UnreadableTrial if it is damaged or of a newer schema."""
+    """Return a stored trial, under its present id. Raise UnreadableTrial if it is damaged, NewerTrial if of a newer schema."""
     path = folder / "trial.json"
     stored = _decode_json(path, _Schema)
     if stored.schema > SCHEMA:
-        raise UnreadableTrial(f"{path}: {explain_newer_schema(stored.schema)}")
+        raise NewerTrial(f"{path}: {explain_newer_schema(stored.schema)}")
     trial: Trial = _decode_json(path, Trial)
     return trial if stored.schema == SCHEMA else replace(trial, id=trial_id(trial))
 

@@ -1,6 +1,7 @@
 """Results of earlier versions are found and read; those of later ones are refused in one line."""
 
 import json
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,9 @@ import pytest
 
 import ganbench
 from ganbench.cli import cli
+from ganbench.results.checkpoints import Checkpoint, CheckpointFolder, identify
 from ganbench.results.store import Store
+from ganbench.results.trial_files import read_trial
 
 OLD_ID, OTHER_OLD_ID = "ring-hinge-0-0000000000", "ring-hinge-0-1111111111"
 ADAM = {"name": "adam", "options": {"lr": 0.0002, "betas": [0.5, 0.999], "eps": 1e-8, "weight_decay": 0.0}}
@@ -193,6 +196,58 @@ def test_a_trial_of_a_newer_schema_is_left_out_by_name(old_run):
     path.write_text(json.dumps({**json.loads(path.read_text()), "schema": 3}))
     results, damaged = Store(old_run).results()
     assert not results and "trial.json: written by a newer ganbench (schema 3" in damaged[0]
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name != ".lock"}
+
+
+@pytest.fixture
+def run_it(tmp_path, say_here):
+    """Run the suite into `out`, with further arguments."""
+    (tmp_path / "old.toml").write_text(SUITE.replace("steps = 60", "steps = 4"))
+    return lambda *more: say_here("run", "old.toml", "--output", "out", "--executor", "inline", *more)
+
+
+@pytest.mark.parametrize("more", [(), ("--fresh",), ("--dry-run",)])
+def test_a_trial_of_a_newer_schema_is_not_replaced(run_it, tmp_path, more):
+    assert run_it().code == 0
+    (path,) = tmp_path.glob("out/trials/*/trial.json")
+    path.write_text(json.dumps({**json.loads(path.read_text()), "schema": 3, "hurdles": 7}))
+    before = contents(tmp_path)
+    said = run_it(*more)
+    (line,) = said.err.splitlines()
+    assert said.code == 2
+    assert "trial.json: written by a newer ganbench (schema 3" in line and "give another --output" in line
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("newer", [{"format": 2}, {"versions": {"ganbench": "0.10.0"}}])
+def test_a_checkpoint_of_a_newer_version_is_not_replaced(run_it, tmp_path, newer):
+    assert run_it().code == 0
+    (done,) = (tmp_path / "out" / "trials").iterdir()
+    trial = read_trial(done)
+    shutil.rmtree(done)
+    folder = CheckpointFolder(tmp_path / "out" / "checkpoints" / trial.id, identify(trial, {}) | newer)
+    folder.save(Checkpoint(3, 1.0, 1, {"invented": "later"}))
+    before = contents(tmp_path)
+    said = run_it()
+    (line,) = said.err.splitlines()
+    assert said.code == 2 and f"{trial.id}: saved by a newer ganbench" in line and "give another --output" in line
+    assert contents(tmp_path) == before
+    assert run_it("--fresh").code == 0
+    assert not folder.folder.exists()
+
+
+def test_a_checkpoint_of_an_older_version_costs_a_line_and_the_trial_starts_again(run_it, tmp_path):
+    assert run_it().code == 0
+    (done,) = (tmp_path / "out" / "trials").iterdir()
+    trial = read_trial(done)
+    shutil.rmtree(done)
+    older = identify(trial, {}) | {"versions": {"ganbench": "0.0.9"}}
+    CheckpointFolder(tmp_path / "out" / "checkpoints" / trial.id, older).save(Checkpoint(3, 1.0, 1, {}))
+    said = run_it()
+    assert said.code == 0 and "is left aside" in said.err and "the trial starts again" in said.err
 
 
 def test_the_former_word_for_a_run_without_a_failure_is_read_as_the_present_one(tmp_path, result):

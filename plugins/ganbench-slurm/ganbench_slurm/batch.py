@@ -66,6 +66,12 @@ class BatchFacts:
     schema: int = SCHEMA
 
 
+class _Schema(msgspec.Struct):
+    """The version of a batch.json."""
+
+    schema: int = SCHEMA
+
+
 class Batch:
     """The folder of one array of jobs.
 
@@ -90,10 +96,20 @@ class Batch:
 
     @classmethod
     def read(cls, folder: Path) -> Batch:
-        """Return the batch of a folder. Raises OSError or ValueError if it is none, or damaged."""
-        facts = msgspec.json.decode((folder / "batch.json").read_bytes(), type=BatchFacts)
-        if facts.schema != SCHEMA:
-            raise ValueError(f"{folder / 'batch.json'}: schema {facts.schema}, and this version knows {SCHEMA}")
+        """Return the batch of a folder.
+
+        Raises:
+            OSError, ValueError: If it is none, or damaged.
+            RequestError: If a newer version wrote it.
+        """
+        content = (folder / "batch.json").read_bytes()
+        if (schema := msgspec.json.decode(content, type=_Schema).schema) > SCHEMA:
+            raise ganbench.RequestError(
+                f"executor 'slurm': {folder}: written by a newer ganbench-slurm (schema {schema}; this one reads up to "
+                f"{SCHEMA}), and its jobs may be running; upgrade it, or end them with 'scancel --name ganbench-"
+                f"{folder.name}' and remove that folder"
+            )
+        facts = msgspec.json.decode(content, type=BatchFacts)
         return cls(folder, facts)
 
     @property
@@ -174,7 +190,11 @@ class Batch:
 
 
 def read_batches(root: Path) -> Iterator[Batch]:
-    """Yield the batches that earlier runs have left in a folder; what is damaged is passed over."""
+    """Yield the batches that earlier runs have left in a folder; what is damaged is passed over.
+
+    Raises:
+        RequestError: If a newer version wrote one: its jobs cannot be joined, and would run trials that this run submits again.
+    """
     for folder in sorted(root.iterdir()) if root.is_dir() else ():
         try:
             yield Batch.read(folder)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import ganbench
 
+from .batch import FOLDER, read_batches
 from .jobs import Jobs, JobSettings, Resources
 from .scheduler import missing_commands
 
@@ -91,12 +92,18 @@ class Slurm(ganbench.Executor):
         self._pause_seconds: float | None = None
 
     def prepare(self, results: Path, fresh: bool) -> None:
-        """Use the run's results folder. Raise RequestError where Slurm's commands are not installed."""
+        """Use the run's results folder.
+
+        Raises:
+            RequestError: If Slurm's commands are not installed, or a newer version has left jobs in the folder.
+        """
         if missing := missing_commands():
             raise ganbench.RequestError(
                 f"executor 'slurm': there is no {missing[0]!r} on this machine; run ganbench on a login node of the "
                 "cluster, or install Slurm's client commands (Debian: slurm-client)"
             )
+        for _ in read_batches(results / FOLDER):  # one that cannot be joined is an error before anything is written
+            pass
         self._results, self._fresh = results, fresh
 
     def pause(self, seconds: float) -> None:

@@ -126,7 +126,7 @@ def test_a_batch_is_found_again_and_a_damaged_one_is_passed_over(make_trial, tmp
     facts = BatchFacts(str(tmp_path), 1, 10.0, 60.0, [[trial.id]])
     batch = Batch.create(tmp_path / "slurm", facts, [[trial]])
     batch.set_job("17")
-    for name, content in {"cut": "{", "newer": '{"schema": 2}', "empty": None}.items():
+    for name, content in {"cut": "{", "empty": None}.items():
         (tmp_path / "slurm" / name).mkdir()
         if content:
             (tmp_path / "slurm" / name / "batch.json").write_text(content)
@@ -134,6 +134,14 @@ def test_a_batch_is_found_again_and_a_damaged_one_is_passed_over(make_trial, tmp
     assert found.facts == replace(facts, job="17") and found.trials(0) == [trial]
     batch.take(trial.id)
     assert found.taken() == {trial.id}
+
+
+def test_jobs_of_a_newer_version_are_not_run_a_second_time(tmp_path, monkeypatch):
+    monkeypatch.setattr("ganbench_slurm.executor.missing_commands", list)
+    (tmp_path / "slurm" / "abc").mkdir(parents=True)
+    (tmp_path / "slurm" / "abc" / "batch.json").write_text('{"schema": 2, "jobs": []}')
+    with pytest.raises(ganbench.RequestError, match=r"written by a newer ganbench-slurm .*scancel --name ganbench-abc"):
+        Slurm().prepare(tmp_path, fresh=False)
 
 
 def test_a_log_pattern_means_the_folder_whatever_its_name(tmp_path):
