@@ -198,7 +198,10 @@ def execute(prepared: Prepared, command: str = "") -> RunOutcome:
         from .results.comparison import compare
 
         comparison = compare(store)
-        files, failed = write_reports(comparison, prepared.reports, prepared.registry, store.report)
+        try:
+            files, failed = write_reports(comparison, prepared.reports, prepared.registry, store.report)
+        except (RequestError, StorageError) as error:  # the trials are stored, and can be reported later
+            files, failed = [], {ref.name: str(error) for ref in prepared.reports}
         emit(RunEnded(prepared.suite.name, tuple(str(file) for file in files)))
     return RunOutcome(comparison, files, failed, faults)
 

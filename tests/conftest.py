@@ -6,12 +6,13 @@ import json
 import os
 import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import small_disks
 from small_suites import MLP, RING, suite_table, trials_of
 
 import ganbench
@@ -135,3 +136,10 @@ def say_here(say, monkeypatch, tmp_path) -> Callable[..., Said]:
     """Call `ganbench ARGUMENTS` in `tmp_path`."""
     monkeypatch.chdir(tmp_path)
     return say
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """A disk of a size that is given, which another call changes."""
+    with small_disks.mount(tmp_path / "disk") as resize:
+        yield resize

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import click
 
-from ..contract.errors import printable
 from ..contract.records import ComponentRef
 from ..registry.plugins import local_files
 from ..registry.registry import load_registry
-from ..results.reports import check_reports, write_reports
+from ..results.reports import check_reports, describe_failed_reports, write_reports
 from ..results.store import Store
 
 
@@ -53,6 +52,6 @@ def command(
     files, failed = write_reports(comparison, refs, registry, output or stores[0].report)
     for file in files:
         click.echo(file)
-    for name, why in failed.items():
-        click.echo(printable(f"ganbench: report {name!r} failed: {why}"), err=True)
+    for line in describe_failed_reports(failed):
+        click.echo(f"ganbench: {line}", err=True)
     return 1 if failed else 0

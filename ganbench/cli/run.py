@@ -11,6 +11,7 @@ import click
 from ..contract.errors import RequestError
 from ..pipeline import Prepared, Request, RunOutcome, execute, forecast_run, prepare
 from ..registry.plugins import redirect_prints
+from ..results.reports import describe_failed_reports
 from .console import count
 
 
@@ -102,8 +103,8 @@ def _describe_forecast(prepared: Prepared) -> str:
 
 
 def _close(outcome: RunOutcome) -> int:
-    for name, why in outcome.failed_reports.items():
-        click.echo(f"ganbench: report {name!r} failed: {why}", err=True)
+    for line in describe_failed_reports(outcome.failed_reports):
+        click.echo(f"ganbench: {line}", err=True)
     if outcome.files:
         click.echo(f"\nreport: {outcome.files[0]}")
     if outcome.faults:

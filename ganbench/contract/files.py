@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
+import re
 import uuid
 from pathlib import Path
 
 # The system's numbers for want of room, or of more than is allowed.
 DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def describe_os_error(error: Exception) -> str:
+    """Return in one line why a file cannot be written or read: of a full disk that alone, whoever says it and however."""
+    text = " ".join(str(error).split())
+    number = error.errno if isinstance(error, OSError) else None
+    if number is None and (said := re.search(r"\(os error (\d+)\)", text)):  # as safetensors says it
+        number = int(said[1])
+    return os.strerror(number) if number in DISK_IS_FULL else text
 
 
 def write_atomically(path: Path, content: bytes | str) -> Path:

@@ -24,6 +24,7 @@ import torch
 
 from ..contract.adapt import original
 from ..contract.components import Features
+from ..contract.files import describe_os_error
 from .embedding import SampleSet, Tensors
 
 VARIABLE = "GANBENCH_CACHE"
@@ -128,7 +129,7 @@ def _save(path: Path, tensors: Tensors, about: str) -> None:
         _make_room(path.parent)
     except (OSError, SafetensorError) as error:
         warnings.warn(
-            f"features are not kept in {path.parent}: {error}; free space there, or set {VARIABLE} to another folder",
+            f"features are not kept in {path.parent}: {describe_os_error(error)}; free space there, or set {VARIABLE} to another folder",
             stacklevel=2,
         )
     finally:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 
 from ..contract.errors import RequestError
+from ..contract.files import describe_os_error
 from ..contract.records import Trial
 from ..registry.plugins import own_version
 
@@ -112,8 +113,9 @@ class CheckpointFolder:
             digest = _digest(content, hidden / TENSORS)
             (hidden / FACTS).write_text(f'{{"sha256":"{digest}",{content[1:]}\n', encoding="utf-8")
             hidden.replace(target)
-        except SafetensorError as error:
-            raise OSError(f"{hidden / TENSORS} cannot be written: {error}") from None
+        except (OSError, SafetensorError) as error:
+            why = describe_os_error(error)
+            raise OSError(f"{self.folder} cannot be written: {why}; make room there") from error
         finally:
             shutil.rmtree(hidden, ignore_errors=True)
         for _, older in known[: 1 - MAX_CHECKPOINTS]:

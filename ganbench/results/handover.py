@@ -7,9 +7,12 @@ is compared with another's.
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 import uuid
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,8 +22,10 @@ from ..contract.errors import StorageError
 from ..contract.events import Event, TrialEnded, TrialNote, TrialProgress, TrialResumed, TrialStarted
 from ..contract.failures import Status
 from ..contract.records import Artifacts, Trial, TrialResult
+from .store import explain_failed_write
 from .trial_files import UnreadableTrial, read_history, read_result, write_trial
 
+MAX_UNWRITTEN = 1000  # events that wait for a file that cannot be written; of more, the oldest are left out
 MAX_RIVALS = 20  # others that store the same trial at the same moment
 
 
@@ -49,8 +54,7 @@ def store_result(results: Path, result: TrialResult, staging: Path) -> TrialResu
         _move(staged, results / "trials" / trial_id)
     except OSError as error:
         shutil.rmtree(staged, ignore_errors=True)
-        why = " ".join(str(error).split())
-        raise StorageError(f"the result of {trial_id} cannot be stored in {results}: {why}") from error
+        raise StorageError(explain_failed_write(f"the result of {trial_id}", results, error)) from error
     return replace(result, artifacts=None, stored=True)
 
 
@@ -75,7 +79,8 @@ def read_stored(results: Path, trial: Trial, arrays: bool = False) -> TrialResul
 class EventLog:
     """Events of trials that run on another machine: there they are appended to a file, and here they are followed.
 
-    One process appends at a time. Lines that were cut short or are not an event are passed over.
+    One process appends at a time. Lines that were cut short or are not an event are passed over. While the file cannot be
+    written, as on a full disk, events wait for the next that can, so that training goes on; the end of a trial does not.
 
     Args:
         path: The file.
@@ -84,22 +89,36 @@ class EventLog:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._read = 0  # bytes
+        self._unwritten: deque[bytes] = deque(maxlen=MAX_UNWRITTEN)
 
     def append(self, event: Event) -> None:
         """Append an event of a trial; others are left out. Of a result only status, reason, steps are kept.
 
-        Raises OSError if the file cannot be written.
+        Raises OSError if the file cannot be written and the event is a trial's end: who follows would wait for it.
         """
         line = _encode(event)
         if line is None:
             return
+        self._unwritten.append(json.dumps(line, default=float).encode() + b"\n")
+        try:
+            self._write_waiting()
+        except OSError:
+            if isinstance(event, TrialEnded):
+                raise
+
+    def _write_waiting(self) -> None:
         # Opened anew each time: on a network file system others see what was written when the file is closed.
-        with self.path.open("ab+") as file:
+        with self.path.open("ab+", buffering=0) as file:
             if file.tell():
                 file.seek(-1, 2)
                 if file.read(1) != b"\n":  # a writer was killed in the middle of a line
                     file.write(b"\n")
-            file.write(json.dumps(line, default=float).encode() + b"\n")
+            while self._unwritten:
+                end = file.seek(0, 2)
+                if file.write(self._unwritten[0]) < len(self._unwritten[0]):
+                    file.truncate(end)  # nobody has read a part of a line
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
+                self._unwritten.popleft()
 
     def read(self, trials: Mapping[str, Trial]) -> list[Event]:
         """Return the events that were appended since the last call, of those trials.

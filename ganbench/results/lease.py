@@ -25,6 +25,7 @@ from ..contract.errors import RequestError
 from ..contract.files import write_atomically
 
 LOCK_FILE, LEASE_FILE, TAKER_FILE = ".lock", ".lease", ".lease.taker"
+FILE_BYTES = 512  # of a lease, always: one is written over another
 RENEWAL_SECONDS = 10.0
 PATIENCE_SECONDS = 4 * RENEWAL_SECONDS  # after which a lease of another host that was not renewed is taken over
 
@@ -95,7 +96,7 @@ class FolderLock:
                 continue
             try:
                 with file:
-                    file.write(msgspec.json.encode(self._mine))
+                    file.write(self._encode())
             except OSError:  # a full disk: an empty lease would be taken for another host's
                 self._path.unlink(missing_ok=True)
                 raise
@@ -150,8 +151,15 @@ class FolderLock:
                 self._lost_to = found.host
                 return
             self._mine.renewals += 1
-            with contextlib.suppress(OSError):  # a full disk: the lease stands for some renewals more
-                write_atomically(self._path, msgspec.json.encode(self._mine))
+            with contextlib.suppress(OSError):  # out of reach for now: the lease stands for some renewals more
+                if found is None:
+                    write_atomically(self._path, self._encode())
+                else:  # in place: on a disk that has filled since, that still succeeds
+                    with self._path.open("r+b") as file:
+                        file.write(self._encode())
+
+    def _encode(self) -> bytes:
+        return msgspec.json.encode(self._mine).ljust(FILE_BYTES)
 
     def _read(self) -> _Lease | None:
         return _read(self._path)

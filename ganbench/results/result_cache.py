@@ -23,7 +23,9 @@ CACHE_FILE = "results.cache"
 MIN_TRIALS = 500  # below, a cache saves less than a second
 FILES = ("trial.json", "result.json", "scores.csv", "findings.json")  # of a trial, that a result is read from
 
-Signature = list[list[int]]  # of each of FILES its size in bytes, and when it was changed, in nanoseconds
+# Of each of FILES its size in bytes, and when its content and its entry were changed, in nanoseconds. The latter is set by
+# the system alone, so that a content is noticed that was changed and dated back, as by a clock that was.
+Signature = list[list[int]]
 
 
 class _Content(msgspec.Struct):
@@ -101,4 +103,4 @@ def _sign(folder: Path) -> Signature | None:
         stats = [(folder / name).stat() for name in FILES]
     except OSError:
         return None
-    return [[one.st_size, one.st_mtime_ns] for one in stats]
+    return [[one.st_size, one.st_mtime_ns, one.st_ctime_ns] for one in stats]

@@ -23,7 +23,7 @@ from typing import Any
 import msgspec
 
 from ..contract.errors import RequestError, StorageError, printable
-from ..contract.files import DISK_IS_FULL, write_atomically
+from ..contract.files import DISK_IS_FULL, describe_os_error, write_atomically
 from ..contract.records import TrialResult
 from ..registry.plugins import Origin, own_version
 from ..suite.trial_id import SCHEMA
@@ -255,9 +255,8 @@ def _is_folder_name(trial_id: str) -> bool:
 
 def explain_failed_write(what: str, folder: Path, error: OSError) -> str:
     """Return the line of a StorageError: what cannot be stored where and why, what is kept, and what to do."""
-    why = " ".join(str(error).split())
     return printable(
-        f"{what} cannot be stored in {folder}: {why}; what was stored before is kept. "
+        f"{what} cannot be stored in {folder}: {describe_os_error(error)}; what was stored before is kept. "
         "Make room there, and the same command does the rest"
     )
 

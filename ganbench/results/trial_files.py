@@ -31,7 +31,7 @@ import msgspec
 
 from ..contract import renamed
 from ..contract.failures import RENAMED_VERDICTS, Status
-from ..contract.files import write_atomically
+from ..contract.files import describe_os_error, write_atomically
 from ..contract.records import Artifacts, Finding, History, NonFinite, Remedy, Score, Trial, TrialResult, WiringFault
 from ..suite.trial_id import SCHEMA, trial_id
 
@@ -113,7 +113,7 @@ def write_trial(folder: Path, result: TrialResult) -> None:
         _write_files(hidden, result)
     except SafetensorError as error:  # which hides what the system said in its text
         shutil.rmtree(hidden, ignore_errors=True)
-        raise OSError(f"{folder} cannot be written: {error}") from error
+        raise OSError(f"{folder} cannot be written: {describe_os_error(error)}") from error
     except BaseException:
         shutil.rmtree(hidden, ignore_errors=True)
         raise

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -64,9 +67,72 @@ def test_a_run_that_cannot_write_its_first_file_is_one_line(say_here, tmp_path):
     assert said.code == 1 and "Traceback" not in said.err
     assert "the run cannot be stored in out" in said.err.splitlines()[-1]
     assert say_here(*line).code == 0
+    before = {path: path.read_bytes() for path in (tmp_path / "out" / "report").iterdir()}
     with files_of_at_most(100):
-        said = say_here("report", "out", "--format", "csv")
-    assert said.code == 1 and "report 'csv' failed" in said.err and "Traceback" not in said.err
+        said = say_here("report", "out", "--format", "csv", "--format", "markdown")
+    assert said.code == 1 and said.err.splitlines()[1:] == [
+        "ganbench: reports 'csv', 'markdown' failed: out/report: File too large; make room there, then 'ganbench report' "
+        "writes what is missing"
+    ]
+    assert {path: path.read_bytes() for path in (tmp_path / "out" / "report").iterdir()} == before
+
+
+def test_a_report_folder_that_finds_no_room_costs_no_result(say_here, tmp_path, monkeypatch):
+    (tmp_path / "full.toml").write_text(SUITE)
+    line = ["run", "full.toml", "--output", "out", "--executor", "inline", "--only", "method=small"]
+    mkdir = Path.mkdir
+
+    def fail(path, *rest, **more):
+        if path.name == "report":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        mkdir(path, *rest, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "mkdir", fail)
+        said = say_here(*line)
+        again = say_here("report", "out")
+    assert said.code == 1 and "energy-distance" in said.out, "the comparison is shown all the same"
+    (last,) = [text for text in said.err.splitlines() if "failed:" in text]
+    assert "out/report: No space left on device; make room there" in last and last.count("failed:") == 1
+    assert again.code == 1 and "ganbench: reports cannot be written: out/report: No space left" in again.err
+    (tmp_path / "elsewhere").write_text("a file")
+    said = say_here("report", "out", "--output", "elsewhere")
+    assert said.code == 2 and "ganbench: reports cannot be written: elsewhere: File exists; " in said.err
+    assert say_here("report", "out").code == 0
+
+
+def stored_bits(folder: Path) -> dict[str, bytes]:
+    """What is stored of trials, but for what says how long it took."""
+    files = (path for path in folder.glob("trials/**/*") if path.is_file())
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in files
+        if path.name not in ("result.json", "scores.csv")
+    }
+
+
+def test_a_run_on_a_disk_that_is_full_anywhere_goes_on_once_there_is_room(say_here, tmp_path, small_disk, monkeypatch):
+    """At the lease, a checkpoint, the first result, the second, the reports: by the size of a real disk."""
+    monkeypatch.setenv("GANBENCH_CACHE", "")
+    (tmp_path / "full.toml").write_text(SUITE.replace("width = 512", "width = 48") + "[checkpoints]\nsteps = 7\n")
+    line = ["run", "full.toml", "--executor", "inline", "--output"]
+    assert say_here(*line, "whole").code == 0
+    whole = stored_bits(tmp_path / "whole")
+    small_disk("4k")
+    stages = set()
+    for size in ("4k", "40k", "80k", "180k", "260k"):
+        small_disk(size)
+        said = say_here(*line, "disk/out")
+        assert said.code == 1 and "Traceback" not in said.err, size
+        last = said.err.splitlines()[-1]
+        assert last.startswith("ganbench: ") and "No space left on device" in last and "make room there" in last.lower()
+        stages.add(last.split()[2])
+        stored = stored_bits(tmp_path / "disk" / "out")
+        assert stored.items() <= whole.items(), f"of {size}, something half-written was taken for whole"
+    assert len(stages) >= 3, stages
+    small_disk("64m")
+    assert say_here(*line, "disk/out").code == 0
+    assert stored_bits(tmp_path / "disk" / "out") == whole
 
 
 @pytest.mark.parametrize("command", ["score", "new-plugin"])

@@ -137,11 +137,15 @@ def test_a_disk_that_fills_leaves_nothing_half_written(folder, monkeypatch):
 
     def fill(tensors, path, *_):
         path.write_bytes(b"half")
-        raise OSError(28, "No space left on device")
+        raise safetensors.SafetensorError(
+            f'Error while serializing: I/O error: No space left on device (os error 28) at path "{path}"'
+        )
 
     monkeypatch.setattr(safetensors.torch, "save_file", fill)
-    with pytest.warns(UserWarning, match="No space left on device"):
+    with pytest.warns(UserWarning, match="No space left on device; free space there") as warned:
         assert embed() == 1
+        assert embed(seed=1) == 2
+    assert len({str(one.message) for one in warned}) == 1, "said once: Python shows one text once"
     assert list(folder.iterdir()) == []
 
 

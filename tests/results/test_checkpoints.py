@@ -38,6 +38,20 @@ def test_the_newest_of_the_last_two_is_gone_on_from(folder):
     assert checkpoint.state["n"] == 3 and checkpoint.state["tensor"].tolist() == [3.0] * 4
 
 
+def test_a_full_disk_is_said_as_one_whoever_finds_it(folder, monkeypatch):
+    import safetensors.torch
+
+    def fail(*_):
+        raise safetensors.SafetensorError(
+            'Error while serializing: I/O error: No space left on device (os error 28) at path "/x/.tmp1a2b3c"'
+        )
+
+    monkeypatch.setattr(safetensors.torch, "save_file", fail)
+    with pytest.raises(OSError, match=r"trial cannot be written: No space left on device; make room there$"):
+        saved(folder, 1)
+    assert list(folder.folder.iterdir()) == []
+
+
 def cut_tensors(path: Path) -> None:
     file = path / "state.safetensors"
     file.write_bytes(file.read_bytes()[:-8])

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from small_disks import fill
 
 import ganbench
 
@@ -93,6 +94,23 @@ def test_lines_that_were_cut_short_or_are_no_events_are_passed_over(result, tmp_
     assert follower.read({trial.id: trial}) == [], "the last line may still be written"
     ganbench.EventLog(path).append(ganbench.TrialNote(trial.id, "after a kill"))
     assert follower.read({trial.id: trial}) == [ganbench.TrialNote(trial.id, "after a kill")]
+
+
+def test_events_wait_while_the_disk_is_full_and_only_the_end_of_a_trial_does_not(result, tmp_path, small_disk):
+    trial, log = result.trial, ganbench.EventLog(small_disk("64k") / "events")
+    log.append(ganbench.TrialStarted(trial))
+    filling = fill(log.path.parent)
+    for step in range(1, 101):  # more than what is left of the page
+        log.append(ganbench.TrialProgress(trial.id, step, 100, {"loss_g": 0.1 * step}))
+    with pytest.raises(OSError, match="No space left on device"):
+        log.append(ganbench.TrialEnded(result))
+    filling.unlink()
+    log.append(ganbench.TrialNote(trial.id, "again"))
+    events = ganbench.EventLog(log.path).read({trial.id: trial})
+    assert [type(event).__name__ for event in events] == [
+        "TrialStarted", *100 * ["TrialProgress"], "TrialEnded", "TrialNote"
+    ]  # fmt: skip
+    assert [event.step for event in events[1:101]] == list(range(1, 101))
 
 
 def test_an_executor_is_built_by_its_name():

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import threading
 import time
 import warnings
 
+import msgspec
 import pytest
+from small_disks import fill
 
 from ganbench import RequestError
 from ganbench.results import lease
@@ -132,3 +136,78 @@ def test_a_run_that_lost_its_folder_writes_nothing_more(tmp_path, unshared_lock)
         else:
             pytest.fail("it never noticed")
     assert "node2" in (tmp_path / LEASE_FILE).read_text()  # the other's lease stays
+
+
+def renewals(folder):
+    return msgspec.json.decode((folder / LEASE_FILE).read_bytes())["renewals"]
+
+
+def wait_until(condition):
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(RENEWAL / 10)
+
+
+def test_a_host_whose_disk_has_filled_keeps_its_folder(small_disk, unshared_lock):
+    folder = small_disk("64k")
+    with FolderLock(folder, "node1").hold():
+        fill(folder)
+        before = renewals(folder)
+        wait_until(lambda: renewals(folder) > before + 2)
+        with (
+            pytest.warns(UserWarning, match="node1"),
+            pytest.raises(RequestError, match="another run on node1 is writing"),
+            FolderLock(folder, "node2").hold(),
+        ):
+            pass
+
+
+def test_a_lease_that_somebody_deleted_is_written_again(tmp_path):
+    with FolderLock(tmp_path, "node1").hold():
+        (tmp_path / LEASE_FILE).unlink()
+        wait_until((tmp_path / LEASE_FILE).exists)
+
+
+@pytest.fixture(params=[-600, 600], ids=["10 minutes behind", "10 minutes ahead"])
+def other_clock(request, monkeypatch):
+    """Set the clock of this host otherwise, and date whatever is renewed so."""
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + request.param)
+    monkeypatch.setattr(time, "time_ns", lambda: int((now() + request.param) * 1e9))
+    return lambda path: os.utime(path, (now() + request.param,) * 2)
+
+
+def test_a_live_host_keeps_its_folder_whatever_its_clock_says(tmp_path, unshared_lock, other_clock):
+    with FolderLock(tmp_path, "node1").hold():
+        over = threading.Event()
+
+        def date():
+            while not over.wait(RENEWAL / 20):
+                with contextlib.suppress(OSError):
+                    other_clock(tmp_path / LEASE_FILE)
+
+        dating = threading.Thread(target=date)
+        dating.start()
+        try:
+            for _ in range(3):
+                with (
+                    pytest.warns(UserWarning, match="node1"),
+                    pytest.raises(RequestError, match="another run on node1 is writing"),
+                    FolderLock(tmp_path, "node2").hold(),
+                ):
+                    pass
+        finally:
+            over.set()
+            dating.join()
+
+
+def test_a_dead_host_is_not_waited_for_longer_whatever_its_clock_said(tmp_path, unshared_lock, other_clock):
+    with FolderLock(tmp_path, "node1").hold():
+        left = (tmp_path / LEASE_FILE).read_bytes()
+    (tmp_path / LEASE_FILE).write_bytes(left)
+    other_clock(tmp_path / LEASE_FILE)
+    began = time.monotonic()
+    with pytest.warns(UserWarning, match="node1"), FolderLock(tmp_path, "node2").hold():
+        assert time.monotonic() - began >= lease.PATIENCE_SECONDS
+        assert b"node2" in (tmp_path / LEASE_FILE).read_bytes()
