@@ -34,9 +34,21 @@ def run_task(content: bytes, folder: str, results: str, working_folder: str, thr
         node: Of the cluster, on which this process is.
 
     Raises:
-        OSError, StorageError: If a folder cannot be written.
+        StorageError: If a folder cannot be written.
     """
-    trial, place = msgspec.json.decode(content, type=ganbench.Trial), Path(folder)
+    trial = msgspec.json.decode(content, type=ganbench.Trial)
+    try:
+        _run_and_store(trial, Path(folder), Path(results), working_folder, threads, node)
+    except OSError as error:
+        raise ganbench.StorageError(
+            f"what happens to {trial.id} cannot be written to {folder}: {error.strerror or error}; what was stored before is "
+            "kept. Make room there, and the same command does the rest"
+        ) from error
+
+
+def _run_and_store(
+    trial: ganbench.Trial, place: Path, results: Path, working_folder: str, threads: int, node: str
+) -> None:
     ganbench.write_atomically(place / f"{trial.id}.node", node)
     log, environment, before = ganbench.EventLog(place / f"{trial.id}.events"), dict(os.environ), Path.cwd()
     with contextlib.suppress(OSError):  # a node may not have it; then no relative path is of use
@@ -46,7 +58,7 @@ def run_task(content: bytes, folder: str, results: str, working_folder: str, thr
         result = ganbench.run_trial(trial, log.append, threads)
     if result.status is not ganbench.Status.PAUSED:
         result = replace(result, output=read_output(place, trial.id))
-        result = ganbench.store_result(Path(results), result, place / "staging")
+        result = ganbench.store_result(results, result, place / "staging")
     log.append(ganbench.TrialEnded(result))
     if is_asked.is_set() or result.status is ganbench.Status.ERROR or set(threading.enumerate()) - threads_before:
         os._exit(0)

@@ -98,7 +98,9 @@ class Tasks:
         try:
             (self._folder / "staging").mkdir(parents=True)
         except OSError as error:
-            raise ganbench.StorageError(f"executor 'ray': {root} cannot be written: {error.strerror}") from error
+            raise ganbench.StorageError(
+                f"executor 'ray': {root} cannot be written: {error.strerror}; make room there, and the same command does the rest"
+            ) from error
         self._note_missing_resources(trials)
         self._waiting.extend(trials)
         end = None
@@ -172,6 +174,8 @@ class Tasks:
         task.returned = time.monotonic()
         if task.ended is not None or crash is None:
             self._returned.append(task)
+        elif isinstance(crash, ray.exceptions.RayTaskError) and isinstance(crash.cause, ganbench.StorageError):
+            raise ganbench.StorageError(str(crash.cause)) from crash  # the next trials would be trained for nothing
         elif isinstance(crash, ray.exceptions.RayTaskError):
             why = f"its task failed: {' '.join(str(crash.cause).split())[:500]}"
             yield self._failure(task.trial, ganbench.Status.ERROR, why)

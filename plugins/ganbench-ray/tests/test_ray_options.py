@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import sys
 
+import msgspec
 import pytest
+import small_disks
+from small_suites import suite_table, trials_of
 
 import ganbench
 
@@ -12,6 +15,7 @@ pytest.importorskip("ganbench_ray")
 
 from ganbench_ray import executor
 from ganbench_ray.executor import Ray
+from ganbench_ray.task import run_task
 
 
 @pytest.mark.parametrize(
@@ -42,6 +46,22 @@ def test_resources_of_a_method_are_the_common_ones_and_its_own():
 def test_an_address_that_is_none_is_refused(address):
     with pytest.raises(ganbench.RequestError, match='give "auto" or HOST:PORT'):
         executor._check_address(address)
+
+
+def test_a_task_on_a_full_disk_is_no_fault_of_its_trial(tmp_path):
+    """So that the run ends, instead of training the next trials for nothing."""
+    (trial,) = trials_of(suite_table(training={"steps": 4, "batch_size": 16}))
+    content, environment = msgspec.json.encode(trial), (str(tmp_path), 1, "node")
+    with small_disks.mount(tmp_path / "disk") as resize:
+        place = resize("64k")
+        (place / "staging").mkdir()
+        filling = small_disks.fill(place)
+        with pytest.raises(ganbench.StorageError, match="Make room there, and the same command does the rest"):
+            run_task(content, str(place), str(place), *environment)
+        filling.unlink()
+        resize("2m")
+        run_task(content, str(place), str(place), *environment)
+        assert ganbench.read_stored(place, trial).status is ganbench.Status.DONE
 
 
 def test_a_machine_without_ray_is_told_what_to_install(monkeypatch, tmp_path):

@@ -7,6 +7,7 @@
                         tasks/N.json     the trials of task N of the array
                         tasks/N.events   what happened to them
                         tasks/N.beat     a number that changes as long as the job lives
+                        tasks/N.unstored why a result could not be stored
                         tasks/N.log      what the job printed
 """
 
@@ -138,8 +139,10 @@ class Batch:
         return ganbench.EventLog(self.folder / "tasks" / f"{index}.events")
 
     def beat(self, index: int, count: int) -> None:
-        """Say that a task's job lives."""
-        (self.folder / "tasks" / f"{index}.beat").write_text(str(count), encoding="ascii")
+        """Say that a task's job lives, in place: on a disk that has filled since, that still succeeds."""
+        path = self.folder / "tasks" / f"{index}.beat"
+        with path.open("r+b" if path.exists() else "wb") as file:
+            file.write(b"%012d" % count)
 
     def last_beat(self, index: int) -> str:
         """Return a task's last heartbeat, which differs from the one before; empty if there was none."""
@@ -147,6 +150,20 @@ class Batch:
             return (self.folder / "tasks" / f"{index}.beat").read_text(encoding="ascii")
         except (OSError, ValueError):
             return ""
+
+    def say_unstored(self, index: int, why: str) -> None:
+        """Say that a task's job ended since a result could not be stored. Raises OSError if that cannot be written either."""
+        ganbench.write_atomically(self.folder / "tasks" / f"{index}.unstored", why)
+
+    def take_unstored(self, index: int) -> str:
+        """Return what a task's job said so, once; empty if it said nothing."""
+        path = self.folder / "tasks" / f"{index}.unstored"
+        try:
+            why = path.read_text(encoding="utf-8")
+            path.unlink()
+        except (OSError, ValueError):
+            return ""
+        return why
 
     def log_pattern(self) -> str:
         """Return where Slurm is to write what jobs print."""

@@ -198,8 +198,7 @@ class Jobs:
                 batch.remove()
             self._tasks = [task for task in self._tasks if task.batch not in submitted]
             if isinstance(error, OSError):
-                why = f"executor 'slurm': the folder {self._root} cannot be written: {error.strerror or error}"
-                raise ganbench.StorageError(why) from error
+                raise ganbench.StorageError(_explain_unwritable(self._root, error)) from error
             raise ganbench.RequestError(f"executor 'slurm': {error}") from error
 
     def _submit_again(self) -> Iterator[ganbench.TrialResult]:
@@ -212,6 +211,8 @@ class Jobs:
             self._retries += 1
             self._next_attempt = time.monotonic() + RETRY_SECONDS
             self._note(self._some_trial(), f"it cannot be submitted for now: {error}")
+            if self._retries > MAX_RETRIES and isinstance(error, OSError):
+                raise ganbench.StorageError(_explain_unwritable(self._root, error)) from error
             if self._retries > MAX_RETRIES:
                 for trial in self._waiting.values():
                     yield _failure(trial, ganbench.Status.ERROR, f"it cannot be submitted: {error}")
@@ -319,8 +320,13 @@ class Jobs:
                 self._note(next(iter(task.left)), f"its job {task.name} waits: {task.state.reason}")
 
     def _settle(self, task: Task) -> Iterator[ganbench.TrialResult]:
-        """Decide on the trials of a job that has ended without finishing them."""
+        """Decide on the trials of a job that has ended without finishing them.
+
+        Raises StorageError if it could not store a result: in another job it would be trained again for nothing.
+        """
         assert task.state is not None
+        if task.left and (unstored := task.batch.take_unstored(task.index)):
+            raise ganbench.StorageError(unstored)
         for trial in list(task.left.values()):
             if trial.id in task.ended:
                 why = f"its job {task.name} said that it ended, and its result is not in {self._results}"
@@ -412,6 +418,13 @@ def sbatch_arguments(resources: Mapping[str, str | int | bool]) -> list[str]:
     return [
         f"--{name}" if value is True else f"--{name}={value}" for name, value in resources.items() if value is not False
     ]
+
+
+def _explain_unwritable(folder: Path, error: OSError) -> str:
+    return (
+        f"executor 'slurm': the folder {folder} cannot be written: {error.strerror or error}; make room there, and the same "
+        "command does the rest"
+    )
 
 
 def _is_alive(job: str) -> bool:

@@ -89,6 +89,10 @@ def run_task(folder: Path, index: int) -> None:
             if result.status is not ganbench.Status.PAUSED:
                 result = ganbench.store_result(Path(batch.facts.results), result, folder / "staging")
             log.append(ganbench.TrialEnded(result))
+    except ganbench.StorageError as error:
+        with contextlib.suppress(OSError):  # not even room for this: the run finds that out as it submits the job again
+            batch.say_unstored(index, str(error))
+        raise
     finally:
         watch.stop()
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import time
 from dataclasses import replace
 
 import pytest
+import small_disks
 
 import ganbench
 
@@ -104,6 +107,37 @@ def test_a_job_that_fails_before_it_begins_is_not_tried_again(followed):
 def test_nodes_that_cannot_write_the_folder_are_suspected_where_nothing_was_said(followed):
     result, _ = followed.end_as("FAILED")
     assert result.reason.endswith(f"can the compute nodes read and write {followed.task.batch.folder}?")
+
+
+def test_a_job_that_could_not_store_a_result_ends_the_run_and_is_replaced_by_the_next(followed):
+    followed.begin(followed.first)
+    followed.task.batch.say_unstored(0, "the result of first cannot be stored")
+    with pytest.raises(ganbench.StorageError, match="the result of first cannot be stored"):
+        followed.end_as("FAILED")
+    assert followed.end_as("FAILED") == [] and followed.jobs._waiting.keys() == {"first", "second"}
+
+
+def test_a_job_says_that_it_lives_on_a_disk_that_has_filled(make_trial, tmp_path):
+    trial = make_trial()
+    with small_disks.mount(tmp_path / "disk") as resize:
+        batch = Batch.create(resize("96k"), BatchFacts("", 1, 10.0, 60.0, [[trial.id]]), [[trial]])
+        batch.beat(0, 9)
+        small_disks.fill(batch.folder)
+        before = batch.last_beat(0)
+        batch.beat(0, 10)
+        assert batch.last_beat(0) not in ("", before)
+
+
+@pytest.mark.parametrize("seconds", [-600, 600], ids=["10 minutes behind", "10 minutes ahead"])
+def test_the_clock_of_a_node_says_nothing_of_whether_it_lives(followed, monkeypatch, seconds):
+    monkeypatch.setattr(scheduler, "read_states", lambda jobs: {"17": {0: TaskState("RUNNING", "None")}})
+    for count in range(3):
+        followed.task.batch.beat(0, count)
+        dated = time.time() + seconds
+        os.utime(followed.task.batch.folder / "tasks" / "0.beat", (dated, dated))
+        list(followed.jobs._read(followed.task))
+        followed.jobs._look()
+        assert followed.task.state.state == "RUNNING" and followed.cancelled == []
 
 
 def test_a_cancelled_job_is_a_pause(followed):
