@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -31,7 +32,8 @@ from .training.preemption import Deadline, pause_when_asked
 if TYPE_CHECKING:
     from .contract.components import Comparison, Executor
 
-FIRST_STEPS_SECONDS = 60.0  # that trying the methods may take before a run
+FIRST_STEPS_SECONDS = 60.0  # that trying the methods may take before a run, and after them the one that is being tried
+NOTICE_SECONDS = 8.0  # in one component, after which it is said that it is being waited for
 
 
 @dataclass(frozen=True)
@@ -422,19 +424,23 @@ def check_methods_serve(planned: Sequence[Trial], wanted: Sequence[Trial], suite
 def check_first_steps(trials: Sequence[Trial], registry: Registry, where: str) -> None:
     """Ensure that every method can take a step on each of its data sets. Raises RequestError, its line beginning with `where`.
 
-    What hangs, and what is left after a minute, is left to the trials, which fail alone.
+    What hangs, and what is left after a minute, is left to the trials, which fail alone. What takes long is said on standard
+    error meanwhile.
     """
-    from .training.first_step import CannotTrain, FirstSamples, load_first_samples, try_first_step
+    from .training.first_step import CannotTrain, FirstSamples, load_first_samples, running_component, try_first_step
 
     first = {(trial.dataset, trial.method): trial for trial in reversed(trials)}
     samples: dict[tuple[str, int], FirstSamples | None] = {}
     refused: list[str] = []
     stopped = threading.Event()
+    began: tuple[Trial | None, float] = None, time.monotonic()  # the trial that is tried, and since when
 
     def look() -> None:
+        nonlocal began
         for trial in reversed(first.values()):
             if stopped.is_set():
                 return
+            began = trial, time.monotonic()
             try:
                 if trial.data == UNKNOWN or registry.lacks_part_of(trial) or registry.why_skipped(trial):
                     continue
@@ -451,9 +457,30 @@ def check_first_steps(trials: Sequence[Trial], registry: Registry, where: str) -
 
     looking = threading.Thread(target=look, daemon=True)
     looking.start()
-    looking.join(FIRST_STEPS_SECONDS)
+    end, said = time.monotonic() + FIRST_STEPS_SECONDS, set[str]()
+    waiting_for, since = "", time.monotonic()
+    while looking.is_alive():
+        (trial, trial_since), now = began, time.monotonic()
+        limit = trial_since + FIRST_STEPS_SECONDS
+        if now > end:
+            stopped.set()
+        if now > max(end, limit):  # the step that it is at is finished, unless it hangs, before any trial begins
+            break
+        if trial is not None:
+            part = running_component(looking)
+            what = f"method {trial.method!r} on {trial.dataset!r}: waiting for {part or 'its first step'}"
+            if part is None:
+                waiting_for = ""
+            elif what != waiting_for:
+                waiting_for, since = what, now
+            elif now - since > NOTICE_SECONDS and what not in said:
+                said.add(what)
+                left = max(0.0, max(end, limit) - now)
+                sys.stderr.write(
+                    f"ganbench: {what}, for {now - since:.0f} s so far; in {left:.0f} s the run begins all the same\n"
+                )
+        looking.join(min(NOTICE_SECONDS, FIRST_STEPS_SECONDS) / 5)
     stopped.set()
-    looking.join(FIRST_STEPS_SECONDS)  # the step that it is at is finished, unless it hangs, before any trial begins
     if refused:
         raise RequestError(refused[0])
 

@@ -5,6 +5,8 @@ What is tried is built for it and thrown away; random numbers and settings of to
 
 from __future__ import annotations
 
+import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Iterator, Mapping
@@ -169,6 +171,29 @@ def _culprit(error: Exception, names: Mapping[int, str]) -> str:
     for frame, _ in traceback.walk_tb(error.__traceback__):
         for local in ("component", "self"):  # what is computed, and whose method it is
             found = names.get(id(original(frame.f_locals.get(local))), found)
+    return found
+
+
+def running_component(thread: threading.Thread) -> str | None:
+    """Return what a thread that tries a first step is waiting for, as `loss 'hinge'`; empty where that is no component.
+
+    None while it imports something, as the first use of a library does for seconds.
+    """
+    innermost = sys._current_frames().get(thread.ident or 0)
+    names: Mapping[int, str] = {}
+    found = ""
+    for frame, _ in reversed([*traceback.walk_stack(innermost)]):
+        if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
+            return None
+        local = frame.f_locals
+        if frame.f_code is load_first_samples.__code__ and "ref" in local:
+            found = f"data set {local['ref'].name!r}"
+        elif frame.f_code is _step.__code__:
+            names = local.get("names", names)
+        elif frame.f_code.co_qualname == "_step.<locals>.build":
+            found = f"{local['kind']} {local['ref'].name!r}"
+        for name in ("component", "self"):
+            found = names.get(id(original(local.get(name))), found)
     return found
 
 

@@ -326,6 +326,48 @@ def test_a_method_that_hangs_is_left_to_its_trials(ganbench, folder, monkeypatch
     assert ganbench("run", "--suite", "mine.toml", "--dry-run").code == 0
 
 
+HANGING = """
+class HangingLoss(ganbench.Loss):
+    def discriminator(self, d, real, fake): time.sleep(60)
+    def generator(self, d, real, fake): time.sleep(60)
+class HangingAtOnce(HangingLoss):
+    def __init__(self): time.sleep(60)
+class HangingNetwork(torch.nn.Module):
+    def __init__(self, data):
+        super().__init__()
+        self.layer = torch.nn.Sequential(torch.nn.Linear(2, 1))
+        self.layer.register_forward_hook(lambda *_: time.sleep(60))
+    def forward(self, x, y=None): return self.layer(x).squeeze(1)
+@ganbench.hookimpl
+def ganbench_losses():
+    yield ganbench.Component("HangingLoss", HangingLoss)
+    yield ganbench.Component("HangingAtOnce", HangingAtOnce)
+@ganbench.hookimpl
+def ganbench_discriminators():
+    yield ganbench.Component("HangingNetwork", HangingNetwork)
+"""
+
+
+@pytest.mark.parametrize(
+    ("parts", "named"),
+    [
+        ({"loss": "HangingLoss"}, "loss 'HangingLoss'"),
+        ({"loss": "HangingAtOnce"}, "loss 'HangingAtOnce'"),
+        ({"discriminator": "HangingNetwork"}, "discriminator 'HangingNetwork'"),
+    ],
+)
+def test_what_hangs_is_named_while_it_is_waited_for(ganbench, tmp_path, monkeypatch, parts, named):
+    monkeypatch.setattr("ganbench.pipeline.FIRST_STEPS_SECONDS", 6.0)
+    monkeypatch.setattr("ganbench.pipeline.NOTICE_SECONDS", 1.0)
+    (tmp_path / "ganbench_plugins.py").write_text("import time\nimport ganbench\nimport torch\n" + HANGING)
+    good = {"generator": "mlp", "discriminator": "mlp", "loss": "hinge"}
+    (tmp_path / "mine.toml").write_text(suite("ring", good | parts))
+    said = ganbench("run", "--suite", "mine.toml", "--dry-run")
+    last = [line for line in said.err.splitlines() if "waiting for" in line][-1]  # a first import may take as long
+    assert last.startswith(f"ganbench: method 'tried' on 'ring': waiting for {named}, for ")
+    assert said.code == 0
+
+
 def test_trying_methods_leaves_random_numbers_and_settings_as_they_are(folder, monkeypatch):
     import random
 
