@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import importlib
 import shlex
 import sys
@@ -85,11 +84,12 @@ def main() -> None:
             raise
         _fail("the memory does not suffice: give fewer or smaller samples, a smaller batch, or fewer --workers", 1)
     except OSError as error:
-        if error.errno not in (*DISK_IS_FULL, errno.EROFS):
+        if error.errno in DISK_IS_FULL:
+            where = error.filename or "standard output, or a file,"
+            _fail(printable(f"{where} cannot be written: {error.strerror}; make room and try again"), 1)
+        if not error.filename:
             raise
-        _fail(
-            printable(f"{error.filename or 'a file'} cannot be written: {error.strerror}; make room and try again"), 1
-        )
+        _fail(printable(f"{error.filename} cannot be read or written: {error.strerror}"), 2)
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ..contract.errors import RequestError
+from ..contract.files import DISK_IS_FULL
 from ..registry.plugins import local_files
 from ..registry.registry import load_registry
 
@@ -34,6 +35,8 @@ def command(folders: tuple[Path, ...], output: Path | None) -> int:
             dataset.write(made.recordings, folder / "recordings")
             click.echo(f"recordings: {folder / 'recordings'}")
     except OSError as error:
+        if error.errno in DISK_IS_FULL:
+            raise  # which is no fault of the request
         raise RequestError(f"{error.filename or output} cannot be written: {error.strerror}") from error
     for note in made.notes:
         click.echo(f"ganbench: left out: {note}", err=True)

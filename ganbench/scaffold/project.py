@@ -14,7 +14,8 @@ from pathlib import Path
 
 import jinja2
 
-from ..contract.errors import RequestError, did_you_mean
+from ..contract.errors import RequestError, StorageError, did_you_mean
+from ..contract.files import DISK_IS_FULL
 from ..contract.hooks import HOOKS
 from ..registry.registry import Registry
 
@@ -159,6 +160,7 @@ def write_project(project: Project, folder: Path, registry: Registry) -> list[Pa
 
     Raises:
         RequestError: If the folder is not empty or cannot be written, or if a name is taken.
+        StorageError: If the disk is full.
     """
     _check_clashes(project, registry)
     try:
@@ -169,7 +171,10 @@ def write_project(project: Project, folder: Path, registry: Registry) -> list[Pa
             raise RequestError(f"folder {folder} is not empty; give another with --output")
         _write_files(project.files(), target)
     except OSError as error:
-        raise RequestError(f"folder {folder} cannot be written: {error.strerror}") from error
+        why = f"folder {folder} cannot be written: {error.strerror}"
+        if error.errno in DISK_IS_FULL:
+            raise StorageError(f"{why}; make room there, or give another with --output") from error
+        raise RequestError(f"{why}; give another with --output") from error
     return [folder / path for path in project.files()]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -152,3 +153,13 @@ def test_other_commands_say_in_one_line_what_they_could_not_write(say_here, monk
         1,
         "ganbench: there/score.csv cannot be written: No space left on device; make room and try again\n",
     )
+
+
+@pytest.mark.parametrize("command", ["list", "plugins"])
+def test_what_is_printed_onto_a_full_disk_is_one_line_too(tmp_path, command):
+    said = subprocess.run(
+        f"{sys.executable} -m ganbench {command} > /dev/full", shell=True, capture_output=True, text=True, cwd=tmp_path
+    )
+    assert said.returncode == 1, said
+    (line,) = said.stderr.splitlines()
+    assert "No space left on device; make room and try again" in line

@@ -58,6 +58,16 @@ def test_a_trial_that_was_changed_or_added_is_read_again_alone(store, read_files
     assert read_files == ["t1", "t3"]
 
 
+def test_a_trial_that_was_changed_and_dated_back_is_read_again(store, read_files):
+    store.results()
+    path = store.trials / "t1" / "result.json"
+    stat = path.stat()
+    path.write_text(path.read_text().replace("why", "how"))
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    read_files.clear()
+    assert store.results()[0][1].reason == "how “not”" and read_files == ["t1"]
+
+
 def test_a_trial_that_was_damaged_since_is_reported(store):
     store.results()
     (store.trials / "t1" / "trial.json").write_text("{")

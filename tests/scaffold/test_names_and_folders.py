@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ganbench.cli import main
-from ganbench.contract.errors import RequestError
+from ganbench.contract.errors import RequestError, StorageError
 from ganbench.registry.registry import load_registry
 from ganbench.scaffold.project import Project, write_project
 
@@ -103,6 +103,6 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path, monkeypatch):
         return really(path, content)
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(RequestError, match="cannot be written: No space left on device"):
+    with pytest.raises(StorageError, match="cannot be written: No space left on device; make room there"):
         write_project(Project("mine", ("loss",)), tmp_path / "mine", load_registry())
     assert not list(tmp_path.iterdir())
