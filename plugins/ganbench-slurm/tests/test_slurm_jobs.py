@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
 import time
 from dataclasses import replace
 
@@ -118,14 +120,29 @@ def test_a_job_that_could_not_store_a_result_ends_the_run_and_is_replaced_by_the
 
 
 def test_a_job_says_that_it_lives_on_a_disk_that_has_filled(make_trial, tmp_path):
+    """Others take whatever room there is in any moment, as that of a file that is emptied before it is written."""
     trial = make_trial()
     with small_disks.mount(tmp_path / "disk") as resize:
         batch = Batch.create(resize("96k"), BatchFacts("", 1, 10.0, 60.0, [[trial.id]]), [[trial]])
         batch.beat(0, 9)
-        small_disks.fill(batch.folder)
-        before = batch.last_beat(0)
-        batch.beat(0, 10)
-        assert batch.last_beat(0) not in ("", before)
+        filling, over = small_disks.fill(batch.folder), threading.Event()
+
+        def fill_up():
+            with filling.open("ab", buffering=0) as file:
+                while not over.is_set():
+                    with contextlib.suppress(OSError):
+                        file.write(b"x" * 4096)
+
+        others = threading.Thread(target=fill_up)
+        others.start()
+        try:
+            for count in range(10, 500):
+                before = batch.last_beat(0)
+                batch.beat(0, count)
+                assert batch.last_beat(0) not in ("", before)
+        finally:
+            over.set()
+            others.join()
 
 
 @pytest.mark.parametrize("seconds", [-600, 600], ids=["10 minutes behind", "10 minutes ahead"])
