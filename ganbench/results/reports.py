@@ -14,7 +14,8 @@ from ..contract.records import ComponentRef
 from ..registry.registry import Registry
 
 WRITTEN_FIRST = "html"  # so its page is the file to open
-FOLDER_IS_CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST)
+FOLDER_IS_CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM)
+FILE_IN_THE_WAY = (errno.ENOTDIR, errno.EEXIST)
 
 
 def check_reports(refs: Sequence[ComponentRef] | None, registry: Registry, where: str) -> list[ComponentRef]:
@@ -68,7 +69,11 @@ def describe_failed_reports(failed: Mapping[str, str]) -> list[str]:
 
 def _explain(error: Exception, folder: Path) -> str:
     """Say why a report failed: of a full or a closed folder the same for all reports, so that it is said once."""
-    if not isinstance(error, OSError) or error.errno not in (*DISK_IS_FULL, *FOLDER_IS_CLOSED):
+    if not isinstance(error, OSError) or error.errno not in (*DISK_IS_FULL, *FOLDER_IS_CLOSED, *FILE_IN_THE_WAY):
         return f"{type(error).__name__}: {error}"
-    remedy = "make room there" if error.errno in DISK_IS_FULL else "open it for writing or give another with --output"
-    return f"{folder}: {os.strerror(error.errno)}; {remedy}, then 'ganbench report' writes what is missing"
+    why, remedy = os.strerror(error.errno), "open it for writing or give another with --output"
+    if error.errno in DISK_IS_FULL:
+        remedy = "make room there"
+    elif error.errno in FILE_IN_THE_WAY:
+        why, remedy = "a file is in its place", "remove that or give another folder with --output"
+    return f"{folder}: {why}; {remedy}, then 'ganbench report' writes what is missing"

@@ -98,7 +98,7 @@ def test_a_report_folder_that_finds_no_room_costs_no_result(say_here, tmp_path, 
     assert again.code == 1 and "ganbench: reports cannot be written: out/report: No space left" in again.err
     (tmp_path / "elsewhere").write_text("a file")
     said = say_here("report", "out", "--output", "elsewhere")
-    assert said.code == 2 and "ganbench: reports cannot be written: elsewhere: File exists; " in said.err
+    assert said.code == 2 and "ganbench: reports cannot be written: elsewhere: a file is in its place; " in said.err
     assert say_here("report", "out").code == 0
 
 
