@@ -169,6 +169,8 @@ class Jobs:
                     scheduler.cancel([job])
                 batch.remove()
                 continue
+            for index in range(len(batch.facts.tasks)):
+                batch.take_unstored(index)  # of before: there may be room now
             taken = batch.taken()
             self._follow(batch, {i: [t for t in ids if t not in taken] for i, ids in enumerate(batch.facts.tasks)})
             self._losses |= batch.facts.losses

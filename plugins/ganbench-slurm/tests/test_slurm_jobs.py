@@ -119,6 +119,17 @@ def test_a_job_that_could_not_store_a_result_ends_the_run_and_is_replaced_by_the
     assert followed.end_as("FAILED") == [] and followed.jobs._waiting.keys() == {"first", "second"}
 
 
+def test_a_job_that_could_not_store_a_result_before_a_run_joined_it_is_replaced(followed):
+    followed.begin(followed.first)
+    followed.task.batch.say_unstored(0, "the result of first cannot be stored")
+    followed.jobs._tasks, followed.jobs._batches = [], []
+    followed.jobs._waiting = {trial.id: trial for trial in (followed.first, followed.second)}
+    followed.jobs._join(fresh=False)
+    (followed.task,) = followed.jobs._tasks
+    list(followed.jobs._read(followed.task))
+    assert followed.end_as("FAILED") == [] and followed.jobs._waiting.keys() == {"first", "second"}
+
+
 def test_a_job_says_that_it_lives_on_a_disk_that_has_filled(make_trial, tmp_path):
     """Others take whatever room there is in any moment, as that of a file that is emptied before it is written."""
     trial = make_trial()
