@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +47,8 @@ from .training.seeding import deterministic, preserve_rng_state, seed_everything
 from .training.view import RunView
 
 KEPT_SAMPLES = 1000  # of the last evaluation, for pictures
+
+_told: set[str] = set()  # what concerns all trials of this process alike is said at the first
 
 
 def run_trial(
@@ -112,8 +116,14 @@ def _run_stages(
     dataset = registry.build("dataset", trial.components.dataset)
     if why := registry.why_skipped(trial):
         return TrialResult(trial, Status.SKIPPED, why, origins=registry.origins(trial))
+
+    def tell(text: str) -> None:
+        if text not in _told:
+            _told.add(text)
+            emit(TrialNote(trial.id, text))
+
     try:
-        run = LiveTrial.build(trial, dataset, registry, device)
+        run = LiveTrial.build(trial, dataset, registry, device, tell)
     except NonFiniteData as error:
         return _refuse_data(trial, registry, error)
     check_networks(run.view, trial)
@@ -124,7 +134,7 @@ def _run_stages(
         except (Exception, SystemExit) as error:
             why = f"checkpoint after {saved.steps} steps is left aside: {describe_exception(error)}"
             emit(TrialNote(trial.id, f"{why}; the trial starts again"))
-            run = LiveTrial.build(trial, dataset, registry, device)
+            run = LiveTrial.build(trial, dataset, registry, device, tell)
     result = _train(run, trial, emit, _checkpointer(run, trial, registry, emit, seconds), between_steps)
     if result.status is Status.PAUSED:
         return result
@@ -277,8 +287,15 @@ class LiveTrial:
     loop: LoopState = field(default_factory=LoopState)
 
     @classmethod
-    def build(cls, trial: Trial, dataset: Dataset, registry: Registry, device: torch.device) -> LiveTrial:
-        """Build every other component, each network under a seed of its own."""
+    def build(
+        cls,
+        trial: Trial,
+        dataset: Dataset,
+        registry: Registry,
+        device: torch.device,
+        tell: Callable[[str], None] = warnings.warn,
+    ) -> LiveTrial:
+        """Build every other component, each network under a seed of its own; `tell` takes what a user should know."""
         seed = trial.seed
         training, held_out = dataset.training(), dataset.held_out()
         for part, batch in (("training", training), ("held-out", held_out)):
@@ -325,7 +342,7 @@ class LiveTrial:
                 trial.evaluation.samples,
                 seed_for(seed, "evaluation"),
                 device,
-                CachedSampleSet,
+                partial(CachedSampleSet, tell=tell),
             ),
             diagnoses=diagnoses,
             labels=training.labels,

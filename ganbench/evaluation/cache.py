@@ -21,10 +21,12 @@ from pathlib import Path
 from types import ModuleType
 
 import torch
+from torch import Tensor
 
 from ..contract.adapt import original
 from ..contract.components import Features
 from ..contract.files import describe_os_error
+from ..contract.records import Batch
 from .embedding import SampleSet, Tensors
 
 VARIABLE = "GANBENCH_CACHE"
@@ -34,7 +36,24 @@ SUFFIX = ".safetensors"
 
 
 class CachedSampleSet(SampleSet):
-    """Real samples of which everything that is computed is kept on disk, in the folder that `cache_folder` says."""
+    """Real samples of which everything that is computed is kept on disk, in the folder that `cache_folder` says.
+
+    Args:
+        samples: The samples.
+        device: Where features are computed.
+        batch: What they are part of, where they have conditions.
+        tell: Is told in a line of a file that is damaged, or cannot be written; a warning by default.
+    """
+
+    def __init__(
+        self,
+        samples: Tensor,
+        device: torch.device,
+        batch: Batch | None = None,
+        tell: Callable[[str], None] = warnings.warn,
+    ) -> None:
+        super().__init__(samples, device, batch)
+        self._tell = tell
 
     def keep(self, features: Features | None, name: str, compute: Callable[[], Tensors]) -> Tensors:
         """Return `compute()`, from the cache where it is there."""
@@ -44,10 +63,10 @@ class CachedSampleSet(SampleSet):
         of = {"format": FORMAT, "samples": self.digest, **describe_features(features), "computed": name}
         about = json.dumps(of, sort_keys=True)
         path = folder / (hashlib.sha256(about.encode()).hexdigest() + SUFFIX)
-        if (found := _load(path, about)) is not None:
+        if (found := _load(path, about, self._tell)) is not None:
             return tuple(tensor.to(self.device) for tensor in found)
         tensors = compute()
-        _save(path, tensors, about)
+        _save(path, tensors, about, self._tell)
         return tensors
 
     @functools.cached_property
@@ -93,7 +112,7 @@ def _code_digest(module: ModuleType) -> str:
         return ""
 
 
-def _load(path: Path, about: str) -> Tensors | None:
+def _load(path: Path, about: str, tell: Callable[[str], None]) -> Tensors | None:
     """The tensors of a file; None if it is not there. One that is damaged, or not as it was written, is removed, with a warning."""
     from safetensors import SafetensorError, safe_open
 
@@ -106,7 +125,7 @@ def _load(path: Path, about: str) -> Tensors | None:
         if facts != _describe_content(tensors, about):
             raise ValueError("it is not as it was written")
     except (OSError, SafetensorError, KeyError, ValueError) as error:
-        warnings.warn(f"{path} is damaged, and is computed again: {error}", stacklevel=2)
+        tell(f"{path} is damaged, and is computed again: {error}")
         with contextlib.suppress(OSError):
             path.unlink()
         return None
@@ -115,7 +134,7 @@ def _load(path: Path, about: str) -> Tensors | None:
     return tensors
 
 
-def _save(path: Path, tensors: Tensors, about: str) -> None:
+def _save(path: Path, tensors: Tensors, about: str, tell: Callable[[str], None]) -> None:
     """Write a file whole or not at all; a disk that is full or closed to writing costs a warning and no result."""
     from safetensors import SafetensorError
     from safetensors.torch import save_file
@@ -128,10 +147,8 @@ def _save(path: Path, tensors: Tensors, about: str) -> None:
         hidden.replace(path)
         _make_room(path.parent)
     except (OSError, SafetensorError) as error:
-        warnings.warn(
-            f"features are not kept in {path.parent}: {describe_os_error(error)}; free space there, or set {VARIABLE} to another folder",
-            stacklevel=2,
-        )
+        why = describe_os_error(error)
+        tell(f"features are not kept in {path.parent}: {why}; free space there, or set {VARIABLE} to another folder")
     finally:
         with contextlib.suppress(OSError):
             hidden.unlink(missing_ok=True)

@@ -220,7 +220,7 @@ class Evaluator:
         n: int,
         seed: int,
         device: torch.device | None = None,
-        make_set: type[SampleSet] = SampleSet,
+        make_set: Callable[..., SampleSet] = SampleSet,
     ) -> None:
         self._scorer, self._n, self._seed = Scorer(data, modes), n, seed
         self._data = data

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import ganbench
+from ganbench import trial
 from ganbench.contract.adapt import adapt
 from ganbench.evaluation import cache
 from ganbench.evaluation.cache import CachedSampleSet
@@ -182,3 +183,23 @@ def test_two_processes_that_write_the_same_files_do_not_disturb_each_other(folde
     writers = [subprocess.Popen([sys.executable, "-W", "error", "-c", WRITER]) for _ in range(2)]
     assert [writer.wait(timeout=120) for writer in writers] == [0, 0]
     assert len(list(folder.iterdir())) == 4
+
+
+def test_what_is_wrong_with_the_cache_is_a_note_of_the_trial_wherever_that_runs(folder, make_trial, monkeypatch):
+    monkeypatch.setattr(trial, "_told", set())
+    one = make_trial(datasets={"digits": {"dataset": "digits"}}, metrics=("frechet-digits",), diagnoses=(), steps=2)
+    notes: list[str] = []
+
+    def emit(event):
+        if isinstance(event, ganbench.TrialNote):
+            notes.append(event.text)
+
+    first = ganbench.run_trial(one, emit)
+    assert first.scores and not notes
+    for file in folder.iterdir():
+        file.write_bytes(file.read_bytes()[:-8] + bytes(8))
+    second = ganbench.run_trial(one, emit)
+    assert [score.value for score in second.scores] == [score.value for score in first.scores]
+    assert len(notes) == len(list(folder.iterdir())) and all("is damaged, and is computed again" in n for n in notes)
+    ganbench.run_trial(one, emit)
+    assert len(notes) == len(list(folder.iterdir()))
