@@ -26,6 +26,9 @@ class View:
         data_std: Standard deviation of the data, over all values.
         affordable: How many samples a probe may take, so that probing stays a small share of training.
         game: The run, where it can be continued under other rules; None where it cannot.
+        is_sparing: Whether nothing is computed that no probe reads. A trial is looked at as trials always were: leaving
+            something out would shift what is drawn after it, and so the numbers that stored results are compared with.
+        has_held_out: Whether the held-out samples are data that the run does not train on.
     """
 
     step: int
@@ -34,6 +37,8 @@ class View:
     data_std: float | Tensor
     affordable: int
     game: Game | None = None
+    is_sparing: bool = False
+    has_held_out: bool = True
 
     def at(self, step: int) -> AbstractContextManager[View]:
         """Look at the run as it is now, after `step` steps."""

@@ -108,9 +108,13 @@ def training_flags(network: nn.Module, flags: Sequence[bool]) -> Iterator[None]:
     before = [part.training for part in parts]
     wanted = flags if len(flags) == len(parts) else before
     try:
-        for part, flag in zip(parts, wanted, strict=True):
-            part.training = flag
+        _set_training(parts, wanted)
         yield
     finally:
-        for part, flag in zip(parts, before, strict=True):
+        _set_training(parts, before)
+
+
+def _set_training(parts: Sequence[nn.Module], flags: Sequence[bool]) -> None:
+    for part, flag in zip(parts, flags, strict=True):
+        if part.training is not flag:  # setting an attribute of a module is dear beside a small network
             part.training = flag

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,7 +26,7 @@ from ..observation.wiring.rules import find_late_faults, mode_layers
 from ..observation.wiring.terms import LossTerms, StepLoss
 from ..observation.wiring.watch import WiringWatch
 from ..training.loop import STOP_CONFIDENCE
-from ..training.view import MIN_PROBE_SAMPLES
+from ..training.view import affordable_samples
 from .advice import in_words_of_loop
 from .arguments import (
     build_diagnoses,
@@ -36,6 +38,7 @@ from .arguments import (
 )
 from .call_convention import infer
 from .capture import Capture, Captured
+from .cost import count_passes
 from .gradients import LossScaler, read_loss_scale
 from .logits import LogitReader
 from .messages import NotObserved, format_error, print_finding, warn_user
@@ -46,7 +49,8 @@ from .schedule import MAX_LEAD_STEPS, NEVER, MonitorSchedule
 from .view import LoopView
 
 MAX_WAIT_SHARE = 0.1  # of the budget, for the first calls of both networks
-YOUNG_SHARE = 0.2  # of the budget, before which a forecast is no more than a warning
+FREE_SECONDS = 10.0  # of looks, whatever the loop takes
+MAX_TIME_SHARE = 0.1  # of the loop's time, which looks never take unless counted operations say little of theirs
 MIN_WAIT_STEPS = 20  # that they are waited for in any case
 HELD_OUT_COLUMNS = ("auc_d_train", "memory_gap", "nearest_training")  # that mean nothing without held-out data
 SHOWN_SAMPLES = 64  # in the picture of a report
@@ -154,7 +158,9 @@ class Monitor:
         self._in_evaluation_mode: dict[Player, int] = {"generator": 0, "discriminator": 0}  # observations in a row
         self._observer = Observer(self._view, self._diagnoses, self._watch)
         self._schedule: MonitorSchedule | None = None  # until a batch has been seen
-        self._cost_known = False  # of a probe
+        self._began, self._look_seconds = time.monotonic(), 0.0
+        self._passes = (0.0, 0.0)  # of samples through G and D in a step
+        self._cost_known = False  # of a look
         self._steps = 0
         self._closed = False
         self._next_observation = NEVER
@@ -178,7 +184,9 @@ class Monitor:
         if self._watching:
             self._watch_step(loss_d, loss_g)
         if self._steps == self._next_active:
+            began = time.monotonic()
             self._handle_step(loss_d, loss_g)
+            self._look_seconds += time.monotonic() - began
         if self._watching:
             self._watch.begin()
 
@@ -238,6 +246,7 @@ class Monitor:
 
     def _begin(self) -> None:
         """Put hooks on before the next step, from which everything is observed."""
+        self._began = time.monotonic()
         self._next_active = self._steps + 1
         self._watching = self._watches
         try:
@@ -252,7 +261,7 @@ class Monitor:
     def _watch_step(self, loss_d: StepLoss, loss_g: StepLoss) -> None:
         """Look at a step of the loop, one of the first ones, and say what is wrong with the program."""
         try:
-            with self._view.isolation():
+            with self._view.isolation() if self._watch.computes_next else nullcontext():
                 found = self._watch.end_step()
             self._terms.add("discriminator", loss_d)
             self._terms.add("generator", loss_g)
@@ -328,11 +337,16 @@ class Monitor:
         captured = self._capture.captured
         if captured.both_called:
             self._schedule = MonitorSchedule(self.budget, captured.generator_calls[-1].call.n)
+            of_g, of_d = count_passes(captured)
+            steps = self._steps - self._start_step
+            self._passes = of_g / steps, of_d / steps
             if self._schedule.next_observation(self._steps - 1) == self._steps:
                 self._observe(self._schedule, loss_d, loss_g)
             else:
                 with self._view.isolation(*self._sources):
                     self._update_view()
+                    if self._real_samples.sufficient:
+                        self._fit_schedule(self._schedule)
                 self._look_again()
                 self._plan(self._schedule)
         elif self._steps - self._start_step >= self._longest_wait():
@@ -356,6 +370,7 @@ class Monitor:
             self._update_view()
             if self._real_samples.sufficient:
                 self._measure(schedule, loss_d, loss_g)
+        self._limit_time(schedule)
         self._plan(schedule)
         if self._next_observation == NEVER and not self._real_samples.sufficient:
             raise NotObserved("too few real samples were seen; pass real=, a loader, a data set or a tensor")
@@ -423,20 +438,35 @@ class Monitor:
 
     def _measure(self, schedule: MonitorSchedule, loss_d: StepLoss, loss_g: StepLoss) -> None:
         """Take a row of the history, and diagnose it at a probe or if it is not finite."""
-        if not self._cost_known:
-            self._view.set_budget(self.budget * schedule.batch_size, choose_embedding(self._view.data.shape))
-            self._cost_known = True
+        self._fit_schedule(schedule)
         losses = [_mean_loss(loss, self._view.device) for loss in (loss_d, loss_g)]
-        is_probe = schedule.is_probe(self._steps) and not self._may_wait()
+        is_probe = schedule.is_probe(self._steps)
         finite = _is_finite(self._observer.observe(self._steps, *losses, probe=is_probe))
         if not finite:
             self._observer.nonfinite = self._networks.locate_nonfinite(self._steps)
         if is_probe or not finite:
             self._set_findings(apply_diagnoses(self._applicable_diagnoses(), self.history()))
 
-    def _may_wait(self) -> bool:
-        """Whether a probe is dear beside the few steps done so far, and what it found would be no more than a warning."""
-        return self._view.affordable < 2 * MIN_PROBE_SAMPLES and self._steps < YOUNG_SHARE * self.budget
+    def _fit_schedule(self, schedule: MonitorSchedule) -> None:
+        """Take no more looks than cost their share of the run, once it is known what one costs."""
+        if self._cost_known:
+            return
+        self._cost_known = True
+        cost = self._view.count_cost(self._passes, choose_embedding(self._view.data.shape))
+        samples = affordable_samples(self.budget * schedule.batch_size, cost.per_sample)
+        self._view.affordable, left_out = schedule.fit(cost, samples)
+        if left_out:
+            self._add_note(left_out)
+
+    def _limit_time(self, schedule: MonitorSchedule) -> None:
+        """Take no more looks but the last where they have taken far longer than the operations that were counted."""
+        loop_seconds = time.monotonic() - self._began - self._look_seconds
+        expected = loop_seconds / (self._steps - self._start_step) * (self.budget - self._start_step)
+        if self._look_seconds > FREE_SECONDS + MAX_TIME_SHARE * expected and schedule.drop_all_but_last():
+            self._add_note(
+                f"looking at the loop has taken {self._look_seconds:.0f} s, more than {MAX_TIME_SHARE:.0%} of the "
+                f"{expected:.0f} s that the loop itself takes: it is looked at once more, at its end"
+            )
 
     def _applicable_diagnoses(self) -> dict[str, Diagnosis]:
         """Return the diagnoses of what can happen to this generator."""

@@ -6,8 +6,9 @@ from what the loop gives its discriminator.
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Iterator, Sized
+from collections.abc import Callable, Iterator, Sequence, Sized
 from itertools import islice
 from typing import Any
 
@@ -23,6 +24,7 @@ from .messages import format_error
 from .tensor_buffer import MAX_ROWS, SampleBuffer, row_limit
 
 COLLATE_ITEMS = 64  # items of a data set that are collated at a time
+STD_ROWS = 256  # samples whose deviations are computed together
 MAX_READ_SECONDS = 10.0  # for reading a source
 MAX_LOOP_SAMPLES = 1024  # samples that are collected from the loop
 MIN_LOOP_SAMPLES, MIN_SOURCE_SAMPLES = 128, 16  # samples without which nothing is measured
@@ -109,8 +111,8 @@ class RealSamples:
     def data_std(self) -> float:
         """Return the standard deviation of all values of the pool, computed once; 1 if they are all the same."""
         if self._std is None:
-            values = torch.cat([part.columns[0].flatten() for part in (self.training, self.held_out) if len(part)])
-            std = float(values.std(correction=0))
+            parts = [part.columns[0] for part in (self.training, self.held_out) if len(part)]
+            std = _std_of_values([chunk for part in parts for chunk in part.split(STD_ROWS)])
             self._std = std if std > 0 else 1.0
         return self._std
 
@@ -157,6 +159,14 @@ class RealSamples:
         conditions = [call.leaves[i] for i in convention.conditions]
         known = self._from_loop.columns[1:] if len(self._from_loop) else conditions
         return [x, *(_match_condition(columns[1:], *pair) for pair in zip(conditions, known, strict=True))]
+
+
+def _std_of_values(chunks: Sequence[Tensor]) -> float:
+    """Return the standard deviation of all values, without a copy of all of them."""
+    n = sum(chunk.numel() for chunk in chunks)
+    mean = float(torch.stack([chunk.sum(dtype=torch.float64) for chunk in chunks]).sum()) / n
+    squares = torch.stack([torch.linalg.vector_norm(chunk - mean, dtype=torch.float64).square() for chunk in chunks])
+    return math.sqrt(float(squares.sum()) / n)
 
 
 def _match_condition(labels: list[Tensor], like: Tensor, known: Tensor) -> Tensor:

@@ -26,9 +26,6 @@ from ..contract.records import (
 from ..diagnosis.distance import judge_distance
 from ..diagnosis.findings import verdicts
 from ..registry.registry import load_registry
-from ..results.comparison import compare
-from ..results.reports import write_reports
-from ..results.store import Store, describe_environment
 
 SUITE, TRIAL = "monitored", "loop"
 YOURS = ComponentRef("yours")
@@ -78,6 +75,10 @@ def write_report(
     Raises:
         RequestError: The folder cannot be written, or holds something else; or the page cannot be made.
     """
+    from ..results.comparison import compare  # pandas and scipy, which a loop without a report does not wait for
+    from ..results.reports import write_reports
+    from ..results.store import Store, describe_environment
+
     store = Store(folder)
     store.check(SUITE)
     result = _result(monitor, diagnoses, samples)

@@ -17,10 +17,11 @@ from ..observation.logits import list_tensors
 from ..observation.signals import auc
 from ..training.discriminator import BoundDiscriminator
 from ..training.schedule import MAX_SIGNAL_SAMPLES
-from ..training.view import MIN_PROBE_SAMPLES, affordable_samples, flops_per_sample
+from ..training.view import MIN_PROBE_SAMPLES, flops_per_sample
 from .call_convention import CallConvention, Inferred
 from .calls import Call
 from .capture import Gradient
+from .cost import LookCost
 from .generator_inputs import GeneratorInputs
 from .gradients import MIN_COSINE, cosine_with_logits, mean_input_gradient, select_gradients
 from .isolation import isolation
@@ -30,6 +31,7 @@ from .real_samples import SEED, RealSamples
 from .tensor_buffer import SampleBuffer
 
 MAX_FLIPPED_AUC = 0.4  # below which a D whose logits G makes fall is taken for one with lower logits for more real
+COUNTED_SAMPLES = 8  # whose operations are counted
 SIGMOID_SAMPLES = 16  # that D is run on to look at its outputs
 DATA_KINDS: dict[int, Literal["points", "images"]] = {1: "points", 3: "images"}  # by the number of dimensions
 
@@ -50,6 +52,7 @@ class LoopView(View):
         device: Where the loop computes; known after the first `update`.
     """
 
+    is_sparing = True
     device: torch.device
     _convention: CallConvention
     _rng: torch.Generator
@@ -76,6 +79,7 @@ class LoopView(View):
         self._cosines: list[float] = []  # of the gradients with those of the logits
         self._sign = 1.0  # of D's logits
         self._partners: tuple[Any, tuple[int, ...]] | None = None  # of the newest kind of call
+        self._known_output: Any = None  # of the kind of call of D whose output is known to hold probabilities or not
         self._isolated = False
         self._has_one_head = False  # as far as is known
 
@@ -143,16 +147,23 @@ class LoopView(View):
         """Forget the gradients of an observation that is over."""
         self._gradients, self._cosines = [], []
 
-    def set_budget(self, trained_on: int, embed: Callable[[Tensor], Tensor]) -> None:
-        """Let probes, which `embed` samples, take a small share of the cost of training on `trained_on` samples."""
+    def count_cost(self, passes: tuple[float, float], embed: Callable[[Tensor], Tensor]) -> LookCost:
+        """Count the operations of a step of the loop and of a look.
 
-        def look() -> None:
-            fake = self.fake(8)
-            self.logits(fake)
-            embed(fake.x)
+        Args:
+            passes: Of samples through G and through D in a step of the loop.
+            embed: What probes do with samples besides.
+        """
+        made: list[Batch] = []
 
+        def generate() -> None:
+            made.append(self.fake(COUNTED_SAMPLES))
+
+        parts = (generate, lambda: self.logits(made[0]), lambda: embed(made[0].x))
         with self.at(0):
-            self.affordable = affordable_samples(trained_on, flops_per_sample(look, 8))
+            g, d, embedding = (flops_per_sample(part, COUNTED_SAMPLES) for part in parts)
+        shape = self.data.shape
+        return LookCost(g, d, embedding, passes[0] * g + passes[1] * d, math.prod(shape), len(shape) == 3)
 
     @contextmanager
     def isolation(self, *sources: Any) -> Iterator[None]:
@@ -194,6 +205,11 @@ class LoopView(View):
         part, offset = self._real_samples.held_out, len(self._real_samples.training)
         for rows in self._draw_rows(len(part), n).split(size):
             yield self._take_real(part, rows, offset)
+
+    @property
+    def has_held_out(self) -> bool:  # type: ignore[override]
+        """Whether the held-out part is data that the loop does not train on."""
+        return self._real_samples.has_held_out
 
     @property
     def held_out_size(self) -> int:
@@ -279,14 +295,9 @@ class LoopView(View):
 
     def _detect_logits(self) -> None:
         """Detect whether D returns probabilities, and whether its logits have the opposite sign."""
-        before = self._read_logits.probabilities
-        call, argument = self._convention.discriminator_call, self._convention.argument
-        x = call.leaves[argument][: self._few].detach().clone().requires_grad_()
-        few = call.slice_rows(slice(self._few))
-        output, n = next(self._networks.discriminator_outputs(few, {argument: x}, len(x), self._read_logits.pack))
-        self._read_logits.detect_sigmoid(output, n)
-        if self._read_logits.probabilities and not before:
-            self._add_note("the discriminator returns probabilities, not logits: they are converted to logits")
+        if self._known_output != (kind := (self._convention.discriminator_call.spec, self._convention.argument)):
+            self._detect_probabilities()
+            self._known_output = kind
         self._cosines = [cosine_with_logits(gradient, self._unsigned_logits, self._few) for gradient in self._gradients]
         g_loss_rises = bool(self._cosines) and min(self._cosines) >= MIN_COSINE  # with the logits
         if g_loss_rises and self._sign > 0 and self._real_samples.sufficient:
@@ -295,6 +306,16 @@ class LoopView(View):
             if float(auc(real, fake)) < MAX_FLIPPED_AUC:
                 self._sign = -1.0
                 self._add_note("the discriminator's logits have the opposite sign (lower means more real): negated")
+
+    def _detect_probabilities(self) -> None:
+        before = self._read_logits.probabilities
+        call, argument = self._convention.discriminator_call, self._convention.argument
+        x = call.leaves[argument][: self._few].detach().clone().requires_grad_()
+        few = call.slice_rows(slice(self._few))
+        output, n = next(self._networks.discriminator_outputs(few, {argument: x}, len(x), self._read_logits.pack))
+        self._read_logits.detect_sigmoid(output, n)
+        if self._read_logits.probabilities and not before:
+            self._add_note("the discriminator returns probabilities, not logits: they are converted to logits")
 
     def _unsigned_logits(self, call: Call, arguments: Mapping[int, Tensor], n: int) -> Tensor:
         """Return logits with the sign that D gives them."""

@@ -19,7 +19,7 @@ from ..contract.records import History, NonFinite
 from ..contract.state import load_state, state_of
 from ..contract.view import View
 from .probe_features import MAX_VALUES, Embedding, choose_embedding
-from .probes import PROBES, REGION_PROBES, ProbeBatch, why_not_probed
+from .probes import HELD_OUT_PROBES, PROBES, REGION_PROBES, ProbeBatch, why_not_probed
 from .signals import SIGNALS, SignalBatch, auc_by_head, literature_signals, textbook_signals
 from .wiring.watch import WiringWatch
 
@@ -199,11 +199,12 @@ class Observer:
         if self.why_not_probed:
             return {}
         embed = self._embed = self._embed or choose_embedding(view.data.shape)
+        probes = [name for name in self._probes if view.has_held_out or name not in HELD_OUT_PROBES]
         if not self._floors:
             batch = ProbeBatch(view, embed, floor=True)
-            self._floors = {f"{name}_floor": PROBES[name](batch) for name in self._probes}
+            self._floors = {f"{name}_floor": PROBES[name](batch) for name in probes}
         batch = ProbeBatch(view, embed, floor=False, earlier=tuple(self._earlier))
-        probed = {name: PROBES[name](batch) for name in self._probes}
+        probed = {name: PROBES[name](batch) for name in probes}
         if REGION_PROBES & set(self._probes):
             self._earlier.append(batch.layout_of_fakes)
         return probed | self._floors

@@ -40,6 +40,23 @@ def why_not_probed(held_out_size: int) -> str:
     return f"the data has {held_out_size} held-out samples, and they need at least {needed}"
 
 
+def count_probe_samples(affordable: int, values: int, are_pictures: bool) -> tuple[int, int, int]:
+    """Return how many real samples of a kind a probe takes, how many generated ones, and how many more to search regions.
+
+    Args:
+        affordable: How many of a kind it may take.
+        values: In a sample.
+        are_pictures: Whether samples are.
+    """
+    n = min(MAX_PROBE_SAMPLES, affordable)
+    if not are_pictures or values <= MAX_VALUES:
+        return n, FAKES_PER_REAL * n, 0
+    n = min(n, MAX_PROBE_PICTURES, max(MIN_PROBE_PICTURES, affordable // 2))
+    n_made = FAKES_PER_REAL * n
+    n_searched = max(min(MAX_REGION_FAKES, 2 * n_made) - n_made, 0) if affordable >= MIN_PROBE_PICTURES else 0
+    return n, n_made, n_searched
+
+
 @dataclass(frozen=True, eq=False)
 class ProbeSamples:
     """Samples as probes compare them.
@@ -84,15 +101,15 @@ class ProbeBatch:
     def __init__(self, view: View, embed: Embedding, floor: bool, earlier: Sequence[Tensor] = ()) -> None:
         self._view, self._embed, self._floor, self._earlier = view, embed, floor, earlier
         parts = 2 + FAKES_PER_REAL if floor else 2
-        most = min(MAX_PROBE_SAMPLES, view.affordable)
-        if self._are_large_pictures:
-            most = min(most, MAX_PROBE_PICTURES, max(MIN_PROBE_PICTURES, view.affordable // 2))
+        shape = view.data.shape
+        most, _, self._n_searched = count_probe_samples(view.affordable, math.prod(shape), len(shape) == 3)
         n = self.n = view.round_to_pack(min(most, max(view.held_out_size // parts, 1)))
         # drawn at once, so that no sample is its own floor
-        held_out = self._look(view.held_out_chunks(parts * n, self._chunk))
+        held_out = self._look(view.held_out_chunks(parts * n, self._chunk), of_kinds=True)
         self.real, rest = held_out.split(n)
         self.more_real, made = rest.split(n)
-        self.all_fake = made if floor else self._look(map(view.evaluated, self._sizes(FAKES_PER_REAL * n)))
+        fakes = map(view.evaluated, self._sizes(FAKES_PER_REAL * n))
+        self.all_fake = made if floor else self._look(fakes, of_kinds=True)
         self.fake, rest = self.all_fake.split(n)
         self.more_fake, _ = rest.split(n)
 
@@ -136,7 +153,7 @@ class ProbeBatch:
     def _more_layouts(self) -> tuple[Tensor, Tensor]:
         """Real and generated pictures beyond those that D looks at; of one draw, with `floor`."""
         n_real = max(min(MAX_REGION_REALS, self._view.held_out_size // 2) - 2 * self.n, 0)
-        n_fake = max(min(MAX_REGION_FAKES, 2 * FAKES_PER_REAL * self.n) - len(self.all_fake), 0)
+        n_fake = min(self._n_searched, FAKES_PER_REAL * self.n)
         n_drawn = n_real + (n_fake if self._floor else 0)
         drawn = self._lay_out(self._view.held_out_chunks(n_drawn, self._chunk) if n_drawn else ())
         if self._floor:
@@ -146,7 +163,8 @@ class ProbeBatch:
     @property
     def _chunk(self) -> int:
         values = math.prod(self._view.data.shape)
-        return self._view.round_to_pack(max(MIN_CHUNK_SAMPLES, MAX_CHUNK_VALUES // max(values, 1)))
+        chunk = max(MIN_CHUNK_SAMPLES, MAX_CHUNK_VALUES // max(values, 1))
+        return self._view.round_to_pack(min(chunk, self.n) if self._view.is_sparing else chunk)
 
     def _sizes(self, n: int) -> list[int]:
         return [min(self._chunk, n - done) for done in range(0, n, self._chunk)]
@@ -165,10 +183,20 @@ class ProbeBatch:
         return torch.cat([self.real.layout[:0], *(self._layout_of(chunk.x) for chunk in chunks)])
 
     @torch.no_grad()
-    def _look(self, chunks: Iterable[Batch]) -> ProbeSamples:
-        looked = [(self._embed(chunk.x), self._view.logits(chunk), self._layout_of(chunk.x)) for chunk in chunks]
+    def _look(self, chunks: Iterable[Batch], *, of_kinds: bool = False) -> ProbeSamples:
+        """Look at samples; `of_kinds`, at `n` of a kind after the other, of which probes read the logits of every second."""
+        looked, done = [], 0
+        for chunk in chunks:
+            is_read = not (of_kinds and self._view.is_sparing) or self._is_read(done, done + len(chunk.x))
+            logits = self._view.logits(chunk) if is_read else chunk.x.new_full((len(chunk.x),), math.nan)
+            looked.append((self._embed(chunk.x), logits, self._layout_of(chunk.x)))
+            done += len(chunk.x)
         features, logits, layouts = (torch.cat(parts) for parts in zip(*looked, strict=True))
         return ProbeSamples(features, logits, layouts)
+
+    def _is_read(self, start: int, end: int) -> bool:
+        """Whether any of the samples from `start` to `end` are `more_real` or `more_fake`, which alone D is compared on."""
+        return any(i // self.n % 2 for i in (start, end - 1)) or end - start > self.n
 
 
 def fresh_critic_auc(batch: ProbeBatch) -> Tensor:
@@ -285,6 +313,7 @@ PROBES: dict[str, Callable[[ProbeBatch], Tensor]] = {
     "missing_region_deviation": missing_region_deviation,
 }
 REGION_PROBES = frozenset({"missing_region", "missing_region_deviation"})
+HELD_OUT_PROBES = frozenset({"nearest_training", "memory_gap"})  # that mean nothing where the run trains on all data
 
 
 def _random_features(dimensions: int, device: torch.device) -> Callable[[Tensor], Tensor]:

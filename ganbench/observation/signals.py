@@ -19,14 +19,23 @@ MAX_STEEPNESS_SAMPLES = 16  # behind G's steepness, a mean of much the same numb
 MIN_LARGE_SAMPLES = 8  # behind a signal, however large they are
 
 
+def count_signal_samples(affordable: int, values: int) -> int:
+    """Return how many samples are behind each signal.
+
+    Args:
+        affordable: How many a probe may take.
+        values: In a sample.
+    """
+    fitting = max(MIN_LARGE_SAMPLES, MAX_SIGNAL_VALUES // max(values, 1))
+    return min(MAX_SIGNAL_SAMPLES, max(MIN_SIGNAL_SAMPLES, affordable // 5), fitting)
+
+
 class SignalBatch:
     """The samples and logits that the signals of one observation share."""
 
     def __init__(self, view: View) -> None:
         self.view = view
-        affordable = max(MIN_SIGNAL_SAMPLES, view.affordable // 5)
-        fitting = max(MIN_LARGE_SAMPLES, MAX_SIGNAL_VALUES // max(math.prod(view.data.shape), 1))
-        self.n = view.round_to_pack(min(MAX_SIGNAL_SAMPLES, affordable, fitting))
+        self.n = view.round_to_pack(count_signal_samples(view.affordable, math.prod(view.data.shape)))
 
     @cached_property
     def real(self) -> Batch:
@@ -46,6 +55,8 @@ class SignalBatch:
 
     @cached_property
     def held_out_logits(self) -> Tensor:
+        if self.view.is_sparing and not self.view.has_held_out:  # then these are of the same data
+            return self.real_logits
         return self.view.logits(self.view.held_out(self.n)).detach()
 
 

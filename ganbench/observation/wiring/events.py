@@ -21,7 +21,7 @@ class Argument:
         rows: What it is recognized by.
         finite: Whether all values are, a scalar.
         lowest, highest: Of all values, scalars.
-        outside: Shares of the values that are outside of [-1, 1] and of [0, 1], a vector.
+        outside: Share of the values that an activation at the end of G cannot reach, by its name, scalars.
     """
 
     n: int
@@ -30,7 +30,7 @@ class Argument:
     finite: Tensor
     lowest: Tensor
     highest: Tensor
-    outside: Tensor
+    outside: dict[str, Tensor]
 
 
 @dataclass(frozen=True, eq=False)

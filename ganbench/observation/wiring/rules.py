@@ -300,7 +300,7 @@ def _ranges(calls: Any) -> Iterator[Found]:
     if len(real) < MIN_UPDATES or not calls.given_as_made:
         return
     lowest, highest = min(float(a.lowest) for a in real), max(float(a.highest) for a in real)
-    outside = sum(float(a.outside[0 if activation == "tanh" else 1]) for a in real) / len(real)
+    outside = sum(float(a.outside.get(activation, math.nan)) for a in real) / len(real)
     shown = {"activation": activation, "low": f"{low:g}", "high": f"{high:g}"}
     shown |= {"lowest": f"{lowest:.3g}", "highest": f"{highest:.3g}"}
     excess = max(highest - high, low - lowest) / (high - low)

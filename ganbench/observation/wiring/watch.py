@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +19,7 @@ from ...contract.records import Player, WiringFault
 from ..hooks import Hook
 from ..logits import list_tensors, locate_logits
 from .events import Argument, DiscriminatorEvent, GeneratorEvent, GradientAtG, LogitGradient, Record, Rows, WeightUpdate
-from .rules import find_data_faults, find_faults
+from .rules import RANGES, find_data_faults, find_faults
 from .weights import WeightSample, hidden_weights
 
 LAST_STEP = 20  # that is watched
@@ -126,6 +126,11 @@ class WiringWatch:
         self._handles = []
         self._watched_gradient = None
 
+    @property
+    def computes_next(self) -> bool:
+        """Whether the end of the next step computes anything, rather than only takes hooks off."""
+        return self.record.steps + 1 in (1, *FAULTS_AT, self._last)
+
     def end_step(self) -> bool:
         """Take the hooks off after a step; return whether it was found out that something is wrong."""
         self.pause()
@@ -222,20 +227,20 @@ class WiringWatch:
             node: Any = tensor.grad_fn
             if node is not None:
                 node.metadata[self._key] = True
-        batched = [tensor for tensor in tensors if _rows(tensor) == n and tensor.is_floating_point()]
+        batched = [tensor for tensor in tensors if _rows(tensor) == n and tensor.is_floating_point() and tensor.numel()]
         if not batched:
             return
         calls.append(
             GeneratorEvent(
                 order=next(self._order),
                 step=self.record.steps + 1,
-                latents=tuple(_arguments((args, kwargs), n)),
+                latents=tuple(_arguments((args, kwargs), n, ())),
                 outputs=tuple((_fingerprint(tensor), tuple(tensor.shape[1:])) for tensor in batched),
                 n=n,
                 trained=any(tensor.requires_grad for tensor in tensors),
                 evaluation_mode=not self.generator.training,
                 activation=_last_activation(batched[0].grad_fn),
-                finite=batched[0].isfinite().all(),
+                finite=_are_finite(torch.aminmax(batched[0])),
             )
         )
 
@@ -254,7 +259,7 @@ class WiringWatch:
             call = DiscriminatorEvent(
                 order=next(self._order),
                 step=self.record.steps + 1,
-                arguments=tuple(_arguments((args, kwargs), n)),
+                arguments=tuple(_arguments((args, kwargs), n, self._reached_ranges())),
                 n=n,
                 trains_g=any(tensor.requires_grad for tensor in outputs) and self._leads_to_g(given),
                 from_graph=records_graph and any(tensor.grad_fn is not None for tensor in given),
@@ -267,6 +272,10 @@ class WiringWatch:
         for i, tensor in enumerate(outputs):
             if tensor.requires_grad:
                 tensor.register_hook(Hook(self._gradient_recorder(call, i), self._note_error))
+
+    def _reached_ranges(self) -> set[str]:
+        """Return the activations that end G, as far as is known: what lies outside of their ranges is counted."""
+        return {call.activation for call in self.record.generator_calls if call.trained} or set(RANGES)
 
     def _gradient_recorder(self, call: DiscriminatorEvent, output: int) -> Callable[[Tensor], None]:
         def record(gradient: Tensor) -> None:
@@ -382,16 +391,24 @@ def _rows(tensor: Tensor) -> int:
     return tensor.shape[0] if tensor.ndim else -1
 
 
-def _arguments(tree: Any, n: int) -> Iterable[Argument]:
+def _arguments(tree: Any, n: int, activations: Collection[str]) -> Iterable[Argument]:
     for leaf in _tensors(tree):
         if _rows(leaf) != n or not leaf.is_floating_point() or leaf.numel() == 0:
             continue
         x = leaf.detach()
-        lowest, highest = torch.aminmax(x)
-        outside = torch.stack([(x.abs() > 1).float().mean(), ((x - 0.5).abs() > 0.5).float().mean()])
-        yield Argument(
-            n, tuple(x.shape[1:]), _fingerprint(x), x.isfinite().all(), lowest.float(), highest.float(), outside
-        )
+        extremes = torch.aminmax(x)
+        outside = {
+            activation: torch.count_nonzero(x.clamp(low, high) != x) / x.numel()
+            for activation, (low, high) in RANGES.items()
+            if activation in activations
+        }
+        lowest, highest = (value.float() for value in extremes)
+        yield Argument(n, tuple(x.shape[1:]), _fingerprint(x), _are_finite(extremes), lowest, highest, outside)
+
+
+def _are_finite(extremes: Iterable[Tensor]) -> Tensor:
+    """Return whether all values are finite, from the smallest and the largest, which are NaN where any value is."""
+    return torch.stack([value.isfinite() for value in extremes]).all()
 
 
 def _fingerprint(tensor: Tensor) -> Rows:
