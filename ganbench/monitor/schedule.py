@@ -14,11 +14,12 @@ NEVER = -1
 MAX_OBSERVATIONS = 40  # as in the failure zoo, on which diagnoses were fitted
 MAX_LEAD_STEPS = 16  # steps before an observation in which calls are captured
 YOUNG_SHARE = 0.2  # of the budget, before which dear probes are left out: what they find is no more than a warning
-# What is done where looks are dear, step by step: fewer observations, smaller probes, fewer probes. Three of them are
-# kept as long as can be, since they tell a run that fails from one that is still learning.
-REDUCED_LOOKS = (  # observations, probes, and samples of a kind in each
+# What is done where looks are dear, step by step. Observations are left out from the beginning, and the distance between
+# the others stays: how far samples move from one to the next is compared with how far they move in other runs. Three
+# probes, at 50, 75 and 100 %, are kept as long as can be, since they tell a run that fails from one that still learns.
+REDUCED_LOOKS = (  # the last observations, probes, and samples of a kind in each
     *((20, 6, 128), (20, 3, 128), (12, 3, 128), (12, 3, 64), (8, 3, 64), (6, 3, 64), (4, 3, 64)),
-    *((4, 3, 32), (4, 2, 32), (2, 1, 32), (1, 1, 32)),
+    *((4, 3, 32), (2, 3, 32), (2, 2, 32), (1, 1, 32)),
 )
 
 
@@ -42,7 +43,7 @@ class MonitorSchedule:
     def __init__(self, budget: int, batch_size: int) -> None:
         self.batch_size, self._budget = batch_size, budget
         self.lead_steps = 1
-        self._looks = self._spread(MAX_OBSERVATIONS, 6, MIN_PROBE_SAMPLES)
+        self._looks = self._spread(MIN_PROBE_SAMPLES)
 
     def fit(self, cost: LookCost, samples: int) -> tuple[int, str]:
         """Take as many looks as cost their share of the loop's time at most; the last probe is made whatever it costs.
@@ -54,7 +55,7 @@ class MonitorSchedule:
         Returns:
             How many samples a probe takes, and a line about what is left out; empty if nothing is.
         """
-        all_looks = self._spread(MAX_OBSERVATIONS, 6, samples)
+        all_looks = self._spread(samples)
         if samples < 2 * MIN_PROBE_SAMPLES:
             grown = tuple(step for step in all_looks.probe if step >= YOUNG_SHARE * self._budget)
             all_looks = replace(all_looks, probe=grown)
@@ -63,7 +64,9 @@ class MonitorSchedule:
             operations = cost.looks(len(self._looks.observe), len(self._looks.probe), self._looks.samples)
             if cost.is_affordable(operations, self._budget):
                 break
-            self._looks = self._spread(observations, min(probes, len(all_looks.probe)), min(samples, fewer))
+            probe = all_looks.probe[-probes:]
+            observe = tuple(sorted({*all_looks.observe[-observations:], *probe}))
+            self._looks = Looks(observe, probe, min(samples, fewer))
         return self._looks.samples, "" if self._looks == all_looks else self._describe_reduction(all_looks)
 
     def drop_all_but_last(self) -> bool:
@@ -86,18 +89,18 @@ class MonitorSchedule:
         """Capture from twice as many steps before an observation, after G was not trained in the last ones."""
         self.lead_steps = min(2 * self.lead_steps, MAX_LEAD_STEPS)
 
-    def _spread(self, observations: int, probes: int, samples: int) -> Looks:
-        """Spread looks over the budget as those of a trial; of the probes the last ones."""
+    def _spread(self, samples: int) -> Looks:
+        """Spread looks over the budget as those of a trial."""
         unnamed = ComponentRef("unknown")
-        training = Training(self._budget, self.batch_size, unnamed, unnamed, observations=observations)
+        training = Training(self._budget, self.batch_size, unnamed, unnamed, observations=MAX_OBSERVATIONS)
         schedule = Schedule.of(training, Evaluation((), at=()))
-        return Looks(tuple(sorted(schedule.observe)), tuple(sorted(schedule.probe)[-probes:]), samples)
+        return Looks(tuple(sorted(schedule.observe)), tuple(sorted(schedule.probe)), samples)
 
     def _describe_reduction(self, all_looks: Looks) -> str:
-        counts = f"{len(self._looks.observe)} of {len(all_looks.observe)} observations and "
-        counts += f"{len(self._looks.probe)} of {len(all_looks.probe)} probes"
-        samples = f", with {self._looks.samples} samples of a kind instead of {all_looks.samples}"
+        left, whole = self._looks, all_looks
+        smaller = f" of {left.samples} samples instead of {whole.samples}" if left.samples < whole.samples else ""
         return (
-            "to cost no more than 3 % of so short a run, the monitor makes "
-            f"{counts}{samples if self._looks.samples < all_looks.samples else ''}: failures may be found later or not at all"
+            f"to cost no more than 3 % of so short a run, the monitor makes the last {len(left.observe)} of "
+            f"{len(whole.observe)} observations and the last {len(left.probe)} of {len(whole.probe)} probes{smaller}: "
+            "failures may be found later, or not at all"
         )
