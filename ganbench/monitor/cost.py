@@ -9,7 +9,7 @@ from ..observation.probes import count_probe_samples
 from ..observation.signals import count_signal_samples
 from .capture import Captured
 
-SHARE = 0.015  # of the loop's operations that looks may take: with all that is not counted, 3 % of its time
+SHARE = 0.012  # of the loop's operations that looks may take: with all that is not counted, 3 % of its time
 FREE_FLOPS = 1e10  # that looks may take in any run: about a second of one core
 DETECTION_PASSES = 3 * 16  # through D, in which the sign of its logits is found
 BACKWARD = 2  # passes that a backward pass costs

@@ -18,8 +18,8 @@ YOUNG_SHARE = 0.2  # of the budget, before which dear probes are left out: what 
 # the others stays: how far samples move from one to the next is compared with how far they move in other runs. Three
 # probes, at 50, 75 and 100 %, are kept as long as can be, since they tell a run that fails from one that still learns.
 REDUCED_LOOKS = (  # the last observations, probes, and samples of a kind in each
-    *((20, 6, 128), (20, 3, 128), (12, 3, 128), (12, 3, 64), (8, 3, 64), (6, 3, 64), (4, 3, 64)),
-    *((4, 3, 32), (2, 3, 32), (2, 2, 32), (1, 1, 32)),
+    *((20, 6, 128), (20, 3, 128), (12, 3, 128), (8, 3, 128), (12, 3, 64), (8, 3, 64), (6, 3, 64)),
+    *((4, 3, 64), (4, 3, 32), (2, 3, 32), (2, 2, 32), (1, 1, 32)),
 )
 
 
