@@ -11,6 +11,8 @@ import torch
 
 import ganbench
 
+from .parts import all_finite
+
 BLOCK_ROWS = 512  # of a block of distances, which takes 2 MB in float64
 DIRECTIONS_SEED = 0  # the same directions for all trials, steps and floors
 
@@ -32,7 +34,7 @@ class EnergyDistance(ganbench.Metric):
     def score(self, samples: ganbench.Samples) -> dict[str, float]:
         """Return the distance between `samples.fake` (N, *shape) and `samples.real` (M, *shape)."""
         fake, real = samples.fake.flatten(1), samples.real.flatten(1)
-        if not (fake.isfinite().all() and real.isfinite().all()):
+        if not (all_finite(fake) and all_finite(real)):
             return {"energy-distance": math.nan}
         centre = real.double().mean(dim=0)  # distances are computed through products, which round less near 0
         between = _mean_distance(fake, real, centre)
@@ -62,7 +64,7 @@ class SlicedWasserstein(ganbench.Metric):
     def score(self, samples: ganbench.Samples) -> dict[str, float]:
         """Return the distance between `samples.fake` (N, *shape) and `samples.real` (M, *shape)."""
         fake, real = samples.fake.flatten(1), samples.real.flatten(1)
-        if not (fake.isfinite().all() and real.isfinite().all()):
+        if not (all_finite(fake) and all_finite(real)):
             return {"sliced-wasserstein": math.nan}
         stream = torch.Generator().manual_seed(DIRECTIONS_SEED)
         directions = torch.randn(fake.shape[1], self.projections, generator=stream, dtype=torch.float64)

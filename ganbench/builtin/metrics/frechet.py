@@ -10,13 +10,14 @@ from torch import Tensor
 
 import ganbench
 
-from .parts import FeaturesOption, embed_finite, require, shuffle
+from .parts import FeaturesOption, all_finite, embed_finite, mean_of, require, shuffle
 
 SAMPLES_PER_DIRECTION = 32  # where there are fewer samples than dimensions: more directions would measure noise
 SIZES = 15  # of the subsets that are extrapolated from
 MIN_SUBSET = 5000
-BLOCK = 2048  # rows, or columns, that are taken at once
-SMALL = 512  # dimensions up to which singular values are computed directly
+BLOCK = 1024  # rows that are taken at once
+PANELS = 8  # that a large matrix is computed in where a part of it need not be
+SMALL = 512  # dimensions up to which singular values are computed directly, and matrices as a whole
 MAX_ERROR = 1e-5  # of the distance, that rounding may at most make before singular values are computed directly
 
 
@@ -45,7 +46,7 @@ class Frechet(ganbench.Metric):
         """Return the distance of `samples.fake` from `samples.real`; NaN if a generated sample is not finite."""
         require(samples, self.min_samples)
         fake = samples.embed("fake", self.features)
-        if not fake.isfinite().all():
+        if not all_finite(fake):
             return {"": ganbench.Estimate(math.nan, biased=True)}
         mean, covariance, count = reference_gaussian(samples, self.features)
         if len(mean) != fake.shape[1]:
@@ -88,7 +89,7 @@ class FrechetInfinity(Frechet):
         """Return the intercept, slope and share of explained variance of the line."""
         require(samples, self.min_samples)
         fake = samples.embed("fake", self.features).double()
-        if not fake.isfinite().all():
+        if not all_finite(fake):
             return dict.fromkeys(self.better, ganbench.Estimate(math.nan))
         mean, covariance, count = reference_gaussian(samples, self.features)
         if len(mean) != fake.shape[1]:
@@ -132,31 +133,35 @@ def deviations(features: Tensor) -> tuple[Tensor, Tensor]:
     return mean, covariance_root(scatter(features, mean, unit))
 
 
-def mean_of(features: Tensor) -> Tensor:
-    """Return the mean (d,) of features (N, d), in float64, without a copy of them in it."""
-    total = torch.zeros(features.shape[1], dtype=torch.float64, device=features.device)
-    for part in features.split(BLOCK):
-        total += part.double().sum(dim=0)
-    return total / len(features)
-
-
 def scatter(features: Tensor, mean: Tensor, unit: float = 1.0) -> Tensor:
     """Return the sum of (x - mean)(x - mean)' over features x (N, d), in units of `unit`: (d, d), float64.
 
-    In blocks of rows, so that little of them is held in float64, and of a large matrix the upper half alone, since the
-    lower one is the same.
+    In blocks of rows, so that little of them is held in float64.
     """
     dim = features.shape[1]
     found = torch.zeros(dim, dim, dtype=torch.float64, device=features.device)
-    width = dim if dim <= SMALL else dim // 8
     for part in features.split(BLOCK):
-        centred = (part.double() - mean) / unit
-        for start in range(0, dim, width):
-            panel = centred[:, start : start + width]
-            found[start : start + width, start:] += panel.T @ centred[:, start:]
-    for start in range(width, dim, width):
-        found[start : start + width, :start] = found[:start, start : start + width].T
+        add_gram(found, (part.double() - mean).div_(unit))
+    return mirror(found)
+
+
+def add_gram(found: Tensor, rows: Tensor) -> None:
+    """Add x'x of rows x (N, d) to `found` (d, d): of a large matrix the upper half alone, for `mirror` to complete."""
+    for panel in panels(len(found)):
+        found[panel, panel.start :].addmm_(rows[:, panel].T, rows[:, panel.start :])
+
+
+def mirror(found: Tensor) -> Tensor:
+    """Copy the upper half of a symmetric matrix (d, d) that `add_gram` has filled to its lower half."""
+    for panel in panels(len(found)):
+        found[panel, : panel.start] = found[: panel.start, panel].T
     return found
+
+
+def panels(dim: int) -> list[slice]:
+    """Return slices that cover `dim` rows or columns: one for a small matrix."""
+    width = dim if dim <= SMALL else -(-dim // PANELS)
+    return [slice(start, min(start + width, dim)) for start in range(0, dim, width)]
 
 
 def covariance_root(covariance: Tensor) -> Tensor:
@@ -190,10 +195,13 @@ def distance_of_gaussians(mean: Tensor, root: Tensor, other_mean: Tensor, other_
     tr (S1 S2)^(1/2) is the sum of the singular values of R1 R2'. They are the roots of the eigenvalues of its square, which
     are computed ten times faster, unless rounding could then be seen in the distance: small ones lose half their digits.
     """
-    product = root @ other_root.T
+    product = multiply_roots(root, other_root)
     apart = (mean - other_mean).square().sum() + root.square().sum() + other_root.square().sum()
     if min(product.shape) > SMALL:
-        square = product @ product.T if product.shape[0] <= product.shape[1] else product.T @ product
+        rows = product.T if product.shape[0] <= product.shape[1] else product
+        square = torch.zeros(rows.shape[1], rows.shape[1], dtype=rows.dtype, device=rows.device)
+        add_gram(square, rows)
+        mirror(square)
         singular = torch.linalg.eigvalsh(square).clamp_min(0).sqrt()
         rounding = singular[-1].square() * 16 * torch.finfo(singular.dtype).eps  # of an eigenvalue
         error = (rounding / (2 * singular.clamp_min(rounding.sqrt()))).sum()
@@ -201,6 +209,19 @@ def distance_of_gaussians(mean: Tensor, root: Tensor, other_mean: Tensor, other_
             return float(apart - 2 * singular.sum())
     cross = torch.linalg.svdvals(product).sum() if product.numel() else product.sum()
     return max(0.0, float(apart - 2 * cross))  # rounding can make it negative if both sides agree
+
+
+def multiply_roots(root: Tensor, other: Tensor) -> Tensor:
+    """Return R1 R2', in a third of the work where both are large and triangular, as Cholesky factors are."""
+    dim = len(root)
+    if dim <= SMALL or not all(part.shape == (dim, dim) and not part.tril(-1).any() for part in (root, other)):
+        return root @ other.T
+    product = torch.empty_like(root)
+    for panel in panels(dim):  # either root is 0 left of its diagonal
+        rest, end = slice(panel.start, None), slice(None, panel.stop)
+        product[panel, end] = root[panel, rest] @ other[end, rest].T
+        product[: panel.start, panel] = root[: panel.start, rest] @ other[panel, rest].T
+    return product
 
 
 def fit_line(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:

@@ -10,7 +10,7 @@ from torch import Tensor
 import ganbench
 
 from .pairs import SUBSET_SIZE, between, draw_subsets, subset_indices, within
-from .parts import FeaturesOption, embed_finite, require
+from .parts import FeaturesOption, all_finite, embed_finite, require
 
 Z = 1.959964  # of a 95 % interval
 K = 5  # nearest neighbours that the shared pass over all pairs finds: `prdc`'s default, so that there is one pass for both
@@ -40,7 +40,7 @@ class KernelDistance(ganbench.Metric):
         """Return the distance of `samples.fake` from `samples.real`; NaN if a generated sample is not finite."""
         require(samples, self.min_samples)
         embed_finite(samples, "real", self.features, self.min_samples)
-        if not samples.embed("fake", self.features).isfinite().all():
+        if not all_finite(samples.embed("fake", self.features)):
             return {"": ganbench.Estimate(math.nan)}
         fake, real = (within(samples, part, self.features, K) for part in ("fake", "real"))
         cross = between(samples, self.features, K)
@@ -73,7 +73,7 @@ class KID(ganbench.Metric):
         require(samples, self.min_samples)
         real = embed_finite(samples, "real", self.features, self.min_samples)
         fake = samples.embed("fake", self.features)
-        if not fake.isfinite().all():
+        if not all_finite(fake):
             return {"": math.nan}
         if draw_subsets(len(fake), len(real)) is None:
             return {"": kid(fake, real)}
@@ -96,7 +96,7 @@ class MMD(ganbench.Metric):
         require(samples, self.min_samples)
         real = embed_finite(samples, "real", None, self.min_samples).double()
         fake = samples.fake.flatten(1).double()
-        if not fake.isfinite().all():
+        if not all_finite(fake):
             return {"": ganbench.Estimate(math.nan)}
         width = float(torch.pdist(real[:MAX_MEDIAN_SAMPLES]).median())
         if width == 0:
@@ -126,7 +126,7 @@ class CMMD(ganbench.Metric):
         """Return the distance of `samples.fake` from `samples.real`; NaN if a generated sample is not finite."""
         real = embed_finite(samples, "real", self.features).double()
         fake = samples.embed("fake", self.features).double()
-        if not fake.isfinite().all():
+        if not all_finite(fake):
             return {"": ganbench.Estimate(math.nan, biased=True)}
         return {"": ganbench.Estimate(cmmd(fake, real), biased=True)}
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 import ganbench
 
-from .parts import FeaturesOption, embed_finite, require, shuffle
+from .parts import FeaturesOption, all_finite, embed_finite, require, shuffle
 
 DIRECTIONS_SEED = 0  # the same directions for all trials, steps and floors
 BLOCK_DIRECTIONS = 250
@@ -46,7 +46,7 @@ class Mind(ganbench.Metric):
         require(samples, self.min_samples)
         real = embed_finite(samples, "real", self.features)
         fake = samples.embed("fake", self.features)
-        if not fake.isfinite().all():
+        if not all_finite(fake):
             return {"": ganbench.Estimate(math.nan, biased=True)}
         return {"": ganbench.Estimate(sliced_distance(fake, real, self.directions), biased=True)}
 

@@ -12,7 +12,7 @@ from torch import Tensor
 import ganbench
 
 from .pairs import Between, Block, between, split_blocks, split_rows, within
-from .parts import FeaturesOption, embed_finite
+from .parts import FeaturesOption, embed_finite, finite_rows, mean_of
 
 
 class Prdc(ganbench.Metric):
@@ -50,7 +50,7 @@ class Prdc(ganbench.Metric):
         if min(len(real), len(fake)) <= k:
             few = min(len(real), len(fake))
             raise ganbench.CannotScore(f"it needs at least {k + 1} samples of each kind, and there are {few}")
-        finite = fake.isfinite().all(dim=1)
+        finite = finite_rows(fake)
         share = float(finite.double().mean())
         if finite.sum() <= k:
             return {key: ganbench.Estimate(0.0, biased=True) for key in self.better}
@@ -114,7 +114,7 @@ class ClippedDensityCoverage(ganbench.Metric):
         (ideal,) = samples.derive(
             "real", f"clipped density, {k} nearest", lambda: (_clipped_density(real, real, clipped, k, skip_self=True),)
         )
-        finite = fake.isfinite().all(dim=1)
+        finite = finite_rows(fake)
         share = float(finite.double().mean())
         if not finite.any():
             return {key: ganbench.Estimate(0.0) for key in self.better}
@@ -142,7 +142,7 @@ def count_in_balls(points: Tensor, real: Tensor, radii: Tensor, around: str) -> 
         radii: Their squared radii, (M,); a ball includes its border.
         around: `"fake"` to count for each point, `"real"` for each ball.
     """
-    centre = real.mean(dim=0, dtype=torch.float64)
+    centre = mean_of(real)
     counts = torch.zeros(len(points) if around == "fake" else len(real), dtype=torch.long, device=real.device)
     balls = split_blocks(real, centre)
     for a in (Block.of(points, centre, rows) for rows in split_rows(len(points))):

@@ -12,7 +12,7 @@ from torch import Tensor
 
 import ganbench
 
-from .parts import FeaturesOption, embed_finite, require
+from .parts import FeaturesOption, all_finite, embed_finite, require
 
 BLOCK_ROWS = 1024
 MIN_CELL = 10  # samples of each kind that a cell needs to be compared
@@ -45,7 +45,7 @@ class Authenticity(ganbench.Metric):
         require(samples, self.min_samples)
         training = embed_finite(samples, "training", self.features)
         fake = samples.embed("fake", self.features)
-        if not fake.isfinite().all():
+        if not all_finite(fake):
             return {"": ganbench.Estimate(math.nan)}
         distances, nearest = nearest_in(fake, training)
         own, _ = nearest_in(training, training, skip_self=True)
@@ -88,7 +88,7 @@ class DataCopying(ganbench.Metric):
         training = embed_finite(samples, "training", self.features, self.min_samples)
         held_out = embed_finite(samples, "real", self.features, self.min_samples)
         fake = samples.embed("fake", self.features)
-        if not fake.isfinite().all():
+        if not all_finite(fake):
             return {"": ganbench.Estimate(math.nan, biased=True)}
         centres = cluster(training, self.cells)
         cell_of = [torch.cdist(part, centres).argmin(dim=1).cpu() for part in (fake, held_out)]

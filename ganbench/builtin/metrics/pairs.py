@@ -6,8 +6,9 @@ float64, from the difference of the two vectors, so that counts are those of flo
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -15,10 +16,12 @@ from torch import Tensor
 
 import ganbench
 
+from .parts import mean_of
+
 BLOCK_ROWS = 1024
 FEW_ROWS = 128  # that are held in float64 at once
 MANY_PAIRS = 2**14  # in a block, from which on it is worth looking for equal vectors
-EXACT_NUMBERS = 2**21  # float64 numbers held at once where distances are computed from differences: 16 MB
+EXACT_NUMBERS = 2**17  # float64 numbers held at once where distances are computed from differences: a core's cache
 SPARE = 4  # neighbours beyond those wanted, whose distances are computed in float64 too
 ROUNDING = 1e-5  # of |x|^2 + |y|^2: more than float32 loses in a squared distance
 SUBSETS, SUBSET_SIZE, SUBSETS_SEED = 100, 1000, 2020  # of KID, by torch-fidelity's defaults
@@ -68,6 +71,7 @@ class Between:
     subsets: Tensor
 
 
+@functools.lru_cache(maxsize=1)  # all metrics of an evaluation ask for the same
 def draw_subsets(n: int, m: int) -> tuple[Tensor, Tensor] | None:
     """Return which of `n` generated and `m` real samples are in the subsets of KID, (100, n) and (100, m), 0 or 1.
 
@@ -126,7 +130,7 @@ def compare_within(points: Tensor, k: int, members: Tensor | None = None) -> Wit
         members: Which points are in each of S subsets, (S, N), 0 or 1; None for no subsets.
     """
     n, dim, device = *points.shape, points.device
-    centre = points.mean(dim=0, dtype=torch.float64)
+    centre = mean_of(points)
     kept = min(k + SPARE, n - 1)
     best = torch.full((n, kept), torch.inf, device=device)
     which = torch.zeros((n, kept), dtype=torch.long, device=device)
@@ -152,7 +156,8 @@ def compare_within(points: Tensor, k: int, members: Tensor | None = None) -> Wit
             if a is not b:
                 _keep_nearest(best, which, b.rows, a.rows, distances.T.contiguous())
                 sums[b.rows] += kernel.sum(dim=0)
-    return Within(_exact_nearest(points, centre, best, which, k), sums, squares, of_subsets)
+    norms = torch.cat([block.norms for block in blocks])
+    return Within(_exact_nearest(points, centre, norms, best, which, k), sums, squares, of_subsets)
 
 
 def compare_between(
@@ -172,7 +177,7 @@ def compare_between(
         members: Which of each are in each of S subsets, (S, N) and (S, M), 0 or 1; None for no subsets.
     """
     n, m, dim, device = len(fake), len(real), fake.shape[1], fake.device
-    centre = real.mean(dim=0, dtype=torch.float64)
+    centre = mean_of(real)
     fakes_in_real, reals_around_fake = (torch.zeros(size, dtype=torch.long, device=device) for size in (m, n))
     fake_near_real, real_near_fake = (torch.zeros(size, dtype=torch.bool, device=device) for size in (n, m))
     kernel_fake, kernel_real = (torch.zeros(size, dtype=torch.float64, device=device) for size in (n, m))
@@ -191,7 +196,7 @@ def compare_between(
             of_subsets += _sum_members(of_fake[:, a.rows], kernel, of_real[:, b.rows])
             beyond = a.excess_over(b, fake, real, real_radii[b.rows][None, :], distances)
             fake_near_real[a.rows] |= beyond.amin(dim=1) <= 0
-            inside = (beyond < 0).float()
+            inside = beyond.lt_(0)  # 0 or 1, in float32, of which sums are fast
             fakes_in_real[b.rows] += inside.sum(dim=0).long()
             reals_around_fake[a.rows] += inside.sum(dim=1).long()
             beyond = a.excess_over(b, fake, real, fake_radii[a.rows][:, None], distances)
@@ -244,9 +249,7 @@ class Block:
 
     @classmethod
     def of(cls, points: Tensor, centre: Tensor, rows: slice) -> Block:
-        whole = points[rows].double()
-        centred = whole - centre
-        return cls(rows, centred.float(), centred.square().sum(dim=1).float(), whole.square().sum(dim=1) / 2)
+        return replace(split_blocks(points[rows], centre)[0], rows=rows)
 
     def distances_to(self, other: Block) -> Tensor:
         """Return squared distances of all pairs, in float32; infinite where a norm exceeds float32."""
@@ -272,11 +275,13 @@ class Block:
         """
         excess = distances - limits.float()
         most = float(self.norms.max() + other.norms.max())
-        doubtful = (excess.abs() <= ROUNDING * most).nonzero()
-        i, j = doubtful.unbind(dim=1)
-        doubtful = doubtful[excess[i, j].abs() <= ROUNDING * (self.norms[i] + other.norms[j])]
-        if len(doubtful):
-            i, j = doubtful.unbind(dim=1)
+        # Few rows have a doubtful pair, and finding these costs a tenth of looking for pairs in all.
+        rows = (excess.abs().amin(dim=1) <= ROUNDING * most).nonzero().flatten()
+        i, j = (excess[rows].abs() <= ROUNDING * most).nonzero().unbind(dim=1)
+        i = rows[i]
+        doubtful = excess[i, j].abs() <= ROUNDING * (self.norms[i] + other.norms[j])
+        i, j = i[doubtful], j[doubtful]
+        if len(i):
             exact = _distances_of_pairs(points[self.rows], others[other.rows], i, j)
             excess[i, j] = (exact - limits.expand_as(distances)[i, j]).sign().float()
         return excess
@@ -310,28 +315,38 @@ def _keep_nearest(best: Tensor, which: Tensor, rows: slice, columns: slice, dist
     which[rows] = candidates.gather(1, order)
 
 
-def _exact_nearest(points: Tensor, centre: Tensor, best: Tensor, which: Tensor, k: int) -> Tensor:
-    """Squared distances to the k nearest in float64, from candidates found in float32, of points about their centre."""
-    nearest = torch.empty((len(points), k), dtype=torch.float64, device=points.device)
-    for rows in torch.arange(len(points), device=points.device).split(_rows_at_once(which, points)):
-        nearest[rows] = _exact_distances(points, rows, which[rows])[:, :k]
-    if which.shape[1] == len(points) - 1:
+def _exact_nearest(points: Tensor, centre: Tensor, norms: Tensor, best: Tensor, which: Tensor, k: int) -> Tensor:
+    """Squared distances to the k nearest in float64, from candidates found in float32, of points about their centre.
+
+    Of most points the k nearest in float32 are the k nearest; of the others all candidates are looked at.
+    """
+    n, kept = which.shape
+    nearest = torch.empty((n, k), dtype=torch.float64, device=points.device)
+    every = torch.arange(n, device=points.device)
+    _set_exact(nearest, points, every, which[:, :k])
+    if kept <= k:  # these are all others
         return nearest
-    # Was a nearer one left out for its rounding? It would lie within the distance that was found.
-    reach = nearest[:, -1]
-    norms = torch.cat([(part.double() - centre).square().sum(dim=1) for part in points.split(BLOCK_ROWS)])
-    rounding = ROUNDING * (norms + (norms.sqrt() + reach.sqrt()).square())
-    for rows in ((best[:, -1].double() - rounding < reach) & (reach > 0)).nonzero().flatten().split(BLOCK_ROWS // 4):
-        candidates = _nearest_in_float64(points, centre, rows, which.shape[1])
-        for part, chosen in zip(*(t.split(_rows_at_once(which, points)) for t in (rows, candidates)), strict=True):
-            nearest[part] = _exact_distances(points, part, chosen)[:, :k]
+
+    def may_be_wrong(rows: Tensor, next_best: Tensor) -> Tensor:
+        """Of which rows was a nearer one left out for its rounding? It would lie within the distance that was found."""
+        reach = nearest[rows, -1]
+        rounding = ROUNDING * (norms[rows] + (norms[rows].sqrt() + reach.sqrt()).square())
+        return rows[(next_best[rows].double() - rounding < reach) & (reach > 0)]
+
+    rows = may_be_wrong(every, best[:, k])
+    _set_exact(nearest, points, rows, which[rows])
+    if kept < n - 1:
+        for part in may_be_wrong(rows, best[:, -1]).split(BLOCK_ROWS // 4):
+            _set_exact(nearest, points, part, _nearest_in_float64(points, centre, part, kept))
     return nearest
 
 
-def _exact_distances(points: Tensor, rows: Tensor, candidates: Tensor) -> Tensor:
-    """Squared distances of rows (R,) of points to their candidates (R, C), ascending, from differences in float64."""
-    differences = points[candidates].double() - points[rows].double()[:, None]
-    return differences.square_().sum(dim=2).sort(dim=1).values
+def _set_exact(nearest: Tensor, points: Tensor, rows: Tensor, candidates: Tensor) -> None:
+    """Write squared distances of rows (R,) of points to the nearest of their candidates (R, C) into those rows."""
+    at_once = max(1, EXACT_NUMBERS // (candidates.shape[1] * points.shape[1]))
+    for part, chosen in zip(rows.split(at_once), candidates.split(at_once), strict=True):
+        differences = points[chosen].double().sub_(points[part].double()[:, None])
+        nearest[part] = differences.square_().sum(dim=2).sort(dim=1).values[:, : nearest.shape[1]]
 
 
 def _nearest_in_float64(points: Tensor, centre: Tensor, rows: Tensor, k: int) -> Tensor:
@@ -343,7 +358,3 @@ def _nearest_in_float64(points: Tensor, centre: Tensor, rows: Tensor, k: int) ->
         table[:, columns] = torch.addmm(theirs.square().sum(dim=1), mine, theirs.T, alpha=-2)
     table[torch.arange(len(rows), device=rows.device), rows] = torch.inf
     return table.topk(k, dim=1, largest=False).indices
-
-
-def _rows_at_once(candidates: Tensor, points: Tensor) -> int:
-    return max(1, EXACT_NUMBERS // (candidates.shape[1] * points.shape[1]))

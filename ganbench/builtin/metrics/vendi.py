@@ -9,7 +9,7 @@ from torch import Tensor
 
 import ganbench
 
-from .parts import FeaturesOption, embed_finite, require, shuffle
+from .parts import FeaturesOption, all_finite, embed_finite, require, shuffle
 
 
 class Vendi(ganbench.Metric):
@@ -34,7 +34,7 @@ class Vendi(ganbench.Metric):
         require(samples, self.min_samples)
         real = embed_finite(samples, "real", self.features)
         fake = samples.embed("fake", self.features)
-        if not fake.isfinite().all():
+        if not all_finite(fake):
             return {"": ganbench.Estimate(math.nan, biased=True)}
         n = min(len(fake), len(real))
         (of_real,) = samples.derive("real", f"vendi score of {n}", lambda: (vendi_score(shuffle(real)[:n]),))
