@@ -407,13 +407,13 @@ class Samples:
         return features(samples, tap) if self.embedder is None else self.embedder(part, features, tap)
 
     def derive(
-        self, part: Literal["fake", "real"], name: str, compute: Callable[[], tuple[Tensor, ...]]
+        self, part: Literal["fake", "real", "training"], name: str, compute: Callable[[], tuple[Tensor, ...]]
     ) -> tuple[Tensor, ...]:
         """Return `compute()`, computed once for all metrics with the same features.
 
         Args:
-            part: `"real"` for what depends on the reference alone, and is kept for other runs; `"fake"` for what depends on
-                the generated samples too.
+            part: `"real"` or `"training"` for what depends on the reference, or on training samples, alone, and is kept for
+                other runs; `"fake"` for what depends on the generated samples too.
             name: States everything that the tensors depend on beside the samples and the features, as `"radii 5"`.
             compute: Computes the tensors.
         """

@@ -69,14 +69,6 @@ class CachedSampleSet(SampleSet):
         _save(path, tensors, about, self._tell)
         return tensors
 
-    @functools.cached_property
-    def digest(self) -> str:
-        """SHA-256 of the samples: type, shape and content."""
-        content = hashlib.sha256(f"{self.samples.dtype} {tuple(self.samples.shape)}".encode())
-        for part in self.samples.split(1024):
-            content.update(part.contiguous().numpy().tobytes())
-        return content.hexdigest()
-
 
 def cache_folder() -> Path | None:
     """Return where computations are kept: `$GANBENCH_CACHE`, else the user's cache folder; None if that is set to nothing."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import time
 from collections.abc import Callable
 
@@ -33,6 +35,14 @@ class SampleSet:
 
     def __len__(self) -> int:
         return len(self.samples)
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """SHA-256 of the samples: type, shape and content."""
+        content = hashlib.sha256(f"{self.samples.dtype} {tuple(self.samples.shape)}".encode())
+        for part in self.samples.split(1024):
+            content.update(part.contiguous().numpy().tobytes())
+        return content.hexdigest()
 
     def embed(self, features: Features, tap: str = "") -> Tensor:
         """Return features (N, dim), float32. Raises CannotScore if the component returns anything else."""

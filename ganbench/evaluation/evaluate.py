@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -68,6 +70,12 @@ class StatisticsSet(SampleSet):
     def __init__(self, statistics: StatisticsFile, device: torch.device) -> None:
         super().__init__(torch.empty(0, 1), device)
         self._statistics = statistics
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """SHA-256 of the statistics."""
+        both = (part.numpy().tobytes() for part in (self._statistics.mean, self._statistics.covariance))
+        return hashlib.sha256(b"".join(both)).hexdigest()
 
     def embed(self, features: Features, tap: str = "") -> Tensor:
         """Raise CannotScore: there are no samples."""

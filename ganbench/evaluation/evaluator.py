@@ -395,10 +395,12 @@ class Evaluator:
 def _derive(
     parts: Mapping[str, SampleSet], features: Features | None, part: str, name: str, compute: Callable[[], Tensors]
 ) -> Tensors:
-    against = parts["real"]
-    if part == "real":
-        return against.derive(features, name, compute)
-    return parts["fake"].derive(features, f"{name}, against {id(against)}", compute)
+    if part != "fake":
+        return parts[part].derive(features, name, compute)
+    others = [
+        parts[other].digest for other in ("real", "training") if other in parts
+    ]  # those of a floor are kept on disk
+    return parts["fake"].derive(features, f"{name}, against {' and '.join(others)}", compute)
 
 
 class _EmbeddingClock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
@@ -203,3 +204,51 @@ def test_what_is_wrong_with_the_cache_is_a_note_of_the_trial_wherever_that_runs(
     assert len(notes) == len(list(folder.iterdir())) and all("is damaged, and is computed again" in n for n in notes)
     ganbench.run_trial(one, emit)
     assert len(notes) == len(list(folder.iterdir()))
+
+
+# --- what metrics keep -----------------------------------------------------------------------------------
+
+
+def count_calls(monkeypatch, where, name):
+    calls = []
+    module = importlib.import_module(f"ganbench.builtin.metrics.{where}")
+    real = getattr(module, name)
+    monkeypatch.setattr(module, name, lambda *args, **kwargs: calls.append(name) or real(*args, **kwargs))
+    return calls
+
+
+def digits(seed, n=80):
+    return torch.rand(n, 1, 8, 8, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+
+
+def floors(samples, reference, floor):
+    metrics = ["prdc-digits", "frechet-digits"]
+    return {score.metric: score.floor for score in ganbench.evaluate(samples, reference, metrics, floor=floor)}
+
+
+def test_a_floor_is_computed_once_for_all_evaluations_against_the_same_reference(monkeypatch):
+    passes, gaussians = (
+        count_calls(monkeypatch, *of) for of in (("pairs", "compare_between"), ("frechet", "deviations"))
+    )
+    first = floors(digits(1), digits(2), digits(3))
+    assert (len(passes), len(gaussians)) == (2, 2)  # of samples and of the floor
+    assert floors(digits(4), digits(2), digits(3)) == first
+    assert (len(passes), len(gaussians)) == (3, 3)  # of samples alone
+
+
+def test_a_floor_of_another_reference_is_computed_again():
+    first = floors(digits(1), digits(2), digits(3))
+    other = floors(digits(1), digits(5) * 0.5, digits(3))
+    assert all(other[name] != value for name, value in first.items() if name != "prdc-digits.recall")
+    cleared = floors(digits(1), digits(2), digits(3))
+    assert cleared == first
+
+
+def test_how_near_training_samples_are_to_each_other_is_computed_once(monkeypatch):
+    calls = count_calls(monkeypatch, "novelty", "nearest_in")
+    wanted = ["authenticity-digits", "data-copying-digits"]
+    first = ganbench.evaluate(digits(1), "digits", wanted)
+    assert {score.metric for score in first} == set(wanted)
+    n = len(calls)
+    ganbench.evaluate(digits(2), "digits", wanted)
+    assert len(calls) - n == n - 2  # without that of training samples among themselves, and of the floor

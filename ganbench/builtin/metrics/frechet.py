@@ -63,8 +63,12 @@ class Frechet(ganbench.Metric):
                 covariance = directions.T @ covariance @ directions
                 space = f"({k} principal directions)"
         (root,) = samples.derive("real", f"root of the covariance {space}", lambda: (covariance_root(covariance),))
-        value = distance_of_gaussians(*deviations(fake), mean, root)
-        return {"": ganbench.Estimate(value, biased=True, space=space)}
+
+        def compute() -> tuple[Tensor, ...]:
+            return (torch.tensor(distance_of_gaussians(*deviations(fake), mean, root), dtype=torch.float64),)
+
+        (value,) = samples.derive("fake", f"frechet distance {space}", compute)
+        return {"": ganbench.Estimate(float(value), biased=True, space=space)}
 
 
 class FrechetInfinity(Frechet):

@@ -76,7 +76,8 @@ class KID(ganbench.Metric):
         if not all_finite(fake):
             return {"": math.nan}
         if draw_subsets(len(fake), len(real)) is None:
-            return {"": kid(fake, real)}
+            (value,) = samples.derive("fake", "kid", lambda: (torch.tensor(kid(fake, real), dtype=torch.float64),))
+            return {"": float(value)}
         xx, yy = (within(samples, part, self.features, K).subsets for part in ("fake", "real"))
         return {"": _mean_discrepancy(xx, yy, between(samples, self.features, K).subsets)}
 

@@ -48,7 +48,12 @@ class Mind(ganbench.Metric):
         fake = samples.embed("fake", self.features)
         if not all_finite(fake):
             return {"": ganbench.Estimate(math.nan, biased=True)}
-        return {"": ganbench.Estimate(sliced_distance(fake, real, self.directions), biased=True)}
+
+        def compute() -> tuple[Tensor, ...]:
+            return (torch.tensor(sliced_distance(fake, real, self.directions), dtype=torch.float64),)
+
+        (value,) = samples.derive("fake", f"mind, {self.directions} directions", compute)
+        return {"": ganbench.Estimate(float(value), biased=True)}
 
 
 def sliced_distance(fake: Tensor, real: Tensor, directions: int) -> float:

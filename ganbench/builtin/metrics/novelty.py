@@ -47,8 +47,8 @@ class Authenticity(ganbench.Metric):
         fake = samples.embed("fake", self.features)
         if not all_finite(fake):
             return {"": ganbench.Estimate(math.nan)}
-        distances, nearest = nearest_in(fake, training)
-        own, _ = nearest_in(training, training, skip_self=True)
+        distances, nearest = nearest_training(samples, self.features)
+        own, _ = samples.derive("training", "nearest other", lambda: nearest_in(training, training, skip_self=True))
         authentic = distances > own[nearest]
         low, high = stats.binomtest(int(authentic.sum()), len(fake)).proportion_ci(method="wilson")
         return {"": ganbench.Estimate(float(authentic.double().mean()), float(low), float(high))}
@@ -90,9 +90,10 @@ class DataCopying(ganbench.Metric):
         fake = samples.embed("fake", self.features)
         if not all_finite(fake):
             return {"": ganbench.Estimate(math.nan, biased=True)}
-        centres = cluster(training, self.cells)
+        (centres,) = samples.derive("training", f"k-means, {self.cells}", lambda: (cluster(training, self.cells),))
         cell_of = [torch.cdist(part, centres).argmin(dim=1).cpu() for part in (fake, held_out)]
-        distances = [nearest_in(part, training)[0].cpu() for part in (fake, held_out)]
+        nearest = nearest_training(samples, self.features), nearest_in(held_out, training)
+        distances = [found.cpu() for found, _ in nearest]
         total = weight = 0.0
         for cell in range(len(centres)):
             made, new = (d[c == cell].numpy() for d, c in zip(distances, cell_of, strict=True))
@@ -103,6 +104,13 @@ class DataCopying(ganbench.Metric):
             total += m * (u - n * m / 2) / math.sqrt(n * m * (n + m + 1) / 12)
             weight += m
         return {"": ganbench.Estimate(total / weight if weight else math.nan, biased=True)}
+
+
+def nearest_training(samples: ganbench.Samples, features: ganbench.Features) -> tuple[Tensor, Tensor]:
+    """Return distances (N,) of generated samples to their nearest training sample, and which those are, for all metrics."""
+    fake, training = samples.embed("fake", features), samples.embed("training", features)
+    distances, nearest = samples.derive("fake", "nearest training sample", lambda: nearest_in(fake, training))
+    return distances, nearest
 
 
 def nearest_in(points: Tensor, others: Tensor, *, skip_self: bool = False) -> tuple[Tensor, Tensor]:

@@ -38,7 +38,8 @@ class Vendi(ganbench.Metric):
             return {"": ganbench.Estimate(math.nan, biased=True)}
         n = min(len(fake), len(real))
         (of_real,) = samples.derive("real", f"vendi score of {n}", lambda: (vendi_score(shuffle(real)[:n]),))
-        return {"": ganbench.Estimate(float(vendi_score(shuffle(fake)[:n]) / of_real), biased=True)}
+        (of_fake,) = samples.derive("fake", f"vendi score of {n}", lambda: (vendi_score(shuffle(fake)[:n]),))
+        return {"": ganbench.Estimate(float(of_fake / of_real), biased=True)}
 
 
 def vendi_score(features: Tensor) -> Tensor:
