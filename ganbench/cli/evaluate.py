@@ -54,7 +54,8 @@ def command(
 
 def _table(scores: Sequence[Score]) -> Iterator[str]:
     """Lines of at most 80 columns: two for each score where its features do not fit beside it."""
-    yield f"{scores[0].n_fake:,} samples against {_count(scores[0].n_real)}"
+    n_fake, n_real = max(score.n_fake for score in scores), max(score.n_real for score in scores)
+    yield f"{n_fake:,} samples against {_count(n_real)}"
     width = max(len(score.metric) for score in scores)
     for score in scores:
         better = "↑" if score.better == "higher" else "↓"

@@ -356,6 +356,8 @@ class Metric:
         reference: The part of the data that it compares with: `"held-out"`, the default, or `"training"`.
         n_samples: Generated samples, and at most as many of the reference; None, the default, for as many as the suite
             says. A metric that needs more than the data has is left out.
+        max_samples: How many samples of each part `ganbench evaluate` compares at most, drawn at random, where the cost
+            grows with the number of pairs; None, the default, for all. In a run the suite says how many there are.
         needs_training: Whether it asks how near to training samples generated ones are. Its floor is then that of
             held-out samples.
         implied_features: What its features are called where its own name implies them, as `fid` does Inception's. Scores
@@ -368,6 +370,7 @@ class Metric:
     expensive: bool | None = None
     reference: ReferencePart = "held-out"
     n_samples: int | None = None
+    max_samples: int | None = None
     needs_training: bool = False
     implied_features: str = ""
 

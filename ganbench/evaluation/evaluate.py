@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import math
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -136,6 +137,7 @@ def evaluate(
     scorer = Scorer(spec, real.modes)
     scores: list[Score] = []
     left_out: dict[str, str] = {}
+    drawn: dict[tuple[int, int], list[str]] = defaultdict(list)
     for ref in refs:
         label = metric_label(ref, registry)
         try:
@@ -144,7 +146,9 @@ def evaluate(
             metric = adapt("metric", registry.build("metric", ref))
             if metric.features is not None:
                 metric.features.prepare()
-            own_made, own_against = _own_counts(metric, made, against, real)
+            own_made, own_against = _own_counts(metric, made, against)
+            if len(own_made) < len(made) or len(own_against.real) < len(against.real):
+                drawn[len(own_made), len(own_against.real)].append(label)
             entry = MetricEntry(metric, features_label(ref, registry))
             scores += scorer.score(0, label, entry, own_made, own_against, None)
         except CannotScore as error:
@@ -153,6 +157,11 @@ def evaluate(
             left_out[label] = " ".join(str(error).split())
         except Exception as error:  # of one metric, which costs no other
             left_out[label] = f"it failed: {type(error).__name__}: {' '.join(str(error).split())}"
+    for (n_fake, n_real), labels in drawn.items():
+        notes.append(
+            f"{', '.join(labels)}: {n_fake:,} of {len(made):,} samples against {n_real:,} of {len(against.real):,}, drawn "
+            "at random with a fixed seed"
+        )
     return Scores(scores, left_out, notes)
 
 
@@ -269,7 +278,7 @@ def _comparands(real: _Given, apart: _Given | None, n_fake: int, device: torch.d
     return Comparands(reference, floor_set, training, n_fake)
 
 
-def _own_counts(metric: Metric, made: SampleSet, against: Comparands, real: _Given) -> tuple[SampleSet, Comparands]:
+def _own_counts(metric: Metric, made: SampleSet, against: Comparands) -> tuple[SampleSet, Comparands]:
     """The samples that a metric gets: as many as it states, or all. Raises CannotScore if there are too few."""
     statistics_alone = isinstance(against.real, StatisticsSet)
     if statistics_alone and metric.features is None:
@@ -283,11 +292,23 @@ def _own_counts(metric: Metric, made: SampleSet, against: Comparands, real: _Giv
             raise CannotScore(f"it needs at least {needed} {what}, and there are {n}")
     floor = against.real if metric.needs_training else against.floor
     training = against.training if metric.needs_training else None
-    if metric.n_samples is None or (len(made), n_real) == (metric.n_samples, metric.n_samples):
+    most = metric.n_samples or metric.max_samples or math.inf
+    if len(made) <= most and (statistics_alone or n_real <= most):
         return made, replace(against, floor=floor, training=training)
-    n = metric.n_samples
-    reference = against.real if statistics_alone else CachedSampleSet(against.real.samples[:n], made.device)
-    return SampleSet(made.samples[:n], made.device), Comparands(reference, None, None, n)
+    n = int(most)
+    fake = SampleSet(_draw(made, n), made.device)
+    real = against.real if statistics_alone else CachedSampleSet(_draw(against.real, n), made.device)
+    apart = None
+    if floor is not None and metric.n_samples is None:
+        apart = CachedSampleSet(_draw(floor, len(fake)), made.device)
+    return fake, Comparands(real, apart, training, len(fake))
+
+
+def _draw(samples: SampleSet, n: int) -> Tensor:
+    """Return `n` of the samples, at random with a fixed seed, since theirs may be sorted; all in their order if no more."""
+    if len(samples) <= n:
+        return samples.samples
+    return samples.samples[torch.randperm(len(samples), generator=torch.Generator().manual_seed(0))[:n]]
 
 
 def _trial_on(spec: DataSpec, dataset: str, metrics: tuple[ComponentRef, ...]) -> Trial:

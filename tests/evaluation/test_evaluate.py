@@ -265,3 +265,19 @@ def test_the_command_prints_what_a_run_stores(say, tmp_path):
     assert all(len(line) <= 80 for line in shown.out.splitlines())
     rows = json.loads(say("evaluate", str(tmp_path / "points.npz"), str(tmp_path / "reals.npz"), "--json").out)
     assert {"metric", "value", "better", "floor", "n_real", "n_fake", "seconds", "low", "high"} <= rows[0].keys()
+
+
+def test_metrics_of_all_pairs_take_a_stated_part_of_many_samples(monkeypatch):
+    monkeypatch.setattr("ganbench.builtin.metrics.distances.EnergyDistance.max_samples", 300)
+    random = torch.Generator().manual_seed(0)
+    points, reals = torch.randn(400, 2, generator=random), torch.randn(900, 2, generator=random)
+    given = [part[part[:, 0].argsort()] for part in (points, reals)]  # sorted: the first ones would say nothing
+    scores = ganbench.evaluate(*given, ["energy-distance", "sliced-wasserstein"], floor=torch.randn(500, 2))
+    counts = {score.metric: (score.n_fake, score.n_real) for score in scores}
+    assert counts == {"energy-distance": (300, 300), "sliced-wasserstein": (400, 900)}
+    assert scores[0].value < 0.03 and scores[0].floor < 0.03
+    assert scores.notes == (
+        "energy-distance: 300 of 400 samples against 300 of 900, drawn at random with a fixed seed",
+    )
+    again = ganbench.evaluate(*given, ["energy-distance"])
+    assert again[0].value == scores[0].value

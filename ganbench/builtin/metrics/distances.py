@@ -11,7 +11,7 @@ import torch
 
 import ganbench
 
-from .parts import all_finite
+from .parts import MAX_PAIRED, all_finite
 
 BLOCK_ROWS = 512  # of a block of distances, which takes 2 MB in float64
 DIRECTIONS_SEED = 0  # the same directions for all trials, steps and floors
@@ -30,6 +30,7 @@ class EnergyDistance(ganbench.Metric):
     """
 
     better = "lower"
+    max_samples = MAX_PAIRED
 
     def score(self, samples: ganbench.Samples) -> dict[str, float]:
         """Return the distance between `samples.fake` (N, *shape) and `samples.real` (M, *shape)."""

@@ -10,7 +10,7 @@ from torch import Tensor
 import ganbench
 
 from .pairs import SUBSET_SIZE, between, draw_subsets, subset_indices, within
-from .parts import FeaturesOption, all_finite, embed_finite, require
+from .parts import MAX_PAIRED, FeaturesOption, all_finite, embed_finite, require
 
 Z = 1.959964  # of a 95 % interval
 K = 5  # nearest neighbours that the shared pass over all pairs finds: `prdc`'s default, so that there is one pass for both
@@ -91,6 +91,7 @@ class MMD(ganbench.Metric):
 
     better = "lower"
     min_samples = 20
+    max_samples = MAX_PAIRED
 
     def score(self, samples: ganbench.Samples) -> dict[str, ganbench.Estimate]:
         """Return the distance of `samples.fake` (N, *shape) from `samples.real` (M, *shape)."""
@@ -170,14 +171,14 @@ def gaussian_sums(x: Tensor, y: Tensor, width: float, block: int = 1024) -> tupl
     """Return sums of the kernel exp(-|x - y|^2 / 2 width^2) over pairs of x (N, d) and y (M, d), in blocks."""
 
     def kernel(a: Tensor, b: Tensor) -> Tensor:
-        return (torch.cdist(a, b).square() / (-2 * width**2)).exp()
+        return torch.cdist(a, b).square_().div_(-2 * width**2).exp_()
 
     def of_one(points: Tensor) -> Sums:
         rows, squares = [], points.new_zeros(())
         for part in points.split(block):
             values = kernel(part, points)
             rows.append(values.sum(dim=1) - 1)  # without the pair of each with itself
-            squares += values.square().sum() - len(part)
+            squares += values.square_().sum() - len(part)
         return torch.cat(rows), squares
 
     rows, columns, squares = [], y.new_zeros(len(y)), y.new_zeros(())
@@ -185,7 +186,7 @@ def gaussian_sums(x: Tensor, y: Tensor, width: float, block: int = 1024) -> tupl
         values = kernel(part, y)
         rows.append(values.sum(dim=1))
         columns += values.sum(dim=0)
-        squares += values.square().sum()
+        squares += values.square_().sum()
     return of_one(x), of_one(y), (torch.cat(rows), columns, squares)
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 import ganbench
 
 BLOCK_ROWS = 1024  # that are held in float64 at once
+MAX_PAIRED = 10_000  # samples of each part, of which all pairs are compared in seconds
 FeaturesOption = Annotated[Callable[..., ganbench.Features], ganbench.Part("features")]
 
 
