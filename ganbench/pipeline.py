@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 FIRST_STEPS_SECONDS = 60.0  # that trying the methods may take before a run, and after them the one that is being tried
 NOTICE_SECONDS = 8.0  # in one component, after which it is said that it is being waited for
+MAX_TIMED_SECONDS = 3.0  # of the first step with a few samples, up to which one with a whole batch is timed
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class Prepared:
     deadline: Deadline | None = None  # when the run pauses
     fresh: bool = False  # whether checkpoints are not gone on from
     ended: Sequence[TrialResult] = ()  # stored results, kept or not, which say how long such trials take
+    step_seconds: Mapping[tuple[str, str], float] = field(default_factory=dict)  # by data set and method, where timed
 
 
 @dataclass(frozen=True)
@@ -158,7 +160,8 @@ def prepare(request: Request) -> Prepared:
     if not request.fresh:
         refuse_newer_checkpoints(store.checkpoints, todo)
     check_methods_serve(planned, todo, suite, registry)
-    check_first_steps(todo, registry, suite.source)
+    threads = max(1, available_cores() // max(1, min(_count_workers(executor, todo), len(todo))))
+    step_seconds = check_first_steps(todo, registry, suite.source, threads)
     ended = store.results()[0] if store.has_run else []
     notes = [*unused, *notes]
     minutes = request.max_minutes or suite.max_minutes
@@ -177,6 +180,7 @@ def prepare(request: Request) -> Prepared:
         deadline=None if minutes is None else Deadline.after(minutes, began),
         fresh=request.fresh,
         ended=ended,
+        step_seconds=step_seconds,
     )
 
 
@@ -225,12 +229,16 @@ def build_executor(name: str, *, plugin_files: Sequence[str] = (), **options: An
 
 
 def forecast_run(prepared: Prepared) -> Forecast:
-    """Return what a run is going to take, from stored results of such trials, or else from stated costs."""
-    workers = getattr(prepared.executor, "workers", 1)
+    """Return what a run is going to take, from stored results of such trials, or else from timed steps or stated costs."""
+    workers = _count_workers(prepared.executor, prepared.todo)
+    return forecast(prepared.todo, prepared.ended, workers, NetworkCosts(prepared.registry), prepared.step_seconds)
+
+
+def _count_workers(executor: Any, todo: Sequence[Trial]) -> int:
+    workers: int | None = getattr(executor, "workers", 1)
     if workers is None:  # as many as the executor finds good: a core each, or a few on an accelerator
-        on_cpu = not prepared.todo or prepared.todo[0].device == "cpu"
-        workers = available_cores() if on_cpu else 2
-    return forecast(prepared.todo, prepared.ended, workers, NetworkCosts(prepared.registry))
+        return available_cores() if not todo or todo[0].device == "cpu" else 2
+    return workers
 
 
 def available_cores() -> int:
@@ -421,16 +429,29 @@ def check_methods_serve(planned: Sequence[Trial], wanted: Sequence[Trial], suite
             raise RequestError(f"{suite.source}: method {method!r} can serve no data set of the suite; {found[0]}")
 
 
-def check_first_steps(trials: Sequence[Trial], registry: Registry, where: str) -> None:
+def check_first_steps(
+    trials: Sequence[Trial], registry: Registry, where: str, threads: int = 1
+) -> dict[tuple[str, str], float]:
     """Ensure that every method can take a step on each of its data sets. Raises RequestError, its line beginning with `where`.
+
+    Returns the seconds of a step with a whole batch and so many threads, by data set and method: of those that train on the
+    CPU, and whose steps do not take long.
 
     What hangs, and what is left after a minute, is left to the trials, which fail alone. What takes long is said on standard
     error meanwhile.
     """
-    from .training.first_step import CannotTrain, FirstSamples, load_first_samples, running_component, try_first_step
+    from .training.first_step import (
+        CannotTrain,
+        FirstSamples,
+        load_first_samples,
+        running_component,
+        time_step,
+        try_first_step,
+    )
 
     first = {(trial.dataset, trial.method): trial for trial in reversed(trials)}
     samples: dict[tuple[str, int], FirstSamples | None] = {}
+    seconds: dict[tuple[str, str], float] = {}
     refused: list[str] = []
     stopped = threading.Event()
     began: tuple[Trial | None, float] = None, time.monotonic()  # the trial that is tried, and since when
@@ -448,7 +469,10 @@ def check_first_steps(trials: Sequence[Trial], registry: Registry, where: str) -
                 if key not in samples:
                     samples[key] = load_first_samples(trial, registry)
                 if (given := samples[key]) is not None:
+                    tried = time.monotonic()
                     try_first_step(trial, given, registry)
+                    if trial.device == "cpu" and time.monotonic() - tried < MAX_TIMED_SECONDS:
+                        seconds[trial.dataset, trial.method] = time_step(trial, given, registry, threads)
             except CannotTrain as error:
                 refused.append(f"{where}: method {trial.method!r} on {trial.dataset!r}: {error}")
                 return
@@ -483,6 +507,7 @@ def check_first_steps(trials: Sequence[Trial], registry: Registry, where: str) -
     stopped.set()
     if refused:
         raise RequestError(refused[0])
+    return dict(seconds)
 
 
 def _note_left_out(trials: Sequence[Trial], registry: Registry) -> tuple[list[str], list[str]]:

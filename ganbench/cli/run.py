@@ -98,7 +98,13 @@ def _describe_forecast(prepared: Prepared) -> str:
     )
     size = f"{max(1, found.bytes / 1e6):.0f} MB"
     trials = f"{found.workers} trials at a time" if found.workers > 1 else "one trial at a time"
-    origin = f"by {found.measured} trials that have ended" if found.measured else "by what such networks compute"
+    origin = (
+        f"by {found.measured} trials that have ended"
+        if found.measured
+        else "by a timed step of each"
+        if found.timed
+        else "by what such networks compute"
+    )
     return f"about {time} and {size}, {trials} ({origin})"
 
 

@@ -1,10 +1,10 @@
-"""What trials take, in seconds and bytes: from trials that have ended, and from stated costs where none has."""
+"""What trials take, in seconds and bytes: from trials that have ended, else from timed steps, else from stated costs."""
 
 from __future__ import annotations
 
 import heapq
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
@@ -13,6 +13,7 @@ from .network_cost import Work
 
 Works = tuple[Work, Work]  # of G and of D
 Count = Callable[[Trial], Works | None]
+StepSeconds = Mapping[tuple[str, str], float]  # by data set and method
 SMALL_FEATURES = ("digits", "mnist", "pixels")  # networks that take next to nothing
 
 # Stated costs, measured on one core of a machine of 2024. What a network computes is counted where that can be done
@@ -48,12 +49,14 @@ class Forecast:
         bytes: What its results take on the disk.
         workers: Trials that run side by side.
         measured: Trials that have ended and that this is derived from; 0 where costs are only stated.
+        timed: Whether a step of every method was timed.
     """
 
     seconds: float
     bytes: float
     workers: int
     measured: int
+    timed: bool = False
 
 
 def uncounted(trial: Trial) -> Works | None:
@@ -64,8 +67,10 @@ def uncounted(trial: Trial) -> Works | None:
 class Durations:
     """Predicts how long a trial takes, from those that have ended: the same method on the same data, or else similar."""
 
-    def __init__(self, ended: Iterable[TrialResult] = (), count: Count = uncounted) -> None:
-        self._count = count
+    def __init__(
+        self, ended: Iterable[TrialResult] = (), count: Count = uncounted, steps: StepSeconds | None = None
+    ) -> None:
+        self._count, self._steps = count, steps or {}
         # Seconds over those stated, by data set and method: of trials that have ended, and of one that runs.
         self._ended: dict[tuple[str, str], list[float]] = defaultdict(list)
         self._running: dict[tuple[str, str], float] = {}
@@ -100,20 +105,24 @@ class Durations:
         return median(of_data or of_method or list(known.values()) or [1.0]) * self._stated(trial)
 
     def _stated(self, trial: Trial) -> float:
-        return stated_seconds(trial, self._count(trial))
+        step = self._steps.get((trial.dataset, trial.method))
+        return stated_seconds(trial, self._count(trial) if step is None else None, step)
 
 
-def stated_seconds(trial: Trial, works: Works | None = None) -> float:
-    """Return how long a trial takes by the stated costs.
+def stated_seconds(trial: Trial, works: Works | None = None, step: float | None = None) -> float:
+    """Return how long a trial takes by the stated costs, and by a step that was timed if there is one.
 
     Args:
         trial: The trial.
         works: What G and D compute, if that has been counted.
+        step: Seconds of a step, if that has been timed.
     """
     training, evaluation = trial.training, trial.evaluation
     evaluations = len(evaluation.at) * len(evaluation.metrics)
     scoring = METRIC_SECONDS * evaluations + _feature_seconds(trial)
     penalties = PENALTY_SHARE * len(trial.components.regularizers)
+    if step is not None:
+        return (1 + OBSERVING_SHARE) * training.steps * step + TRIAL_SECONDS + scoring
     if works is not None and not trial.device.startswith("cuda"):
         d_update, g_update = _update_seconds(works, training.batch_size)
         step = training.d_steps * (1 + penalties) * d_update + training.g_steps * g_update
@@ -174,7 +183,13 @@ def schedule_seconds(running: Sequence[float], waiting: Sequence[float], workers
     return max(free)
 
 
-def forecast(todo: Sequence[Trial], ended: Sequence[TrialResult], workers: int, count: Count = uncounted) -> Forecast:
+def forecast(
+    todo: Sequence[Trial],
+    ended: Sequence[TrialResult],
+    workers: int,
+    count: Count = uncounted,
+    steps: StepSeconds | None = None,
+) -> Forecast:
     """Return what trials are going to take.
 
     Args:
@@ -182,12 +197,14 @@ def forecast(todo: Sequence[Trial], ended: Sequence[TrialResult], workers: int, 
         ended: Results of trials that have ended, of the same or of other settings.
         workers: Trials that run side by side.
         count: Returns what G and D of a trial compute, if that can be counted.
+        steps: Seconds of a step of those that were timed.
     """
-    durations = Durations(ended, count)
+    durations = Durations(ended, count, steps)
     seconds = [durations.predict(trial) for trial in todo]
     side_by_side = max(1, min(workers, len(todo)))
+    timed = {(trial.dataset, trial.method) for trial in todo} <= (steps or {}).keys()
     total = schedule_seconds([], seconds, side_by_side) + (WORKER_SECONDS if todo else 0.0)
-    return Forecast(total, sum(map(_stated_bytes, todo)), side_by_side, durations.measured)
+    return Forecast(total, sum(map(_stated_bytes, todo)), side_by_side, durations.measured, timed)
 
 
 def _size(trial: Trial) -> int:

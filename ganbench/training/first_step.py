@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 import traceback
 import warnings
 from collections.abc import Iterator, Mapping
@@ -28,6 +29,7 @@ from .loader import stream_of
 from .parts import GameParts
 from .seeding import deterministic, seed_everything, seed_for
 
+TIMED_SECONDS = 1.0  # that steps are timed for at most, but for the last one
 SAMPLES = 8  # of a batch, unless a component wants more
 OF_ONE_SAMPLE = "Expected more than 1 value per channel when training"  # as torch says it
 FOR_ONE_SAMPLE = "batch normalization over one sample cannot tell samples apart: give a batch_size of 2 or more, or a network without it"
@@ -92,6 +94,40 @@ def try_first_step(trial: Trial, samples: FirstSamples, registry: Registry) -> N
         return  # a fault of its own, which ends the trial alone
 
 
+def time_step(trial: Trial, samples: FirstSamples, registry: Registry, threads: int) -> float:
+    """Return the seconds of a step of a trial as it is, on the CPU: the mean over a turn of its rarest penalty.
+
+    Args:
+        trial: The trial, which can take a step.
+        samples: As many as a batch.
+        registry: Builds its components.
+        threads: That a trial of the run will have.
+    """
+    settings = replace(trial.training, d_warmup=0, d_from=0, adversarial_from=0)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        with _undisturbed():
+            tried = replace(trial, training=settings)
+            parts = GameParts.build(tried, registry.build, HERE)
+            game = _build_game(tried, parts, samples, registry.build)
+            game.step()  # what is done once is not timed, nor are penalties, which have their turn here
+            began, n = time.perf_counter(), 0
+            for _ in range(max((penalty.every for penalty in parts.regularizers.values()), default=1)):
+                game.step()
+                n += 1
+                if time.perf_counter() - began > TIMED_SECONDS:
+                    break
+            return (time.perf_counter() - began) / n
+    finally:
+        torch.set_num_threads(before)
+
+
+def _build_game(tried: Trial, parts: GameParts, samples: FirstSamples, build: Any) -> Any:
+    data = [DeviceDataset(part, tried.data, HERE) for part in (samples.training, samples.held_out)]
+    return parts.into_game(tried, data[0], data[1], build)
+
+
 def _step(trial: Trial, samples: FirstSamples, registry: Registry, batch_size: int) -> None:
     """Take a step in which every part has its say: terms, penalties, and both players' losses."""
     settings = replace(
@@ -116,8 +152,7 @@ def _step(trial: Trial, samples: FirstSamples, registry: Registry, batch_size: i
         parts = GameParts.build(tried, build, HERE)
         names = _names_of(parts, trial)
         with _named(names, sure=sure):
-            data = [DeviceDataset(part, trial.data, HERE) for part in (samples.training, samples.held_out)]
-            game = parts.into_game(tried, data[0], data[1], build)
+            game = _build_game(tried, parts, samples, build)
             names[id(original(game.update))] = f"update {settings.update.name!r}"
             names[id(game.optimizer_g)] = f"optimizer {settings.optimizer_g.name!r}"
             names[id(game.optimizer_d)] = f"optimizer {settings.optimizer_d.name!r}"

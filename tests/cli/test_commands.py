@@ -358,7 +358,7 @@ def test_a_run_says_beforehand_what_it_takes_by_stored_trials_if_there_are_any(g
     write_suite()
     inline = ["run", "--suite", "mine.toml", "--output", "out", "--executor", "inline"]
     first = ganbench(*inline)
-    assert re.match(r"about \d+ s and 1 MB, one trial at a time \(by what such networks compute\)$", first.first_line)
+    assert re.match(r"about \d+ s and 1 MB, one trial at a time \(by a timed step of each\)$", first.first_line)
     asked = ganbench(*inline, "--seeds", "4", "--dry-run").out.splitlines()
     assert re.match(r"about \d+ s and 1 MB, one trial at a time \(by 2 trials that have ended\)$", asked[-2])
     assert asked[-1] == "2 trials to do, 2 kept, into out"

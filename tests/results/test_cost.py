@@ -37,6 +37,15 @@ def test_a_forecast_spreads_trials_over_workers_and_is_no_shorter_than_the_longe
     assert forecast([], [], 2).seconds == 0
 
 
+def test_a_timed_step_comes_before_what_is_stated(results):
+    trials = [result.trial for result in results]
+    steps = {(trial.dataset, trial.method): 2.0 for trial in trials}
+    timed = forecast(trials, [], 1, steps=steps)
+    assert timed.timed and not forecast(trials, [], 1).timed
+    assert timed.seconds == pytest.approx(sum(2.0 * trial.training.steps for trial in trials), rel=0.1)
+    assert forecast(trials, results[:1], 1, steps=steps).seconds < timed.seconds / 10, "trials that ended come first"
+
+
 def test_stated_costs_grow_with_steps_updates_and_pixels(results):
     trial = results[0].trial
     images = replace(trial, data=replace(trial.data, kind="images", shape=(3, 32, 32)))
