@@ -40,6 +40,7 @@ SETTINGS_OF = {
     "optimizer": ("optimizer_g", "optimizer_d"),
 }  # training settings that name a component of a kind
 BATCH_SIZE = 60  # of the trials that `skip` is asked about: divides into packs of 2 to 6
+NETWORK_OPTION = "download"  # of components that fetch files which are not here
 
 
 @dataclass(frozen=True)
@@ -78,9 +79,10 @@ class Candidate:
 
     def ref(self, **options: Any) -> ComponentRef:
         """Return the component as a suite would name it, with checked options."""
-        return self.registry.check(
-            self.entry.kind, ComponentRef(self.entry.name, {**self.check_options, **options}), self.id
-        )
+        chosen = {**self.check_options, **options}
+        if NETWORK_OPTION in self.entry.options:  # a check reaches no network: it says what is not here instead
+            chosen[NETWORK_OPTION] = False
+        return self.registry.check(self.entry.kind, ComponentRef(self.entry.name, chosen), self.id)
 
     def build(self, *given: Any, seed: int | None = None, **options: Any) -> Any:
         """Build the component under a random seed, as a trial does. Raise NotApplicable if its data files are missing."""

@@ -63,3 +63,31 @@ def test_a_component_that_cannot_be_imported_fails_once(tmp_path: Path):
     (outcome,) = run_checks(candidate)
     assert (outcome.check, outcome.status) == ("can-be-imported", "failed")
     assert "No module named 'gone_for_good'" in outcome.message
+
+
+FETCHING = """
+from pathlib import Path
+import ganbench
+
+class Fetching(ganbench.Dataset):
+    spec = ganbench.DataSpec("points", (2,))
+
+    def __init__(self, *, download: bool = False) -> None:
+        if download:
+            Path("fetched").write_text("from elsewhere")
+        raise FileNotFoundError("points.bin is not there")
+
+@ganbench.hookimpl
+def ganbench_datasets():
+    yield ganbench.Component("fetching", Fetching)
+"""
+
+
+def test_a_check_downloads_nothing_and_says_what_is_not_here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(FETCHING)
+    for options in ({}, {"download": True}):
+        (candidate,) = select_candidates(["mine.py"], {"dataset/fetching": options})
+        outcomes = list(run_checks(candidate))
+        assert any("points.bin is not there" in outcome.message for outcome in outcomes)
+        assert not (tmp_path / "fetched").exists()
