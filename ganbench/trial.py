@@ -37,6 +37,7 @@ from .training.checks import check_networks, check_samples
 from .training.cuda_graphs import CudaGraphs
 from .training.data import DeviceDataset
 from .training.game import GAN
+from .training.gradients import NoGradient
 from .training.loader import stream_of
 from .training.loop import LoopState, train
 from .training.noise import has_noise
@@ -263,7 +264,8 @@ def _train(
         return TrialResult(trial, Status.PAUSED, f"paused after {done} steps", steps=done)
     except (Exception, SystemExit) as error:
         done = run.gan.steps_done
-        return TrialResult(trial, Status.ERROR, f"{describe_exception(error)}, after {done} steps", steps=done)
+        why = str(error) if isinstance(error, NoGradient) else describe_exception(error)
+        return TrialResult(trial, Status.ERROR, f"{why}, after {done} steps", steps=done)
     finally:
         if run.observer.watch is not None:
             run.observer.watch.stop()
@@ -302,6 +304,8 @@ class LiveTrial:
             check_samples(batch, trial, part)
             if where := describe_nonfinite(batch.x):
                 raise NonFiniteData(f"{part} part: {where}")
+            if batch.condition is not None and (where := describe_nonfinite(batch.condition)):
+                raise NonFiniteData(f"conditions of the {part} part: {where}")
         try:
             training_data, held_out_data = (DeviceDataset(part, trial.data, device) for part in (training, held_out))
         except ValueError as error:

@@ -309,6 +309,9 @@ class Components:
 # --- what comes of it --------------------------------------------------------------------------------
 
 
+REAL_SAMPLES = "real samples"  # that are not finite, of a data set's loader
+
+
 @dataclass(frozen=True)
 class NonFinite:
     """Where a run's numbers first stopped being finite.
@@ -317,7 +320,7 @@ class NonFinite:
         step: The step, counted from 1.
         player: The player.
         layer: Name of the module or parameter inside the player; empty where only a loss shows it.
-        what: `"output"`, `"gradient"`, `"weight"` or `"loss"`.
+        what: `"output"`, `"gradient"`, `"weight"`, `"loss"`, or `REAL_SAMPLES` that the player was given.
     """
 
     step: int

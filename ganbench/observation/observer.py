@@ -15,7 +15,7 @@ from torch import Tensor
 from ..contract.adapt import adapt
 from ..contract.components import Diagnosis
 from ..contract.errors import RequestError, did_you_mean
-from ..contract.records import History, NonFinite
+from ..contract.records import REAL_SAMPLES, History, NonFinite, WiringFault
 from ..contract.state import load_state, state_of
 from ..contract.view import View
 from .probe_features import MAX_VALUES, Embedding, choose_embedding
@@ -143,7 +143,16 @@ class Observer:
         columns = {name: np.array([row.get(name, math.nan) for row in self._rows]) for name in names}
         if "step" in columns:
             columns["step"] = columns["step"].astype(np.int64)
-        return History(columns, self._view.steps, self.nonfinite, () if self.watch is None else self.watch.faults)
+        return History(columns, self._view.steps, self.nonfinite, self._faults())
+
+    def _faults(self) -> tuple[WiringFault, ...]:
+        """What is wrong with the program, real samples that were not finite in the middle of a run included."""
+        if self.watch is None:
+            return ()
+        if self.nonfinite is not None and self.nonfinite.what == REAL_SAMPLES:
+            where = {"where": f"what the data set's loader gives in step {self.nonfinite.step}"}
+            self.watch.add_faults([WiringFault("nonfinite-data", "", self.nonfinite.step, where)])
+        return self.watch.faults
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything observed so far, and what the next observation depends on."""

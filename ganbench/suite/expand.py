@@ -294,7 +294,7 @@ def _check_batches(training: Training, device: str, where: str) -> None:
 
 
 def _check_objective(training: Training, components: Components, where: str) -> None:
-    """Raise RequestError for an objective of G that is empty for a time, or whose weights depend on none."""
+    """Raise RequestError for an objective of G that is empty, for a time or always, or whose weights depend on none."""
     terms, heard_from = components.terms, training.adversarial_from
     if not terms and heard_from:
         raise RequestError(
@@ -306,6 +306,10 @@ def _check_objective(training: Training, components: Components, where: str) -> 
             "trained; begin D by then"
         )
     weights = [training.adversarial_weight, *(ref.weight for ref in terms)]
+    if all(weight == 0 for weight in weights):
+        raise RequestError(
+            f"{where}: every weight of G's objective is 0, and G learns nothing; give one a number above 0"
+        )
     if ADAPTIVE in weights and all(weight == ADAPTIVE for weight in weights):
         raise RequestError(
             f"{where}: every weight of G's objective is adaptive, and one is relative to those that are not; give one a number"

@@ -73,7 +73,7 @@ def _check_heads(name: str, view: RunView, batch: Batch, n: int) -> int:
     try:
         heads = view.discriminator.outputs(batch).heads
     except TypeError as error:
-        raise TypeError(str(error).replace("the discriminator", name, 1)) from error
+        raise ValueError(str(error).replace("the discriminator", name, 1)) from error
     for i, head in enumerate(heads, start=1):
         as_head = f" as head {i} of {len(heads)}" if len(heads) > 1 else ""
         if len(head) != n:
@@ -84,7 +84,7 @@ def _check_heads(name: str, view: RunView, batch: Batch, n: int) -> int:
 
 def _check_output(name: str, output: Any, shape: tuple[int, ...], device: torch.device, as_head: str = "") -> None:
     if not isinstance(output, Tensor):
-        raise TypeError(f"{name} returns {type(output).__name__}{as_head}, not a tensor")
+        raise ValueError(f"{name} returns {type(output).__name__}{as_head}, not a tensor")
     if output.is_inference():
         raise ValueError(
             f"{name} computes under torch.inference_mode(){as_head}: no gradient flows through what it returns; remove it"

@@ -15,14 +15,14 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from ..contract.adapt import adapt, original, provides
-from ..contract.components import Augmentation, Loss, Regularizer, Update
+from ..contract.components import Augmentation, Loss, Regularizer, Term, Update
 from ..contract.outputs import DiscriminatorFn, read_outputs
 from ..contract.records import ADAPTIVE, Batch, Player, Training
 from ..contract.state import load_state, state_of
 from ..contract.view import Game
 from .data import DeviceDataset
 from .discriminator import BoundDiscriminator, combine_of, condition_argument, evaluate_by_head
-from .gradients import check_weights, explain_no_gradient
+from .gradients import GRAPH_FREED, NoGradient, check_weights, explain_freed_graph, explain_no_gradient
 from .loader import BatchStream
 from .noise import sample_noise
 from .objective import WeightedTerm, add_parts, last_layer_of, terms_of, weight_at
@@ -184,7 +184,10 @@ class GAN(Game):
     def _step(self, game: GameInTraining) -> tuple[Tensor, Tensor]:
         if self.settings.lr_decay != "constant":
             self._apart("learning rates", self.set_decayed_rates)
-        loss_d, loss_g = self.update.step(game)
+        losses = self.update.step(game)
+        if not self.steps_done:
+            _check_losses(original(self.update), losses)
+        loss_d, loss_g = losses
         self.steps_done += 1
         return loss_d, loss_g
 
@@ -255,7 +258,7 @@ class GAN(Game):
                 if self.d_updates % every == 0:
                     total = total + penalty(real, fake) * every  # lazy regularization: as strong on average
             total = self._add_terms_d(total, real, fake)
-            losses.append(self._add_gradients("d", loss, total))
+            losses.append(self._add_gradients("d", loss, total, real, z))
         self._heard = None
         return _sum(losses)
 
@@ -287,7 +290,7 @@ class GAN(Game):
                     for penalty, every in self._penalties_g:
                         if self.steps_done % every == 0:
                             total = total + penalty(real, fake) * every
-                losses.append(self._add_gradients("g", loss, total))
+                losses.append(self._add_gradients("g", loss, total, real, z))
         return _sum(losses)
 
     def _optimize_d(self) -> None:
@@ -329,7 +332,7 @@ class GAN(Game):
         for term in self._terms_d:
             weight = weight_at(term.weight, self.steps_done, self.settings.steps)
             assert weight is not None
-            total = total + weight * term.value(d, real, fake)
+            total = total + weight * self._checked(term, term.value(d, real, fake), real, fake)
         return total
 
     def _objective_g(self, real: Batch, fake: Batch) -> tuple[Tensor, Tensor]:
@@ -341,7 +344,7 @@ class GAN(Game):
         parts: dict[str, tuple[Tensor, float | None]] = {}
         for term in self._terms_g:
             weight = weight_at(term.weight, self.steps_done, settings.steps)
-            parts[f"term.{term.name}"] = term.value(d, real, fake), weight
+            parts[f"term.{term.name}"] = self._checked(term, term.value(d, real, fake), real, fake), weight
         heard = self.steps_done - settings.adversarial_from
         if heard >= 0:
             loss = self._loss_g(real, fake, d)
@@ -371,14 +374,23 @@ class GAN(Game):
         for i in range(0, len(noise), n):
             yield real[i : i + n], noise[i : i + n]
 
-    def _add_gradients(self, player: str, loss: Tensor, total: Tensor) -> Tensor:
-        """Add a part's share of the gradients of `total`, and return its share of `loss`."""
+    def _add_gradients(self, player: str, loss: Tensor, total: Tensor, real: Batch, z: Tensor) -> Tensor:
+        """Add a part's share of the gradients of `total`, made of `real` and noise `z`; return its share of `loss`."""
         parts = self.settings.accumulate
-        if parts == 1:
-            self._precision.backward(player, total)
-            return loss.detach()
-        self._precision.backward(player, total / parts)
-        return loss.detach() / parts
+        if not total.requires_grad:  # the first loss was looked at before; this one is of a later step
+            raise self._explain_no_gradient(self.loss, real, self._generate(z, real))
+        try:
+            self._precision.backward(player, total if parts == 1 else total / parts)
+        except RuntimeError as error:
+            if GRAPH_FREED in str(error):
+                raise explain_freed_graph(player.upper()) from error
+            raise
+        if not self.steps_done:
+            weights = self.d_weights if player == "d" else self.g_weights
+            # 0 is what a loss that begins later returns.
+            if all(weight.grad is None for weight in weights) and float(total):
+                raise self._explain_no_gradient(self.loss, real, self._generate(z, real))
+        return loss.detach() if parts == 1 else loss.detach() / parts
 
     @property
     def d(self) -> BoundDiscriminator:
@@ -421,12 +433,26 @@ class GAN(Game):
             self._check_gradient(component, value, real, fake)
         return value
 
+    def _checked(self, term: WeightedTerm, value: Tensor, real: Batch, fake: Batch) -> Tensor:
+        """Return a term's value; raise NoGradient for a first one without a gradient. One of 0 may begin later."""
+        if not value.requires_grad and not self.steps_done and torch.is_grad_enabled() and float(value):
+            raise self._explain_no_gradient(term.term, real, fake)
+        return value
+
     def _check_gradient(self, component: Loss | Regularizer, value: Tensor, real: Batch, fake: Batch) -> None:
         """Raise NoGradient for a first loss without a gradient; a penalty of 0 may begin later."""
         if isinstance(component, Regularizer) and not float(value):
             return
-        player = "D" if self._g_is_frozen else "G"
-        raise explain_no_gradient(component, player, fake.x, self.logits(fake), self.generator, self.discriminator)
+        raise self._explain_no_gradient(component, real, fake)
+
+    def _explain_no_gradient(self, component: Loss | Regularizer | Term, real: Batch, fake: Batch) -> NoGradient:
+        """Return why a component has no gradient to the player whose turn it is."""
+        seen = fake if self.augmentation is None else self.augmentation(fake, self._augmenting)
+        player, weights = ("D", self.d_weights) if self._g_is_frozen else ("G", self.g_weights)
+        networks = self.generator, self.discriminator
+        return explain_no_gradient(
+            component, player, fake.x, seen.x, self.logits(fake), *networks, self.augmentation, weights
+        )
 
     def _regularizers_of(self, player: Player) -> tuple[list[tuple[Callable[[Batch, Batch], Tensor], int]], list[Any]]:
         """The penalties of a player's regularizers with their intervals, and what they do after its updates."""
@@ -646,6 +672,13 @@ class _Functional:
 
     def __call__(self, *inputs: Any, **more: Any) -> Any:
         return functional_call(self._network, self._weights, inputs, more)
+
+
+def _check_losses(component: Update, losses: Any) -> None:
+    """Raise ValueError unless a step has returned two losses."""
+    if not isinstance(losses, tuple | list) or len(losses) != 2:
+        shown = f"{len(losses)} values" if isinstance(losses, tuple | list) else type(losses).__name__
+        raise ValueError(f"its step returns {shown}, and the losses of D and G are expected: return loss_d, loss_g")
 
 
 def _sum(losses: list[Tensor]) -> Tensor:

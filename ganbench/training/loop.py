@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from ..contract.failures import Status
-from ..contract.records import Finding, NonFinite, Score, StopWhen
+from ..contract.records import REAL_SAMPLES, Finding, NonFinite, Score, StopWhen
 from .game import GAN
 from .replay import replay_to_first_nonfinite
 from .schedule import Schedule
@@ -192,5 +192,7 @@ def _met_target(scores: Sequence[Score], target: StopWhen) -> str | None:
 
 
 def _describe(nonfinite: NonFinite) -> str:
+    if nonfinite.what == REAL_SAMPLES:
+        return f"not finite since step {nonfinite.step}: real samples that the data set's loader gives"
     layer = f" of layer {nonfinite.layer!r}" if nonfinite.layer else ""
     return f"not finite since step {nonfinite.step}: {nonfinite.what}{layer} of the {nonfinite.player}"

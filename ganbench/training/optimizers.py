@@ -22,10 +22,10 @@ def build_from_installed(kind: str, ref: ComponentRef, *given: Any) -> Any:
 
 
 def build_optimizer(build: Build, ref: ComponentRef, weights: Sequence[nn.Parameter]) -> torch.optim.Optimizer:
-    """Build an optimizer over `weights`. Raises TypeError for anything that is no `torch.optim.Optimizer`."""
+    """Build an optimizer over `weights`. Raises ValueError for anything that is no `torch.optim.Optimizer`."""
     optimizer = build("optimizer", ref, list(weights))
     if not isinstance(optimizer, torch.optim.Optimizer):
-        raise TypeError(f"optimizer {ref.name!r} builds {type(optimizer).__name__}, which is no torch.optim.Optimizer")
+        raise ValueError(f"optimizer {ref.name!r} builds {type(optimizer).__name__}, which is no torch.optim.Optimizer")
     return optimizer
 
 

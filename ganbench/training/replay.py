@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..contract.records import NonFinite, Player
+from ..contract.records import REAL_SAMPLES, NonFinite, Player
 from .game import GAN
 
 
@@ -43,6 +43,10 @@ def replay_to_first_nonfinite(
                 gan.step()
             except _NonFiniteFound as found:
                 step = gan.steps_done + 1
+                if not torch.isfinite(
+                    gan.last_batch[0]
+                ).all():  # a loader's: what is held in memory was looked at before
+                    return NonFinite(step, "discriminator", "", REAL_SAMPLES)
                 # Weights that are not finite show in the losses of the same step or of the next.
                 return NonFinite(step, *found.place) if first_loss.step - step <= 1 else first_loss
     return first_loss
@@ -67,7 +71,7 @@ def _finiteness_hooks(gan: GAN) -> Iterator[None]:
     handles: list[Any] = []
     for player, (network, optimizer) in players.items():
         for name, module in network.named_modules():
-            if not list(module.children()):
+            if module is network or not list(module.children()):
                 handles.append(module.register_forward_hook(_output_hook(player, name)))
         before, after = _weight_hook(player, network, "gradient"), _weight_hook(player, network, "weight")
         handles += [optimizer.register_step_pre_hook(before), optimizer.register_step_post_hook(after)]

@@ -94,9 +94,26 @@ class Hole:
     def held_out(self):
         return ganbench.Batch(torch.randn(500, 4, generator=torch.Generator().manual_seed(2)))
 
+class LateHole(Hole):
+    def training(self):
+        return ganbench.Batch(torch.randn(5000, 4, generator=torch.Generator().manual_seed(1)))
+    def training_loader(self, batch_size, seed):
+        x = Hole.training(self).x
+        return [ganbench.Batch(x[i : i + batch_size]) for i in range(0, 4992, batch_size)]
+
+class Condition:
+    spec = ganbench.DataSpec("points", (4,), condition=(3,))
+    def training(self):
+        condition = torch.randn(500, 3, generator=torch.Generator().manual_seed(1))
+        condition[42, 2] = float("inf")
+        return ganbench.Batch(torch.randn(500, 4, generator=torch.Generator().manual_seed(1)), condition=condition)
+    def held_out(self):
+        return ganbench.Batch(torch.randn(500, 4), condition=torch.randn(500, 3))
+
 @ganbench.hookimpl
 def ganbench_datasets():
-    yield ganbench.Component("hole", Hole)
+    for name, build in {"hole": Hole, "late-hole": LateHole, "condition": Condition}.items():
+        yield ganbench.Component(name, build)
 """
 
 CAUSES = {
@@ -157,14 +174,32 @@ def test_faults_are_stored_with_the_history(plugin, tmp_path):
     assert history.wiring == result.artifacts.history.wiring and len(history.wiring) == 1
 
 
-def test_data_that_is_not_finite_is_named_before_training(plugin):
-    data = {"hole": {"dataset": "hole"}}
-    (trial,) = trials_of(suite_table(datasets=data, metrics=["energy-distance"]), plugin)
+HOLES = {
+    "hole": "training part: 1 of 5000 samples is not finite, the first at index 3333",
+    "condition": "conditions of the training part: 1 of 500 samples is not finite, the first at index 42, value 2: inf",
+}
+
+
+@pytest.mark.parametrize("name", HOLES)
+def test_data_that_is_not_finite_is_named_before_training(name, plugin):
+    (trial,) = trials_of(suite_table(datasets={name: {"dataset": name}}, metrics=["energy-distance"]), plugin)
     result = ganbench.run_trial(trial)
     assert result.status == "error" and result.steps == 0
-    assert "data set 'hole': training part: 1 of 5000 samples is not finite, the first at index 3333" in result.reason
+    assert f"data set {name!r}: {HOLES[name]}" in result.reason
     (finding,) = result.findings
     assert finding.diagnosis == "wiring" and "data" in finding.summary and result.verdicts == ("wiring",)
+
+
+def test_a_loader_that_gives_values_that_are_not_finite_is_named_whenever_that_is(plugin):
+    data = {"late-hole": {"dataset": "late-hole"}}
+    (trial,) = trials_of(suite_table(datasets=data, metrics=["energy-distance"]), plugin)
+    result = ganbench.run_trial(replace(trial, training=replace(trial.training, steps=120)))
+    assert (
+        result.status == "diverged" and "since step 104: real samples that the data set's loader gives" in result.reason
+    )
+    (finding,) = wiring(result)
+    assert "what the data set's loader gives in step 104" in finding.summary
+    assert {other.cause for other in result.findings if other.diagnosis == "divergence"} == {"wiring"}
 
 
 def test_watching_changes_no_weight():

@@ -66,13 +66,16 @@ class Divergence(ganbench.Diagnosis):
         # Values of the data that are not finite make every layer so, whatever the networks and the loss are.
         from_data = any(fault.fault == "nonfinite-data" for fault in history.wiring)
         layer = f" of layer {where.layer!r}" if where.layer else ""
+        what = f"The {where.what}{layer} of the {where.player} is"
+        if where.what == "real samples":
+            what = "The real samples that the data set's loader gives are"
         return ganbench.Finding(
             diagnosis=ganbench.Failure.DIVERGENCE,
             horizon="now",
             severity="failure",
             confidence=1.0,
             onset_step=where.step,
-            summary=f"The {where.what}{layer} of the {where.player} is not finite since step {where.step}.",
+            summary=f"{what} not finite since step {where.step}.",
             evidence=last,
             remedy=DATA_REMEDY if from_data else REMEDY,
             cause="wiring" if from_data else "",

@@ -131,7 +131,14 @@ def check_gradients(candidate: Candidate) -> None:
     spec = candidate.specs()[0]
     network = candidate.build(spec)
     outputs = run(candidate, network, inputs_for(candidate, network, spec, round_up_to_pack(network, 64)))
-    torch.stack([_weighted_sum(output) for output in outputs]).sum().backward()
+    total = torch.stack([_weighted_sum(output) for output in outputs]).sum()
+    if not total.requires_grad:
+        raise ContractError(
+            "no gradient reaches any of its weights",
+            cause="it is built frozen, computes under no_grad(), or keeps its layers in a plain list",
+            fix="leave requires_grad as it is, return what forward computes, and keep layers in nn.ModuleList",
+        )
+    total.backward()
     for name, weight in network.named_parameters():
         if not weight.requires_grad:
             continue

@@ -69,9 +69,12 @@ def samples_are_as_the_spec_says(candidate: Candidate) -> None:
     for part in PARTS:
         batch = getattr(dataset, part)()
         _check_batch(part, batch, spec)
-        if where := describe_nonfinite(batch.x):
+        given = {"samples": batch.x} if batch.condition is None else {"samples": batch.x, "conditions": batch.condition}
+        for name, values in given.items():
+            if not (where := describe_nonfinite(values)):
+                continue
             raise ContractError(
-                f"its {part} samples have values that are not finite: {where}",
+                f"its {part} {name} have values that are not finite: {where}",
                 cause="missing values that were read as NaN, or a division by a standard deviation of zero",
                 fix="remove or fill in such rows, and scale by constants that the spec's value_range states",
             )

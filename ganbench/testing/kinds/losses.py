@@ -225,8 +225,8 @@ def _backward(player: str, value: Tensor) -> None:
 def _no_gradient(player: str) -> ContractError:
     return ContractError(
         f"no gradient of the {player}'s loss reaches the {player}'s weights",
-        cause="the logits are detached",
-        fix="compute the loss from what d(...) returns",
+        cause="the logits are detached, or what is done with them has no slope: a weight of 0, a clamp, sign() or round()",
+        fix="compute the loss from what d(...) returns, by operations with a gradient",
     )
 
 
