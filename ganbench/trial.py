@@ -17,7 +17,7 @@ from .contract.components import Dataset, Diagnosis
 from .contract.errors import describe_exception
 from .contract.events import Event, TrialNote, TrialProgress, TrialResumed, TrialStarted
 from .contract.failures import WIRING, Status
-from .contract.records import Artifacts, Batch, Finding, History, Score, Trial, TrialResult
+from .contract.records import Artifacts, Batch, Finding, History, Ramp, Score, Training, Trial, TrialResult
 from .diagnosis.distance import judge_distance
 from .diagnosis.findings import apply_diagnoses, verdicts
 from .diagnosis.remedies import fit_remedies
@@ -27,6 +27,7 @@ from .evaluation.evaluator import Evaluator, MetricEntry, generate
 from .observation.observer import Observer
 from .observation.probe_features import choose_embedding
 from .observation.wiring.data import NonFiniteData, describe_nonfinite
+from .observation.wiring.rules import LATE_TERM
 from .observation.wiring.watch import WiringWatch
 from .registry.registry import Registry, load_registry
 from .results.checkpoints import Checkpoint, CheckpointFolder, identify
@@ -332,7 +333,14 @@ class LiveTrial:
             view.set_budget(trained_on, choose_embedding(trial.data.shape))
         if WIRING in diagnoses:
             optimizers = gan.optimizer_g, gan.optimizer_d
-            watch = WiringWatch(gan.generator, gan.discriminator, steps=trial.training.steps, optimizers=optimizers)
+            watch = WiringWatch(
+                gan.generator,
+                gan.discriminator,
+                steps=trial.training.steps,
+                optimizers=optimizers,
+                contract=True,
+                expected=LATE_TERM if _begins_late(trial.training) else (),
+            )
         return cls(
             gan=gan,
             view=view,
@@ -381,6 +389,13 @@ class LiveTrial:
         """Generate `n` samples from the noise, and under the conditions, that this trial is always evaluated with."""
         generator, seed = self.gan.evaluated_generator(), seed_for(self.seed, "evaluation latents")
         return generate(generator, n, seed, self.labels, self.gan.device, self.evaluator.given(n))
+
+
+def _begins_late(training: Training) -> bool:
+    """Whether settings say that a player, or the adversarial term, begins late or not at all."""
+    weight = training.adversarial_weight
+    begins_at_zero = weight.start == 0 if isinstance(weight, Ramp) else weight == 0
+    return bool(training.adversarial_from or training.d_from or begins_at_zero)
 
 
 def _leave_out(diagnoses: dict[str, Diagnosis]) -> dict[str, str]:

@@ -22,7 +22,7 @@ from ..contract.records import Finding, History, Player, WiringFault
 from ..diagnosis.findings import apply_diagnoses
 from ..observation.observer import Observer
 from ..observation.probe_features import choose_embedding
-from ..observation.wiring.rules import find_late_faults, mode_layers
+from ..observation.wiring.rules import mode_layers
 from ..observation.wiring.terms import LossTerms, StepLoss
 from ..observation.wiring.watch import WiringWatch
 from ..training.loop import STOP_CONFIDENCE
@@ -380,12 +380,11 @@ class Monitor:
         self._report_new_findings()
 
     def _look_again(self) -> None:
-        """Find what the first steps cannot show: an average that is never updated, a learning rate that has vanished."""
+        """Say what the first steps cannot show: an average that is never updated, a learning rate that has vanished."""
         if WIRING not in self._diagnoses:
             return
-        faults = find_late_faults(self._watch, self._steps, self.budget) if self._watch.done else []
-        faults += [WiringFault("nonfinite-data", "", self._steps, {"where": w}) for w in self._real_samples.nonfinite]
-        self._watch.add_faults(faults)
+        where = self._real_samples.nonfinite
+        self._watch.add_faults([WiringFault("nonfinite-data", "", self._steps, {"where": w}) for w in where])
         if len(self._watch.faults) > self._n_faults:
             self._diagnose_wiring()
 

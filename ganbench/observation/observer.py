@@ -131,6 +131,8 @@ class Observer:
                 values |= self._measure_motion_of_average(view)
         row = {"step": float(step)} | _numbers(values)
         self._rows.append(row)
+        if self.watch is not None and self.watch.done:
+            self.watch.look_again(step, self._view.steps)
         return row
 
     def is_finite(self) -> bool:

@@ -45,6 +45,75 @@ class Reversed(Base):
     def generator(self, d, real, fake):
         return -softplus(-d(fake)).mean()
 
+class LowerIsReal(Base):
+    def discriminator(self, d, real, fake):
+        return softplus(d(real)).mean() + softplus(-d(fake)).mean()
+    def generator(self, d, real, fake):
+        return softplus(d(fake)).mean()
+
+class SquaresExchanged(Base):
+    def discriminator(self, d, real, fake):
+        return d(real).square().mean() + (d(fake) - 1).square().mean()
+
+class NoWeight(Base):
+    def generator(self, d, real, fake):
+        return 0 * Base.generator(self, d, real, fake)
+
+class Nobody(ganbench.Update):
+    def step(self, game):
+        return torch.zeros(()), torch.zeros(())
+
+class Undone(ganbench.Update):
+    def step(self, game):
+        losses = game.train_discriminator(), game.train_generator()
+        if not hasattr(self, "first"):
+            self.first = [weight.detach().clone() for weight in game.d_weights]
+        with torch.no_grad():
+            for weight, value in zip(game.d_weights, self.first):
+                weight.copy_(value)
+        return losses
+
+class OnlyG(ganbench.Update):
+    def step(self, game):
+        loss = game.train_generator()
+        return loss, loss
+
+class Crossed(ganbench.Update):
+    # sound, if odd: each gradient is used one half step later
+    def step(self, game):
+        loss_d = game.differentiate_discriminator()
+        game.update_generator()
+        loss_g = game.differentiate_generator()
+        game.update_discriminator()
+        return loss_d, loss_g
+
+@ganbench.hookimpl
+def ganbench_updates():
+    for name, build in {"nobody": Nobody, "undone": Undone, "only-g": OnlyG, "crossed": Crossed}.items():
+        yield ganbench.Component(name, build)
+
+class Blank(ganbench.Augmentation):
+    def __init__(self, data):
+        pass
+    def __call__(self, batch, stream):
+        return batch.with_x(torch.randn(batch.x.shape, generator=stream) + 0 * batch.x)
+
+@ganbench.hookimpl
+def ganbench_augmentations():
+    yield ganbench.Component("noise-only", Blank)
+
+class Square(ganbench.Term):
+    def __call__(self, d, real, fake):
+        return fake.x.square().mean()
+
+@ganbench.hookimpl
+def ganbench_terms():
+    yield ganbench.Component("square", Square)
+
+@ganbench.hookimpl
+def ganbench_optimizers():
+    yield ganbench.Component("upwards", lambda parameters: torch.optim.SGD(parameters, lr=1e-2, maximize=True))
+
 class Net(nn.Module):
     latent_dim = 8
     def __init__(self, sizes, *last):
@@ -65,6 +134,18 @@ class Evaluating(Net):
     def forward(self, x, labels=None):
         return self.net(x).squeeze(1)
 
+class Probabilities(Net):
+    def __init__(self, data):
+        super().__init__((data.shape[0], 1))
+    def forward(self, x, labels=None):
+        return self.net(x).sigmoid().squeeze(1)
+
+class PartCutOff(Net):
+    def __init__(self, data):
+        super().__init__((8, data.shape[0]))
+    def forward(self, z, labels=None):
+        return self.net[2](self.net[1](self.net[0](z)).detach())
+
 class Bounded(Net):
     def __init__(self, data):
         super().__init__((8, data.shape[0]))
@@ -73,16 +154,20 @@ class Bounded(Net):
 
 @ganbench.hookimpl
 def ganbench_losses():
-    for name, build in {"swapped": Swapped, "ones": Ones, "no-real": NoReal, "detached-term": Blind, "reversed": Reversed}.items():
+    losses = {"swapped": Swapped, "ones": Ones, "no-real": NoReal, "detached-term": Blind, "reversed": Reversed}
+    losses |= {"lower-is-real": LowerIsReal, "squares-exchanged": SquaresExchanged, "no-weight": NoWeight}
+    for name, build in losses.items():
         yield ganbench.Component(name, build)
 
 @ganbench.hookimpl
 def ganbench_generators():
     yield ganbench.Component("fixed-latents", FixedLatents)
     yield ganbench.Component("bounded", Bounded)
+    yield ganbench.Component("part-cut-off", PartCutOff)
 
 @ganbench.hookimpl
 def ganbench_discriminators():
+    yield ganbench.Component("probabilities", Probabilities)
     yield ganbench.Component("evaluating", Evaluating)
 
 class Hole:
@@ -129,8 +214,14 @@ CAUSES = {
     "real for fake, hinge": ({"loss": {"name": "blind", "inner": "hinge"}}, "In their place it is given real samples"),
     "swapped batches": (
         {"loss": {"name": "flipped", "share": 1.0}},
-        "G is rewarded for samples that D calls generated",
+        "D is rewarded for calling generated samples real",
     ),
+    "exchanged targets": ({"loss": "squares-exchanged"}, "D is rewarded for calling generated samples real"),
+    "lower is real": ({"loss": "lower-is-real"}, "D is rewarded for calling generated samples real"),
+    "upwards": ({"optimizer_d": "upwards"}, "D is rewarded for calling generated samples real"),
+    "nobody": ({"update": "nobody"}, "Neither player has been updated in 20 steps"),
+    "undone": ({"update": "undone"}, "D does not change: its optimizer changes its weights"),
+    "replaced": ({"augmentation": "noise-only"}, "No gradient gets from D's samples back to G's"),
     "no rate": ({"optimizer_d": {"name": "adam", "lr": 1e-110}}, "learning rate of 1e-110"),
 }
 
@@ -159,6 +250,43 @@ def test_a_faulty_component_is_named_in_a_run(name, plugin):
     (finding,) = wiring(result)
     assert cause in finding.summary and finding.severity == "failure" and finding.onset_step <= 20
     assert "wiring" in result.verdicts and result.failed
+
+
+QUESTIONS = {
+    "probabilities": ({"discriminator": "probabilities"}, "D ends in a sigmoid"),
+    "part cut off": ({"generator": "part-cut-off"}, "Weights of G never get a gradient: 'net.0.weight', 'net.0.bias'"),
+}
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_what_may_be_on_purpose_is_asked_in_a_run(name, plugin):
+    changes, question = QUESTIONS[name]
+    (finding,) = wiring(run(plugin, **changes))
+    assert question in finding.summary and finding.summary.endswith("on purpose?") and finding.severity == "warning"
+
+
+@pytest.mark.parametrize("changes, player", [({"update": "only-g"}, "D"), ({"loss": "no-weight"}, "G")])
+def test_a_player_that_is_never_trained_is_a_verdict(changes, player, plugin):
+    result = run(plugin, **changes)
+    (finding,) = wiring(result)
+    assert f"{player} has never been trained" in finding.summary and finding.onset_step == 30
+    assert "wiring" in result.verdicts
+
+
+LATE = [
+    {"terms": ["square"], "adversarial_from": 25},
+    {"terms": ["square"], "adversarial_from": 25, "d_from": 22},
+    {"terms": ["square"], "adversarial_weight": 0.0},
+    {"terms": ["square"], "adversarial_weight": {"from": 0, "to": 1, "share": 1.0}},
+    {"d_warmup": 30},
+    {"update": "crossed"},
+]
+
+
+@pytest.mark.parametrize("changes", LATE)
+def test_a_late_start_that_a_suite_states_is_not_asked_about(changes, plugin):
+    result = run(plugin, **changes)
+    assert result.status == "done" and wiring(result) == []
 
 
 @pytest.mark.parametrize("loss", ["minimax", "non-saturating", "least-squares", "hinge", "wasserstein", "relativistic"])

@@ -361,6 +361,71 @@ class IgnoresLatents(Program):
         return super().loss_g(self.g(self.latents()))
 
 
+class TimesZero(nn.Module):
+    def forward(self, x):
+        return 0 * x
+
+
+class Rounds(nn.Module):
+    def forward(self, x):
+        return x.round()
+
+
+class SameForAllLatents(Program):
+    cause = "G makes one and the same sample of all z of a batch"
+
+    def networks(self):
+        return nn.Sequential(TimesZero(), mlp(LATENT, 2)), mlp(2, 1)
+
+
+class BlindD(Program):
+    cause = "D has one and the same logit for all samples"
+
+    def networks(self):
+        return mlp(LATENT, 2), nn.Sequential(TimesZero(), mlp(2, 1))
+
+
+class RoundsGenerated(Program):
+    cause = "G passes no gradient on to its weights"
+
+    def networks(self):
+        return mlp(LATENT, 2, Rounds()), mlp(2, 1)
+
+
+class RoundsWhatDIsGiven(Program):
+    cause = "D passes no gradient on to generated samples"
+
+    def networks(self):
+        return mlp(LATENT, 2), nn.Sequential(Rounds(), mlp(2, 1))
+
+
+class Idle(torch.optim.SGD):
+    """Steps into tensors of its own."""
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        for group in self.param_groups:
+            for weight in group["params"]:
+                weight = weight - group["lr"] * weight.grad
+
+
+class StepsInCopies(Program):
+    cause = "D's optimizer steps on gradients that are not zero, and changes nothing"
+
+    def __init__(self):
+        super().__init__()
+        self.optimizer_d = Idle(self.d.parameters(), 0.1)
+
+
+class PutsBack(Program):
+    cause = "G does not change: its optimizer changes its weights, and by the next step they are as before"
+
+    def update_g(self, loss):
+        before = copy.deepcopy(self.g.state_dict())
+        super().update_g(loss)
+        self.g.load_state_dict(before)
+
+
 class MissingValue(Program):
     cause = "values that are not finite .`real`: 1 of 512 samples is not finite, the first at index 300, value 1: nan"
 
@@ -392,6 +457,7 @@ BUGS = [
     ),
     *(EvaluationModeD, EvaluationModeG, NotDetached, NotUnscaled, ClippedWhileScaled, SameLatents, IgnoresLatents),
     *(MissingValue, RealForFake, SwappedBatches, SwappedMargins),
+    *(SameForAllLatents, BlindD, RoundsGenerated, RoundsWhatDIsGiven, StepsInCopies, PutsBack),
 ]
 
 
@@ -466,6 +532,20 @@ class LateD(Program):
         return 0 * super().loss_g(fake) + fake.square().mean()
 
 
+class LateG(Program):
+    question = "The gradient of G's loss over D's logits is exactly 0"
+
+    def loss_g(self, fake):
+        return 0 * super().loss_g(fake)
+
+
+class LossWithoutSize(Program):
+    question = "The gradient of D's loss over D's logits is at most 6e-31"
+
+    def loss_d(self, real, fake):
+        return 1e-30 * super().loss_d(real, fake)
+
+
 class LateAdversarialTerm(Program):
     question = "late start of the adversarial term on purpose"
 
@@ -511,6 +591,8 @@ QUESTIONS = [
     *(
         FrozenD,
         FrozenPart,
+        LateG,
+        LossWithoutSize,
         PartLeftOut,
         PartInAList,
         LateD,
@@ -530,6 +612,40 @@ def test_what_may_be_meant_is_asked_and_not_accused(program):
     (finding,) = wiring(monitor)
     assert program.question in finding.summary and finding.summary.endswith("?")
     assert finding.severity == "warning" and not monitor.should_stop
+
+
+@pytest.mark.parametrize("program, player", [(LateD, "D"), (LateG, "G")])
+def test_a_player_that_is_never_trained_is_a_failure_at_the_end(program, player):
+    monitor = program().run(60, budget=60)
+    (finding,) = wiring(monitor)
+    assert f"{player} has never been trained" in finding.summary and "was exactly 0" in finding.summary
+    assert finding.severity == "failure" and finding.onset_step == 60
+
+
+class BeginsLate(Program):
+    """D's loss has a weight of 0 for thirty steps."""
+
+    begins = 0
+
+    def loss_d(self, real, fake):
+        self.begins += 1
+        return (self.begins > 30) * super().loss_d(real, fake)
+
+
+def test_a_player_that_begins_late_is_asked_about_and_never_accused():
+    monitor = BeginsLate().run(60, budget=60)
+    (finding,) = wiring(monitor)
+    assert finding.summary.endswith("purpose?") and finding.severity == "warning"
+
+
+def test_two_players_that_are_not_trained_for_a_quarter_of_the_budget_are_failures():
+    class Neither(LateD):
+        def loss_g(self, fake):
+            return 0 * super().loss_g(fake)
+
+    found = wiring(Neither().run(60, budget=200))
+    assert [finding.severity for finding in found] == ["failure"] * 2
+    assert all(50 <= finding.onset_step <= 60 for finding in found)
 
 
 def test_an_average_that_is_never_updated_is_a_failure_later():
@@ -625,6 +741,69 @@ def test_small_batches_and_any_loss_show_what_is_wrong(name, wrong):
 
     (finding,) = wiring(Faulty().run())
     assert ("G is rewarded" if wrong == "sign of G" else "D is rewarded") in finding.summary
+
+
+class Maximizing(Program):
+    """A critic whose optimizer goes up, as Wasserstein's is often written."""
+
+    def __init__(self):
+        super().__init__()
+        self.optimizer_d = torch.optim.Adam(self.d.parameters(), 2e-4, maximize=True)
+
+    def loss_d(self, real, fake):
+        return real.mean() - fake.mean()
+
+    def loss_g(self, fake):
+        return -self.d(fake).mean()
+
+
+class OwnNoise(Program):
+    """G draws its noise itself and takes none of what it is given."""
+
+    def networks(self):
+        class Drawing(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.net = mlp(LATENT, 2)
+
+            def forward(self, z):
+                return self.net(torch.randn_like(z))
+
+        return Drawing(), mlp(2, 1)
+
+
+class LastLayersAtZero(Program):
+    """Both last layers begin at zero, as in residual networks."""
+
+    def networks(self):
+        g, d = super().networks()
+        for network in (g, d):
+            nn.init.zeros_(network[-1].weight)
+            nn.init.zeros_(network[-1].bias)
+        return g, d
+
+
+class UnusedPart(Program):
+    """A network with a layer that this loop does not use."""
+
+    def networks(self):
+        g, d = super().networks()
+        d.register_module("head", nn.Linear(2, 2))
+        d.forward = d[:3].forward
+        return g, d
+
+
+@pytest.mark.parametrize("program", [Maximizing, OwnNoise, LastLayersAtZero, UnusedPart])
+def test_what_looks_odd_and_is_sound_is_not_accused(program):
+    assert wiring(program().run()) == []
+
+
+def test_a_gradient_that_only_a_norm_rounds_to_zero_is_not_said_to_be_zero():
+    class Saturated(Program):
+        def loss_g(self, fake):
+            return softplus(self.d(fake) - 60).mean()  # slopes of 1e-26, whose squares are 0
+
+    assert all("exactly 0" not in finding.summary for finding in wiring(Saturated().run()))
 
 
 class OneBatch(Program):

@@ -39,7 +39,60 @@ FAULTS = {
         "{player} does not change while {other} learns: its weights are the same, bit for bit, and no optimizer that holds "
         "them has taken a step.",
         "build the optimizer from {player}'s own parameters, after the last change of its modules, and call its step() "
-        "after backward()",
+        "after backward(); in an update rule call train_discriminator() and train_generator(), or both parts of each",
+    ),
+    "neither-updated": Text(
+        "Neither player has been updated in {steps} steps: no optimizer has taken a step, and all weights are the same, bit "
+        "for bit.",
+        "look at the update rule: each step has to call train_discriminator() and train_generator(), or, where it "
+        "differentiates first, update_discriminator() and update_generator() after that",
+    ),
+    "never-trained": Text(
+        "{player} has never been trained: its weights are what they were after the first step, bit for bit.",
+        "look for the step of {player}'s optimizer, in the loop or the update rule, and for what makes {player}'s gradient 0: a "
+        "weight of 0 in its loss, or an operation without a slope",
+    ),
+    "step-without-effect": Text(
+        "{player}'s optimizer steps on gradients that are not zero, and changes nothing: {player}'s weights are the same after "
+        "it, bit for bit.",
+        "look at the optimizer's step(): it has to use the gradients that are there, and to change each weight in place, as "
+        "with weight.add_(...)",
+    ),
+    "weights-put-back": Text(
+        "{player} does not change: its optimizer changes its weights, and by the next step they are as before, bit for bit.",
+        "look for what puts them back after the optimizer's step: the update rule, a regularizer's after_step, a copy of "
+        "weights or a load_state_dict",
+    ),
+    "blocked-gradient": Text(
+        "{player} passes no gradient on to its weights: what comes back to its output is not zero, and what reaches its weights "
+        "is exactly 0 in each step.",
+        "look in {player} for a product with 0, for round(), sign() or argmax(), and for a last ReLU or clamp() that is the "
+        "same for all samples",
+    ),
+    "blocked-by-d": Text(
+        "D passes no gradient on to generated samples: what comes back to D(G(z)) is not zero, and what reaches the samples is "
+        "exactly 0 in each step, so that G does not learn.",
+        "look in D, and in what samples go through before it, for round(), sign(), argmax() or a product with 0",
+    ),
+    "blocked-on-the-way": Text(
+        "No gradient gets from D's samples back to G's: it is exactly 0 in each step, so that G does not learn.",
+        "look at what samples go through between G and D: an augmentation with round(), or one that replaces them",
+    ),
+    "ignores-samples": Text(
+        "D has one and the same logit for all samples of a batch, bit for bit: it tells none from another.",
+        "look at what D does with its samples: a product with 0, a mean over the batch, a softmax over one logit, or a last "
+        "ReLU, clamp() or sign() that is the same everywhere",
+    ),
+    "one-sample-for-all": Text(
+        "G makes one and the same sample of all z of a batch, bit for bit: it does not depend on z.",
+        "look at how z is used in G: a product with 0, a mean over the batch, an expand() of one sample, or a last activation "
+        "that is the same everywhere",
+    ),
+    "d-rewarded-for-fake": Text(
+        "D is rewarded for calling generated samples real, and real ones generated: its updates raise the logits of generated "
+        "samples and lower those of real ones, and a higher logit means more real.",
+        "change the sign, or exchange the targets, of D's loss, which has to fall as d(real) rises and d(fake) falls; an "
+        "optimizer has to go down the gradient",
     ),
     "no-gradient": Text(
         "{player}'s optimizer steps, and no gradient of {player}'s own loss has reached {player}'s weights in {updates} "
@@ -137,6 +190,22 @@ FAULTS = {
         "if not, look for the step of {player}'s optimizer and for a weight of 0 in its loss",
         ASKED,
     ),
+    "zero-loss": Text(
+        "The gradient of {player}'s loss over D's logits is {size} in each step, and {player} stays as it is. Is a late start of {player} on "
+        "purpose?",
+        "if not, look in {player}'s loss for a weight of 0 and for an operation without a slope: clamp(), sign() or round()",
+        ASKED,
+    ),
+    "unused-part": Text(
+        "Weights of {player} never get a gradient: {weights}. Are they unused on purpose?",
+        "if not, look for a detach() or no_grad() after them; if so, freeze them with requires_grad_(False)",
+        ASKED,
+    ),
+    "probabilities": Text(
+        "D ends in a sigmoid: it returns probabilities where losses take logits. Is this on purpose?",
+        "if not, return what comes before the sigmoid",
+        ASKED,
+    ),
     "zero-weight": Text(
         "D's verdict reaches G with a gradient of exactly 0, while G learns from something else. Is a late start of the "
         "adversarial term on purpose?",
@@ -181,7 +250,11 @@ FAULTS = {
         ASKED,
     ),
 }
-ANSWERED_BY = {"average-unchanged": "average-never-updated"}  # questions that time has answered
+ANSWERED_BY = {  # questions that time has answered
+    "average-unchanged": "average-never-updated",
+    "late-start": "never-trained",
+    "zero-loss": "never-trained",
+}
 
 
 class Wiring(ganbench.Diagnosis):
@@ -195,15 +268,19 @@ class Wiring(ganbench.Diagnosis):
 
     def diagnose(self, history: ganbench.History) -> Iterator[ganbench.Finding]:
         """Yield a failure for each fault that has to be one, and a warning for each that may be on purpose."""
-        names = {fault.fault for fault in history.wiring}
+        known = {(fault.fault, fault.player) for fault in history.wiring}
         for fault in history.wiring:
             text = FAULTS.get(fault.fault)
-            if text is None or ANSWERED_BY.get(fault.fault) in names:  # of a newer version, or settled since
+            if (
+                text is None or (ANSWERED_BY.get(fault.fault), fault.player) in known
+            ):  # of a newer version, or settled since
                 continue
             facts = {"player": PLAYERS.get(fault.player, ""), "other": _other(fault.player), **fault.facts}
             summary = text.summary.format_map(_Facts(facts))
             if instead := fault.facts.get("instead"):
                 summary += f" In their place it is given {instead}."
+            if fault.fault == "never-trained" and (size := fault.facts.get("size")):
+                summary += f" The gradient of its loss over D's logits was {size} from the start."
             if strangers := fault.facts.get("strangers"):
                 summary += f" {strangers} of the optimizers that step hold weights of neither network."
             yield ganbench.Finding(

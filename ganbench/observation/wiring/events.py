@@ -47,6 +47,7 @@ class GeneratorEvent:
         evaluation_mode: Whether G was in evaluation mode.
         activation: `"tanh"` or `"sigmoid"` where that ends it; else empty.
         finite: Whether the first output is, a scalar.
+        gradients: Whether any value of the gradients that came back to the first output is not zero, scalars.
     """
 
     order: int
@@ -58,6 +59,7 @@ class GeneratorEvent:
     evaluation_mode: bool
     activation: str
     finite: Tensor
+    gradients: list[Tensor] = field(default_factory=list)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +95,9 @@ class DiscriminatorEvent:
         evaluation_mode: Whether D was in evaluation mode.
         logits: Some values of each output, in the order of the batch; empty for one that takes no gradient.
         is_logit: Of each output, whether it holds one value for each sample.
+        activation: That ends its first output, as of `GeneratorEvent`.
         gradients: Those that came back.
+        passed_on: Whether any value of the gradients that it passed on to samples that came from G is not zero, scalars.
     """
 
     order: int
@@ -106,7 +110,9 @@ class DiscriminatorEvent:
     evaluation_mode: bool
     logits: list[Tensor]
     is_logit: list[bool]
+    activation: str = ""
     gradients: list[LogitGradient] = field(default_factory=list)
+    passed_on: list[Tensor] = field(default_factory=list)
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,6 +141,8 @@ class WeightUpdate:
         gradient_norm: Of all gradients of each player's weights that it holds, scalars; without those that have none.
         scaled: Whether the gradients are still multiplied by the scale of a GradScaler; None without one.
         scale: The scale; None without one.
+        maximizes: Whether it goes up the gradient.
+        any_nonzero: Whether any value of a player's gradients is not zero, scalars; a norm may vanish before they do.
     """
 
     order: int
@@ -145,6 +153,8 @@ class WeightUpdate:
     gradient_norm: dict[Player, Tensor]
     scaled: bool | None
     scale: Tensor | float | None
+    maximizes: bool = False
+    any_nonzero: dict[Player, Tensor] = field(default_factory=dict)
 
 
 @dataclass

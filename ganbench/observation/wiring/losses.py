@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...contract.records import Player
 from .events import DiscriminatorEvent, Record
 from .origins import Calls, Kind
 from .stand_ins import are_stand_ins
@@ -23,6 +25,9 @@ NEAR_LOGIT = 2.0  # median absolute logit up to which a target of G's own can be
 CLEAR_MISFIT, SMALL_MISFIT = 0.5, 0.2  # of gradients that have nothing in common, and that are one but for noise
 PROPORTIONAL = 0.25  # of their variation that gradients in proportion may differ by
 FLAT_SLOPE = 0.01  # of a gradient over logits, below which the loss is linear
+SAME_LOGIT = 1e-3  # of spread, below which a line over the logits says nothing
+APART = 0.5  # between the targets of the two kinds of sample, at least
+STRAIGHT = 0.1  # of a gradient's spread that a line over the logits may leave unexplained
 UNSATURATED = 0.9  # absolute logit below which every loss in use has a gradient
 LARGE_LOGIT = 20.0  # at which a sigmoid has no gradient left, and differences of targets vanish beside the logits
 
@@ -111,6 +116,14 @@ class LossFacts:
         """Whether D's own gradients may have vanished on all samples."""
         return not _unsaturated([*self.real_calls, *self.fake_calls])
 
+    def loss_slope(self, player: Player) -> float:
+        """Return the largest gradient of a player's loss over a logit, of a sample; NaN where logits are saturated."""
+        calls = self.g_calls if player == "generator" else [*self.real_calls, *self.fake_calls]
+        if not calls or not _unsaturated(calls):
+            return math.nan
+        gradients = [gradient for call, _ in calls for gradient in call.gradients]
+        return max((float(gradient.values.abs().max()) for gradient in gradients if len(gradient.values)), default=0.0)
+
     @property
     def d_sees_real(self) -> bool:
         """Whether D is called on samples that are not G's."""
@@ -153,7 +166,8 @@ class LossFacts:
                 self.g_calls.append((call, any(bool(g.any_nonzero) for g in in_g)))
 
     def _read_updates(self, record: Record, kinds: dict[int, str], owners: dict[int, Any]) -> None:
-        """Sort what came back to D's logits by the update that it led to."""
+        """Sort what came back to D's logits by the update that it led to, as what is gone down."""
+        ascending = {update.order for update in record.updates if update.maximizes}
         of_d: dict[int, DUpdate] = {}
         of_g: dict[int, Taught] = {}
         for call in record.discriminator_calls:
@@ -163,8 +177,9 @@ class LossFacts:
                     continue
                 owner = owners.get(gradient.task)
                 update = _next_update(record, gradient.order, owner) if record.updates else call.step
+                descended = -gradient.values if update in ascending else gradient.values
                 for kind, part in _parts(kinds[id(call)]):
-                    logits, values = (_cut(x, part) for x in (call.logits[gradient.output], gradient.values))
+                    logits, values = (_cut(x, part) for x in (call.logits[gradient.output], descended))
                     if owner == "generator" and call.trains_g and kind == "fake":
                         of_g.setdefault(update, Taught()).add(logits, values)
                     elif owner == "discriminator":
@@ -213,12 +228,18 @@ class LossFacts:
         self.undetached = sent, kept
 
 
-def find_loss_faults(facts: LossFacts, min_updates: int) -> Iterator[Found]:
-    """Yield what is wrong with the losses."""
+def find_loss_faults(facts: LossFacts, min_updates: int, *, higher_is_real: bool = False) -> Iterator[Found]:
+    """Yield what is wrong with the losses.
+
+    Args:
+        facts: What is known of them.
+        min_updates: Updates of a player behind a fault.
+        higher_is_real: Whether a higher logit means more real; else either may.
+    """
     if facts.complete and len(facts.d_updates) >= min_updates:
         yield from _ignored(facts)
         if not facts.interleaved:
-            yield from _wrong_targets(facts)
+            yield from _wrong_targets(facts, higher_is_real)
     if facts.n_g_updates >= min_updates and facts.complete:
         yield from _no_gradient_to_g(facts, min_updates)
     if facts.complete and facts.n_d_updates >= min_updates and _is_never_backpropagated(facts, min_updates):
@@ -285,8 +306,8 @@ def _unsaturated(calls: list[tuple[DiscriminatorEvent, bool]]) -> bool:
     return True
 
 
-def _wrong_targets(facts: LossFacts) -> Iterator[Found]:
-    """D is taught the same of both kinds of sample; or G is taught what D is taught of G's samples.
+def _wrong_targets(facts: LossFacts, higher_is_real: bool) -> Iterator[Found]:
+    """D is taught the same of both kinds of sample, or one for the other; or G is taught what D is of G's samples.
 
     Gradients are compared at equal logits, over all updates: where the logits are decides nothing then.
     """
@@ -296,6 +317,8 @@ def _wrong_targets(facts: LossFacts) -> Iterator[Found]:
     if _is_same_target(real, fake):
         towards_real = len(of_g[0]) == 0 or float(of_g[1].mean()) * float(fake[1].mean()) > 0
         yield "same-target", "discriminator", {"target": "real" if towards_real else "generated"}
+    elif higher_is_real and _is_rewarded_for_fake(updates, real, fake):
+        yield "d-rewarded-for-fake", "discriminator", {}
     elif _is_opposed(real, fake, of_g) or _is_pushed_alike(updates, facts.g_updates):
         yield "g-rewarded-for-fake", "generator", {}
 
@@ -388,6 +411,42 @@ def _is_pushed_alike(d_updates: list[DUpdate], g_updates: list[Taught]) -> bool:
             if _misfit(gradients[inside], opposed) < SMALL_MISFIT and _is_in_proportion(gradients[inside], opposed, at):
                 return True
     return False
+
+
+def _is_rewarded_for_fake(updates: list[DUpdate], real: tuple[Tensor, Tensor], fake: tuple[Tensor, Tensor]) -> bool:
+    """Whether D lowers the logits of real samples and raises those of generated ones.
+
+    Where its gradients are straight lines over the logits, as under least squares, they cross zero at the targets, and a
+    healthy D's target of real samples is the higher one, wherever its logits are. Else the signs of its gradients show it,
+    in nearly every update.
+    """
+    if len(updates) < MIN_ALIKE or min(len(pool[0]) for pool in (real, fake)) < FEW_MATCHES:
+        return False
+    of_real, of_fake = _target(real), _target(fake)
+    if of_real is not None and of_fake is not None:
+        return of_real < of_fake - APART
+    signs = [(_sign(update.real), _sign(update.fake)) for update in updates]
+    signs = [pair for pair in signs if pair != (None, None)]
+    if (
+        sum(None not in pair for pair in signs) < MIN_ALIKE
+        or min(float(pool[0].std()) for pool in (real, fake)) < SAME_LOGIT
+    ):
+        return False
+    exchanged = [on_real in (None, 1) and on_fake in (None, -1) for on_real, on_fake in signs]
+    return _share_of(exchanged, True) >= STEP_SHARE
+
+
+def _target(pool: tuple[Tensor, Tensor]) -> float | None:
+    """The logit at which a gradient that is a straight line over the logits is zero; None if it is none, or level."""
+    logits, gradients = (values[pool[1] != 0].double() for values in pool)
+    if len(logits) < FEW_MATCHES:
+        return None
+    away = logits - logits.mean()
+    slope = float((away * gradients).sum() / away.square().sum().clamp_min(1e-30))
+    rest = gradients - gradients.mean() - slope * away
+    if slope <= FLAT_SLOPE or float(rest.std()) > STRAIGHT * float(gradients.std()):
+        return None
+    return float(logits.mean() - gradients.mean() / slope)
 
 
 def _sign(taught: Taught) -> int | None:
@@ -524,6 +583,9 @@ def _owners(record: Record) -> tuple[dict[int, Any], bool]:
         owners |= dict.fromkeys(mine, player)
         interleaved |= not mine and before is not None and player != before
         before = player
+    # An update rule that differentiates both players first: what reaches G leads to steps of D alone.
+    reaching = {owners[task] for task in to_g if task in owners}
+    interleaved |= reaching == {"discriminator"} and "generator" in owners.values()
     return (by_direction, True) if interleaved else (owners, False)
 
 

@@ -26,6 +26,8 @@ MIN_UPDATES = 4  # of a player, or steps, behind a fault
 QUESTION_STEPS = 10  # before which it is not asked whether something late is meant to be
 LATE_START_SHARE = 0.25  # of the budget, by which an average has been updated
 DECAYED_SHARE = 0.9  # of the budget, before which no learning rate has decayed to nothing on purpose
+RESOLUTIONS = 10.0  # of weights, that a gradient times the learning rate is above where it has to change some
+TINY_SLOPE = 1e-6  # of a loss over logits near 0, where every loss in use has one of about 1
 TINY_LR = 1e-10  # that no float32 weight of usual size is changed by
 UNREACHABLE = 0.25  # of the width of G's range: real values beyond it cannot be made
 UNREACHABLE_SHARE = 0.01  # of the real values
@@ -44,11 +46,16 @@ LATE = {
         "average-unchanged",
         "one-sample",
     ),
-    *("frozen-part", "zero-weight", "no-adversarial-term", "detached-late", "half-of-range"),
+    *("frozen-part", "zero-weight", "zero-loss", "no-adversarial-term", "detached-late", "half-of-range"),
+    *("neither-updated", "one-sample-for-all", "probabilities", "unused-part"),
 }
+ANSWERED_LATER = {"late-start", "zero-loss"}  # questions that the rest of a run answers
+LATE_TERM = {"late-start", "zero-weight", "no-adversarial-term"}  # what a late start that is on purpose looks like
 FOLLOW_FROM = {  # what is not worth a word beside its cause
     "no-adversarial-term": [("no-gradient", "generator"), ("never-updated", "generator")],
-    "zero-weight": [("late-start", "discriminator")],
+    "zero-weight": [("late-start", "discriminator"), ("zero-loss", "discriminator"), ("zero-loss", "generator")],
+    "blocked-gradient": [("ignores-samples", "discriminator"), ("one-sample-for-all", "generator")],
+    "blocked-by-d": [("ignores-samples", "discriminator")],
     "in-no-optimizer": [("below-resolution", "generator"), ("below-resolution", "discriminator")],
 }
 OTHER: dict[Player, Player] = {"generator": "discriminator", "discriminator": "generator"}
@@ -64,20 +71,22 @@ def find_faults(watch: WiringWatch, last: int) -> list[WiringFault]:
     """
     record, step = watch.record, watch.record.steps
     if not record.generator_calls or not record.discriminator_calls:  # whatever is trained, it is something else
-        return []
+        return _nothing_done(watch) if step == last and step >= QUESTION_STEPS else []
     calls = trace_calls(record)
     facts = LossFacts.read(record, calls, watch.about_fake)
     changed = {name: sample.has_changed() for name, sample in watch.samples.items() if not sample.empty}
     asks = step == last and step >= QUESTION_STEPS
     found = [
         *_nonfinite_data(calls),
-        *find_loss_faults(facts, MIN_UPDATES),
+        *find_loss_faults(facts, MIN_UPDATES, higher_is_real=watch.contract),
         *_unchanged(watch, facts, changed),
         *_frozen_parts(watch, changed),
         *_misplaced(watch),
         *_modes(watch, calls),
         *_ranges(calls),
         *_latents(calls),
+        *_one_for_all(watch, calls, changed),
+        *_probabilities(watch, calls),
         *_average(watch, changed),
         *_scaling(watch),
     ]
@@ -85,8 +94,19 @@ def find_faults(watch: WiringWatch, last: int) -> list[WiringFault]:
     return [
         WiringFault(fault, player, step, seen)
         for fault, player, seen in found
-        if (asks or fault not in LATE) and not any(better in names for better in FOLLOW_FROM.get(fault, ()))
+        if (asks or fault not in LATE)
+        and fault not in watch.expected
+        and not any(better in names for better in FOLLOW_FROM.get(fault, ()))
     ]
+
+
+def _nothing_done(watch: WiringWatch) -> list[WiringFault]:
+    """What is wrong with steps in which a network is not even called, where the contract says that both are trained."""
+    record = watch.record
+    changed = any(not sample.empty and sample.has_changed() for sample in watch.samples.values())
+    if not watch.contract or record.updates or changed:
+        return []
+    return [WiringFault("neither-updated", "", record.steps, {"steps": str(record.steps)})]
 
 
 def find_data_faults(record: Record) -> list[WiringFault]:
@@ -113,6 +133,12 @@ def find_late_faults(watch: WiringWatch, step: int, budget: int) -> list[WiringF
         for player, lr in watch.learning_rates().items():
             if 0 < lr < TINY_LR:
                 faults.append(WiringFault("below-resolution", player, step, {"lr": f"{lr:.3g}"}))
+    if late and watch.asks_who_is_trained:
+        rates = watch.learning_rates()
+        untrained = [p for p in PLAYERS if rates.get(p, 0.0) > 0 and p in samples and not samples[p].has_changed()]
+        if step >= budget or len(untrained) == 2:  # one of them alone may still begin
+            sizes = {fault.player: fault.facts for fault in watch.faults if fault.fault == "zero-loss"}
+            faults += [WiringFault("never-trained", player, step, sizes.get(player, {})) for player in untrained]
     return faults
 
 
@@ -166,9 +192,16 @@ def _why_unchanged(
             yield "no-gradient", player, {"updates": str(len(updates))}
         elif max(norms) > 0 and _is_below_resolution(watch, player, largest):
             yield "below-resolution", player, {"lr": f"{largest:.3g}"}
-        elif max(norms) == 0 and player == "discriminator" and other_learns and not facts.d_is_saturated:
-            yield "late-start", player, {}
-    elif other_learns and not updates:
+        elif not any(bool(update.any_nonzero.get(player, False)) for update in updates):
+            yield from _why_zero(watch, facts, player)
+        elif 0 < facts.loss_slope(player) < TINY_SLOPE:
+            yield "zero-loss", player, {"size": f"at most {facts.loss_slope(player):.1g}"}
+        elif updates[-1].lr <= updates[0].lr and _should_change(network, largest * max(norms)):
+            yield from _without_effect(watch, player)
+    elif not updates and not other_learns:
+        if watch.contract and not watch.record.updates and player == "discriminator":
+            yield "neither-updated", "", {"steps": str(watch.record.steps)}
+    elif not updates:
         strangers = [optimizer for optimizer in watch.live_optimizers() if not _holds_any(watch, optimizer)]
         trained = facts.g_learns_from_d and (player == "generator" or facts.d_sees_real)
         yield (
@@ -176,6 +209,46 @@ def _why_unchanged(
             player,
             {"strangers": str(len(strangers))} if strangers else {},
         )
+
+
+def _why_zero(watch: WiringWatch, facts: LossFacts, player: Player) -> Iterator[Found]:
+    """Where the gradient becomes exactly 0 on its way from a player's loss to its weights."""
+    slope = facts.loss_slope(player)
+    if slope < TINY_SLOPE:  # or NaN: the logits are where any loss may have none, or are not known
+        if slope >= 0:
+            yield "zero-loss", player, {"size": "exactly 0" if slope == 0 else f"at most {slope:.1g}"}
+        return
+    if player == "discriminator":
+        yield "blocked-gradient", player, {}
+        return
+    passed_on = [flag for call, _ in facts.g_calls for flag in call.passed_on]
+    arrived = [flag for call in watch.record.generator_calls for flag in call.gradients]
+    if len(passed_on) < MIN_UPDATES or len(arrived) < MIN_UPDATES:
+        return
+    if not any(map(bool, passed_on)):
+        yield "blocked-by-d", player, {}
+    elif not any(map(bool, arrived)):
+        yield "blocked-on-the-way", player, {}
+    else:
+        yield "blocked-gradient", player, {}
+
+
+def _should_change(network: nn.Module, step_norm: float) -> bool:
+    """Whether steps of such a norm are far above the resolution of a network's weights."""
+    weights = [weight.detach() for weight in network.parameters() if weight.requires_grad]
+    size = float(torch.stack([norm.float() for norm in torch._foreach_norm(weights)]).norm())
+    finest = max(torch.finfo(weight.dtype).eps for weight in weights)
+    return step_norm > RESOLUTIONS * finest * size
+
+
+def _without_effect(watch: WiringWatch, player: Player) -> Iterator[Found]:
+    """An optimizer steps on a gradient and its weights stay as they are: by its step, or since something puts them back."""
+    watch.suspect(player)
+    effects = watch.effects[player]
+    if len(effects) >= MIN_UPDATES and not any(effects):
+        yield "step-without-effect", player, {}
+    elif len(effects) >= MIN_UPDATES and all(effects):
+        yield "weights-put-back", player, {}
 
 
 def _is_below_resolution(watch: WiringWatch, player: Player, lr: float) -> bool:
@@ -195,13 +268,17 @@ def _holds_any(watch: WiringWatch, optimizer: Any) -> bool:
 
 
 def _frozen_parts(watch: WiringWatch, changed: dict[str, bool]) -> Iterator[Found]:
-    """Some weights of a player that learns require no gradient."""
+    """Some weights of a player that learns require no gradient, or never get one."""
     for player in PLAYERS:
         network = watch.discriminator if player == "discriminator" else watch.generator
         kept = {id(weight) for part in network.modules() if _is_kept(part) for weight in part.parameters()}
         frozen = [name for name, w in network.named_parameters() if not w.requires_grad and id(w) not in kept]
         if frozen and changed.get(player):
             yield "frozen-part", player, {"weights": _shown(frozen)}
+        trained = [(name, id(w)) for name, w in network.named_parameters() if w.requires_grad]
+        unused = [name for name, weight in trained if weight not in watch.graded]
+        if watch.contract and 0 < len(unused) < len(trained) and changed.get(player):
+            yield "unused-part", player, {"weights": _shown(unused)}
 
 
 def _is_kept(part: nn.Module) -> bool:
@@ -328,6 +405,50 @@ def _latents(calls: Any) -> Iterator[Found]:
         varied = any(float((a.outputs[0][0][0] - a.outputs[0][0][1]).abs().max()) > 0 for a, _ in pairs if a.n > 1)
         if varied:
             yield "ignores-latents", "generator", {}
+
+
+def _one_for_all(watch: WiringWatch, calls: Any, changed: dict[str, bool]) -> Iterator[Found]:
+    """D has one logit for all samples, or G one sample for all latents, in each batch, bit for bit.
+
+    Networks whose last layer begins at zero do that too until they are trained.
+    """
+    of_d = [c for c, kind in calls.of_d if kind == "other" and c.step > 1 and c.n > 1 and _vary(c.arguments)]
+    logits = [[x for x, is_logit in zip(c.logits, c.is_logit, strict=True) if is_logit and len(x) > 1] for c in of_d]
+    judged = [
+        (c.step, of_call) for c, of_call in zip(of_d, logits, strict=True) if of_call and c.activation != "sigmoid"
+    ]
+    if (
+        _is_trained(watch, "discriminator", changed)
+        and len({step for step, _ in judged}) >= MIN_UPDATES
+        and all(bool((x == x[0]).all()) for _, of_call in judged for x in of_call)
+    ):
+        yield "ignores-samples", "discriminator", {}
+    made = [c for c in calls.of_g if c.step > 1 and c.n > 1 and _vary(c.latents)]
+    enough = len(made) >= 2 * MIN_UPDATES and _is_trained(watch, "generator", changed)
+    if enough and all(_equal(*c.outputs[0][0]) for c in made):
+        yield "one-sample-for-all", "generator", {}
+
+
+def _is_trained(watch: WiringWatch, player: Player, changed: dict[str, bool]) -> bool:
+    """Whether a player changes, or its optimizer steps."""
+    steps = sum(player in update.players for update in watch.record.updates)
+    return changed.get(player, True) or steps >= MIN_UPDATES
+
+
+def _vary(arguments: Any) -> bool:
+    """Whether any of a network's arguments differs from sample to sample."""
+    return any(not _equal(*argument.rows) for argument in arguments)
+
+
+def _equal(a: Tensor, b: Tensor) -> bool:
+    return bool(torch.equal(a, b))
+
+
+def _probabilities(watch: WiringWatch, calls: Any) -> Iterator[Found]:
+    """D ends in a sigmoid, where the contract says that it returns logits."""
+    trained = [call for call, _ in calls.of_d if call.with_graph]
+    if watch.contract and len(trained) >= MIN_UPDATES and all(call.activation == "sigmoid" for call in trained):
+        yield "probabilities", "discriminator", {}
 
 
 def _is_flat(shape: tuple[int, ...]) -> bool:

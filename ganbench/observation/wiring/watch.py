@@ -19,7 +19,7 @@ from ...contract.records import Player, WiringFault
 from ..hooks import Hook
 from ..logits import list_tensors, locate_logits
 from .events import Argument, DiscriminatorEvent, GeneratorEvent, GradientAtG, LogitGradient, Record, Rows, WeightUpdate
-from .rules import RANGES, find_data_faults, find_faults
+from .rules import ANSWERED_LATER, RANGES, find_data_faults, find_faults, find_late_faults
 from .weights import WeightSample, hidden_weights
 
 LAST_STEP = 20  # that is watched
@@ -47,6 +47,9 @@ class WiringWatch:
         average: The running average of G.
         scaler: The loop's GradScaler.
         optimizers: Optimizers that are known beforehand; others are found when they take a step.
+        contract: Whether components keep the contract of a suite: a higher logit means more real, and a step updates both
+            players. Of anybody's loop that is not known.
+        expected: Faults that are none here, as the settings say that what they ask about is on purpose.
 
     Attributes:
         faults: What is wrong.
@@ -67,7 +70,10 @@ class WiringWatch:
         average: nn.Module | None = None,
         scaler: Any = None,
         optimizers: Sequence[Any] = (),
+        contract: bool = False,
+        expected: Collection[str] = (),
     ) -> None:
+        self.contract, self.expected = contract, expected
         self.generator, self.discriminator, self.average = generator, discriminator, average
         self.faults: tuple[WiringFault, ...] = ()
         self.done = False
@@ -76,6 +82,10 @@ class WiringWatch:
         self.optimizers: dict[int, weakref.ref[Any]] = {id(o): weakref.ref(o) for o in optimizers}
         self.stepped: set[int] = set()
         self.graded: set[int] = set()  # weights that had a gradient when their player was updated
+        self.effects: dict[
+            Player, list[bool]
+        ] = {}  # whether each step of a suspected optimizer has changed its weights
+        self._before_step: dict[Player, WeightSample] = {}
         self.about_fake: tuple[int, ...] | None = None
         self._called = called or (generator, discriminator)
         self._scaler = scaler
@@ -174,13 +184,31 @@ class WiringWatch:
 
     def state_dict(self) -> dict[str, Any]:
         """Return what was found, and whether there is more to watch."""
-        return {"done": self.done, "faults": msgspec.to_builtins(self.faults)}
+        samples = {name: sample.values for name, sample in self.samples.items()} if self.asks_who_is_trained else {}
+        return {"done": self.done, "faults": msgspec.to_builtins(self.faults), "samples": samples}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on with what was found before; a watch that was left in the middle begins anew."""
         if state["done"]:
             self.faults = msgspec.convert(state["faults"], tuple[WiringFault, ...])
+            weights = self._weights()
+            self.samples = {
+                name: WeightSample(weights[name], values) for name, values in state.get("samples", {}).items()
+            }
             self.stop()
+
+    @property
+    def asks_who_is_trained(self) -> bool:
+        """Whether it has asked something that the rest of the run answers: whether a player is ever trained."""
+        return any(fault.fault in ANSWERED_LATER for fault in self.faults)
+
+    def look_again(self, step: int, budget: int) -> None:
+        """Add what only the rest of a run shows, after `step` of `budget` steps; the watch is over."""
+        self.add_faults(find_late_faults(self, step, budget))
+
+    def suspect(self, player: Player) -> None:
+        """Look from now on whether the steps of a player's optimizer change its weights; waits for the device each time."""
+        self.effects.setdefault(player, [])
 
     def learning_rates(self) -> dict[Player, float]:
         """Return the present learning rate of each player whose optimizer is known, the largest of its groups."""
@@ -230,6 +258,9 @@ class WiringWatch:
         batched = [tensor for tensor in tensors if _rows(tensor) == n and tensor.is_floating_point() and tensor.numel()]
         if not batched:
             return
+        gradients: list[Tensor] = []
+        if batched[0].requires_grad:
+            batched[0].register_hook(Hook(self._zero_recorder(gradients), self._note_error))
         calls.append(
             GeneratorEvent(
                 order=next(self._order),
@@ -241,6 +272,7 @@ class WiringWatch:
                 evaluation_mode=not self.generator.training,
                 activation=_last_activation(batched[0].grad_fn),
                 finite=_are_finite(torch.aminmax(batched[0])),
+                gradients=gradients,
             )
         )
 
@@ -267,8 +299,14 @@ class WiringWatch:
                 evaluation_mode=not self.discriminator.training,
                 logits=[_sampled(tensor) if tensor.requires_grad else torch.empty(0) for tensor in outputs],
                 is_logit=[i in located for i in range(len(outputs))],
+                activation=_last_activation(outputs[0].grad_fn) if outputs else "",
             )
         calls.append(call)
+        if (
+            call.trains_g
+            and (samples := next((t for t in given if t.requires_grad and t.is_floating_point()), None)) is not None
+        ):
+            samples.register_hook(Hook(self._zero_recorder(call.passed_on), self._note_error))
         for i, tensor in enumerate(outputs):
             if tensor.requires_grad:
                 tensor.register_hook(Hook(self._gradient_recorder(call, i), self._note_error))
@@ -285,6 +323,13 @@ class WiringWatch:
             task = torch._C._current_graph_task_id()
             values, any_nonzero = _sampled(gradient) * call.n, (gradient != 0).any()
             call.gradients.append(LogitGradient(next(self._order), task, output, values, any_nonzero))
+
+        return record
+
+    def _zero_recorder(self, into: list[Tensor]) -> Callable[[Tensor], None]:
+        def record(gradient: Tensor) -> None:
+            if not torch.is_grad_enabled() and self._handles and len(into) < MAX_EVENTS:
+                into.append((gradient.detach() != 0).any())
 
         return record
 
@@ -308,6 +353,7 @@ class WiringWatch:
         self.optimizers.setdefault(id(optimizer), weakref.ref(optimizer))
         held = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
         norms: dict[Player, Tensor] = {}
+        nonzero: dict[Player, Tensor] = {}
         for player in players:
             network = self.generator if player == "generator" else self.discriminator
             weights = (*network.parameters(), *self._hidden[player])
@@ -316,6 +362,10 @@ class WiringWatch:
             gradients = [gradient for gradient in gradients if not gradient.is_sparse]
             if gradients:
                 norms[player] = torch.stack([norm.float() for norm in torch._foreach_norm(gradients)]).norm()
+                largest = torch._foreach_norm(gradients, math.inf)
+                nonzero[player] = torch.stack([norm.float() for norm in largest]).max() != 0
+            if player in self.effects:
+                self._before_step[player] = WeightSample(self._weights()[player])
         scaled, scale = self._scaling_of(optimizer)
         self.record.updates.append(
             WeightUpdate(
@@ -327,11 +377,17 @@ class WiringWatch:
                 norms,
                 scaled,
                 scale,
+                any(group.get("maximize") for group in optimizer.param_groups),
+                nonzero,
             )
         )
 
     def _record_step(self, optimizer: Any, *_: Any) -> None:
         self.stepped.add(id(optimizer))
+        if self._before_step:
+            for player in players_of(optimizer, self.generator, self.discriminator):
+                if (before := self._before_step.pop(player, None)) is not None:
+                    self.effects[player].append(before.has_changed())
 
     def _scaling_of(self, optimizer: Any) -> tuple[bool | None, Any]:
         """Return whether gradients are still scaled as the optimizer steps, and the scale; None without a scaler."""

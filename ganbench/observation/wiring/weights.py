@@ -39,23 +39,24 @@ class WeightSample:
 
     Args:
         weights: The weights. Those that are not there yet (lazy ones) are left out.
+        values: Their values at an earlier moment; those of now by default.
     """
 
-    def __init__(self, weights: Sequence[nn.Parameter]) -> None:
+    def __init__(self, weights: Sequence[nn.Parameter], values: Sequence[Tensor] | None = None) -> None:
         self._weights = [weight for weight in weights if not nn.parameter.is_lazy(weight) and weight.numel()]
         each = MAX_VALUES // max(len(self._weights), 1)
         self._each = min(MAX_VALUES_PER_WEIGHT, max(MIN_VALUES_PER_WEIGHT, each))
-        self._values = self._read()
+        self.values = self._read() if values is None else list(values)
 
     @property
     def empty(self) -> bool:
         """Whether there is nothing to compare."""
-        return not self._values
+        return not self.values
 
     def has_changed(self) -> bool:
         """Return whether any value has changed since, in any bit; waits for the device."""
         now = self._read()
-        changed = [torch.ne(a, b.to(a.device, a.dtype)).any() for a, b in zip(self._values, now, strict=True)]
+        changed = [torch.ne(a, b.to(a.device, a.dtype)).any() for a, b in zip(self.values, now, strict=True)]
         return bool(torch.stack([flag.cpu() for flag in changed]).any()) if changed else False
 
     @torch.no_grad()
