@@ -8,6 +8,7 @@ import math
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -74,6 +75,7 @@ def _stop_when(value: Mapping[str, Any], where: str) -> StopWhen:
     return stop
 
 
+NEAR = 0.8  # likeness from which a key that is valid elsewhere may be one of this table, misspelt
 SHORT_FORMS = ("points", "images")  # kinds of data whose settings may stand in the method's own table
 Settings = Mapping[str, Any]  # checked values of a TrainingTable or NetworksTable, those that were set
 
@@ -149,7 +151,7 @@ def read_suite(path: Path) -> Suite:
 def parse_suite(table: Mapping[str, Any], path: Path) -> Suite:
     """Return a suite from a decoded TOML table."""
     where = str(path)
-    top = schema.SuiteTable(**check_options(table, fields_of(schema.SuiteTable), where))
+    top = schema.SuiteTable(**_check(schema.SuiteTable, table, where))
     evaluation = schema.EvaluationTable(**_check(schema.EvaluationTable, top.evaluation, f"{where}: [evaluation]"))
     methods = _methods(top, where)
     if not methods:
@@ -316,4 +318,11 @@ def _names(value: Any, where: str) -> tuple[ComponentRef, ...] | None:
 
 
 def _check(table_type: type, table: Mapping[str, Any], where: str) -> dict[str, Any]:
-    return check_options(table, fields_of(table_type), where)
+    """Return a table, checked. Raises RequestError; for a key that is valid in another table it names that."""
+    allowed = fields_of(table_type)
+    for key in table:
+        if key not in allowed and (places := schema.places_of(key)):
+            meant = get_close_matches(key, allowed, n=1, cutoff=NEAR)
+            near = f"did you mean {meant[0]!r}? {key!r} belongs" if meant else "it belongs"
+            raise RequestError(f"{where}: unknown key {key!r} here; {near} {' or '.join(places)}")
+    return check_options(table, allowed, where)

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
+from ..contract.records import StopWhen
+
 # No suite comes near these; without them a slip of a few zeros takes all memory before anything is said.
 MAX_SEEDS = 10_000
 MAX_METHODS = 10_000
@@ -132,3 +134,20 @@ class SuiteTable:
     evaluation: dict[str, Any] = field(default_factory=dict)
     checkpoints: dict[str, Any] = field(default_factory=dict)
     max_minutes: Rate | None = None  # after which the run pauses
+
+
+PLACES: dict[str, tuple[type, ...]] = {  # where each table's own keys belong
+    "at the top of the file, above the first [table]": (SuiteTable,),
+    "in [training] (or [datasets.NAME], [methods.NAME])": (TrainingTable,),
+    "in [methods.NAME]": (NetworksTable, MethodTable),
+    "in [datasets.NAME]": (DatasetTable,),
+    "in [grid]": (GridTable,),
+    "in [evaluation]": (EvaluationTable,),
+    "in [checkpoints]": (CheckpointsTable,),
+    "in the table stop_when = { ... }": (StopWhen,),
+}
+
+
+def places_of(key: str) -> list[str]:
+    """Return where in a suite a key belongs, each place to follow "it belongs"; empty for one that is valid nowhere."""
+    return [place for place, tables in PLACES.items() if any(key in table.__annotations__ for table in tables)]

@@ -76,6 +76,41 @@ def test_what_is_wrong_is_named_with_its_place(table, line):
     refused(table, line)
 
 
+@pytest.mark.parametrize(
+    "table, line",
+    [
+        (suite_table(steps=100), r"'steps' here; it belongs in \[training\] .* or in \[checkpoints\]$"),
+        (suite_table(loss="hinge"), r"'loss' here; it belongs in \[methods.NAME\]$"),
+        (suite_table(dataset="ring"), r"did you mean 'datasets'\? 'dataset' belongs in \[datasets.NAME\]$"),
+        (
+            suite_table(training={"seeds": 3}),
+            r"\[training\]: unknown key 'seeds' here; it belongs at the top of the file",
+        ),
+        (
+            suite_table(training={"samples": 500}),
+            r"\[training\]: unknown key 'samples' here; it belongs in \[evaluation\]$",
+        ),
+        (suite_table(training={"generator": "mlp"}), r"'generator' here; it belongs in \[methods.NAME\]$"),
+        (
+            suite_table(evaluation={"ema": 0.9}),
+            r"\[evaluation\]: unknown key 'ema' here; it belongs in \[training\] \(or",
+        ),
+        (suite_table(evaluation={"at_least": 8}), r"'at_least' here; it belongs in the table stop_when"),
+        (suite_table(checkpoints={"max_minutes": 8}), r"'max_minutes' here; it belongs at the top of the file"),
+        (method(metrics=["modes"]), r"\[methods.m\]: unknown key 'metrics' here; it belongs at the top of the file"),
+        (method(points={"on": {}}), r"\[methods.m.points\]: unknown key 'on' here; it belongs in \[methods.NAME\]$"),
+        (suite_table(grid={"generator": ["mlp"]}), r"\[grid\]: .* did you mean 'generators'\? 'generator' belongs in"),
+        (
+            suite_table(datasets={"ring": {"augmentation": "ada"}}),
+            r"'augmentation' here; it belongs in \[methods.NAME\]$",
+        ),
+    ],
+)
+def test_a_key_in_the_wrong_table_is_told_where_it_belongs(table, line):
+    with pytest.raises(RequestError, match=line):
+        trials_of(table)
+
+
 def test_a_file_that_is_not_there_is_no_toml_or_no_text_says_so(tmp_path: Path):
     with pytest.raises(RequestError, match="there is no suite file"):
         read_suite(tmp_path / "gone.toml")
