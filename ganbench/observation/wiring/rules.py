@@ -55,7 +55,7 @@ FOLLOW_FROM = {  # what is not worth a word beside its cause
     "no-adversarial-term": [("no-gradient", "generator"), ("never-updated", "generator")],
     "zero-weight": [("late-start", "discriminator"), ("zero-loss", "discriminator"), ("zero-loss", "generator")],
     "blocked-gradient": [("ignores-samples", "discriminator"), ("one-sample-for-all", "generator")],
-    "blocked-by-d": [("ignores-samples", "discriminator")],
+    "blocked-by-d": [("ignores-samples", "discriminator"), ("blocked-gradient", "discriminator")],
     "in-no-optimizer": [("below-resolution", "generator"), ("below-resolution", "discriminator")],
 }
 OTHER: dict[Player, Player] = {"generator": "discriminator", "discriminator": "generator"}
