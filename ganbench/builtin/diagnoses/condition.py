@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +20,13 @@ MIN_GAIN = 0.05  # by which samples have to fit their own conditions better than
 MIN_AGE = 0.2  # of the budget: before, a G that does not listen yet is no news
 STEADY_AGE = 0.5  # from which two probes that say so are a failure
 SURE_ERRORS = 2.0  # standard errors of the gain
+RISING = 1.1  # of the response at the probe before: G may be learning to listen
+MIN_RESPONSE = 0.05  # of the distance of two real samples, below which a rise says nothing
+FALLING = 0.9  # of the distance to the data at the probe before: still learning
+STILL_LEARNS = (
+    " Its samples still moved further with their conditions, and came nearer to the data, when the budget ended: with more "
+    "steps it may pass."
+)
 
 
 class IgnoredCondition(ganbench.Diagnosis):
@@ -70,7 +78,13 @@ class IgnoredCondition(ganbench.Diagnosis):
         return measured
 
     def diagnose(self, history: ganbench.History) -> Iterator[ganbench.Finding]:
-        """Yield a finding while samples fit their own conditions no better than others."""
+        """Yield a finding while samples fit their own conditions no better than others.
+
+        G learns what samples look like before it learns which belong to a condition. Before the end of the budget it is a
+        warning while the response still grows or samples still come nearer to the data; at the end while both do. One of
+        them alone says little: a G whose D does not see conditions spreads its samples, and so moves them further, and one
+        that is not given them comes nearer to the data.
+        """
         gains, errors = (
             np.asarray(history.columns.get(_column(name), ()), dtype=float) for name in ("gain", "gain_error")
         )
@@ -87,7 +101,10 @@ class IgnoredCondition(ganbench.Diagnosis):
             if row not in ignored:
                 break
             since = row
-        is_steady = age >= 1 or (age >= STEADY_AGE and since != rows[-1])
+        signs = _listens_more(history, rows), _comes_nearer(history)
+        still_learns = all(signs) if age >= 1 else any(signs)
+        has_lasted = age >= 1 or (age >= STEADY_AGE and since != rows[-1])
+        is_steady = has_lasted and not still_learns
         step = int(steps[rows[-1]])
         read = {name: latest(history, _column(name)) for name in ("response", "gain", "diversity")}
         yield ganbench.Finding(
@@ -100,6 +117,7 @@ class IgnoredCondition(ganbench.Diagnosis):
                 "The generator ignores its condition: a sample fits its own condition "
                 f"{max(read['gain'] or 0.0, 0.0):.1%} better than another's, and exchanging conditions moves samples by "
                 f"{read['response'] or 0.0:.0%} of the distance of two real ones."
+                f"{STILL_LEARNS if still_learns and age >= 1 else ''}"
             ),
             evidence={
                 name: ganbench.Evidence(value, MIN_GAIN if name == "gain" else None, step)
@@ -121,6 +139,23 @@ def _column(name: str) -> str:
 
 def _read(history: ganbench.History, row: int) -> Mapping[str, float]:
     return {name: float(history.columns[_column(name)][row]) for name in ("gain", "gain_error")}
+
+
+def _listens_more(history: ganbench.History, rows: list[int]) -> bool:
+    """Whether samples moved more at each of the last three probes when conditions were exchanged: G begins to listen."""
+    response = np.asarray(history.columns.get(_column("response"), np.full(rows[-1] + 1, math.nan)), dtype=float)
+    return bool(response[rows[-1]] >= MIN_RESPONSE) and _grows(response[rows], RISING)
+
+
+def _comes_nearer(history: ganbench.History) -> bool:
+    """Whether samples were nearer to the data at each of the last three probes; whatever they make of conditions."""
+    distance = np.asarray(history.columns.get("energy_distance", ()), dtype=float)
+    return _grows(1 / distance[np.isfinite(distance) & (distance > 0)], 1 / FALLING)
+
+
+def _grows(values: np.ndarray[Any, Any], times: float) -> bool:
+    """Whether the last three of at least three values rise, the last one to so many times the one before."""
+    return len(values) >= 3 and bool(values[-3] < values[-2] and times * values[-2] <= values[-1])
 
 
 def _is_small(history: ganbench.History, row: int) -> bool:
