@@ -42,8 +42,9 @@ def test_samples_that_merely_move_further_are_a_failure_at_the_end(distance):
     assert severity(LEARNING, distance) == "failure"
 
 
-def test_a_generator_that_still_learns_at_its_end_is_a_warning():
-    (found,) = IgnoredCondition().diagnose(history(LEARNING, FALLING))
+@pytest.mark.parametrize("response", [LEARNING, [0.19, 0.27, 0.33, 0.32, 0.36]])
+def test_a_generator_that_moves_with_its_condition_and_still_learns_at_its_end_is_a_warning(response):
+    (found,) = IgnoredCondition().diagnose(history(response, FALLING))
     assert found.severity == "warning" and "with more steps it may pass" in found.summary
 
 
@@ -53,10 +54,8 @@ def test_either_sign_of_learning_makes_a_warning_before_the_end():
     assert severity(DEAF, SETTLED, probes=4) == "failure"
 
 
-@pytest.mark.parametrize(
-    "response", [[0.4, 0.4, 0.4, 0.4, 0.41], [0.1, 0.3, 0.2, 0.3, 0.4][::-1], [0.001, 0.002, 0.004, 0.008, 0.016]]
-)
-def test_a_response_that_stays_falls_or_is_next_to_nothing_is_no_learning(response):
+@pytest.mark.parametrize("response", [[0.4, 0.3, 0.2, 0.3, 0.1], [0.001, 0.002, 0.004, 0.008, 0.016]])
+def test_a_response_that_falls_or_is_next_to_nothing_is_no_learning(response):
     assert severity(response, FALLING) == "failure"
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,12 +19,12 @@ MIN_GAIN = 0.05  # by which samples have to fit their own conditions better than
 MIN_AGE = 0.2  # of the budget: before, a G that does not listen yet is no news
 STEADY_AGE = 0.5  # from which two probes that say so are a failure
 SURE_ERRORS = 2.0  # standard errors of the gain
-RISING = 1.1  # of the response at the probe before: G may be learning to listen
+RISING = 1.1  # of the response two probes before: G may be learning to listen
 MIN_RESPONSE = 0.05  # of the distance of two real samples, below which a rise says nothing
 FALLING = 0.9  # of the distance to the data at the probe before: still learning
 STILL_LEARNS = (
-    " Its samples still moved further with their conditions, and came nearer to the data, when the budget ended: with more "
-    "steps it may pass."
+    " Its samples move with their conditions, and still came nearer to the data when the budget ended: with more steps it "
+    "may pass."
 )
 
 
@@ -81,9 +80,9 @@ class IgnoredCondition(ganbench.Diagnosis):
         """Yield a finding while samples fit their own conditions no better than others.
 
         G learns what samples look like before it learns which belong to a condition. Before the end of the budget it is a
-        warning while the response still grows or samples still come nearer to the data; at the end while both do. One of
-        them alone says little: a G whose D does not see conditions spreads its samples, and so moves them further, and one
-        that is not given them comes nearer to the data.
+        warning while the response still grows or samples still come nearer to the data; at the end while samples come nearer
+        and do move with their conditions, no less than before. One of them alone says little: a G whose D does not see
+        conditions spreads its samples, and so moves them further, and one that is not given them comes nearer to the data.
         """
         gains, errors = (
             np.asarray(history.columns.get(_column(name), ()), dtype=float) for name in ("gain", "gain_error")
@@ -101,8 +100,8 @@ class IgnoredCondition(ganbench.Diagnosis):
             if row not in ignored:
                 break
             since = row
-        signs = _listens_more(history, rows), _comes_nearer(history)
-        still_learns = all(signs) if age >= 1 else any(signs)
+        nearer, growth = _comes_nearer(history), _response_growth(history, rows)
+        still_learns = nearer and growth >= 1 if age >= 1 else nearer or growth >= RISING
         has_lasted = age >= 1 or (age >= STEADY_AGE and since != rows[-1])
         is_steady = has_lasted and not still_learns
         step = int(steps[rows[-1]])
@@ -141,21 +140,20 @@ def _read(history: ganbench.History, row: int) -> Mapping[str, float]:
     return {name: float(history.columns[_column(name)][row]) for name in ("gain", "gain_error")}
 
 
-def _listens_more(history: ganbench.History, rows: list[int]) -> bool:
-    """Whether samples moved more at each of the last three probes when conditions were exchanged: G begins to listen."""
-    response = np.asarray(history.columns.get(_column("response"), np.full(rows[-1] + 1, math.nan)), dtype=float)
-    return bool(response[rows[-1]] >= MIN_RESPONSE) and _grows(response[rows], RISING)
+def _response_growth(history: ganbench.History, rows: list[int]) -> float:
+    """How many times its value two probes before the response is; 0 where it is next to nothing, or not known."""
+    response = np.asarray(history.columns.get(_column("response"), ()), dtype=float)
+    if len(rows) < 3 or len(response) <= rows[-1] or not response[rows[-1]] >= MIN_RESPONSE:
+        return 0.0
+    before = float(response[rows[-3]])
+    return float(response[rows[-1]]) / max(before, MIN_RESPONSE) if math.isfinite(before) else 0.0
 
 
 def _comes_nearer(history: ganbench.History) -> bool:
     """Whether samples were nearer to the data at each of the last three probes; whatever they make of conditions."""
-    distance = np.asarray(history.columns.get("energy_distance", ()), dtype=float)
-    return _grows(1 / distance[np.isfinite(distance) & (distance > 0)], 1 / FALLING)
-
-
-def _grows(values: np.ndarray[Any, Any], times: float) -> bool:
-    """Whether the last three of at least three values rise, the last one to so many times the one before."""
-    return len(values) >= 3 and bool(values[-3] < values[-2] and times * values[-2] <= values[-1])
+    column = np.asarray(history.columns.get("energy_distance", ()), dtype=float)
+    distance = column[np.isfinite(column)]
+    return len(distance) >= 3 and bool(distance[-3] > distance[-2] and distance[-1] <= FALLING * distance[-2])
 
 
 def _is_small(history: ganbench.History, row: int) -> bool:
