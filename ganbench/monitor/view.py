@@ -79,7 +79,6 @@ class LoopView(View):
         self._cosines: list[float] = []  # of the gradients with those of the logits
         self._sign = 1.0  # of D's logits
         self._partners: tuple[Any, tuple[int, ...]] | None = None  # of the newest kind of call
-        self._known_output: Any = None  # of the kind of call of D whose output is known to hold probabilities or not
         self._isolated = False
         self._has_one_head = False  # as far as is known
 
@@ -295,9 +294,7 @@ class LoopView(View):
 
     def _detect_logits(self) -> None:
         """Detect whether D returns probabilities, and whether its logits have the opposite sign."""
-        if self._known_output != (kind := (self._convention.discriminator_call.spec, self._convention.argument)):
-            self._detect_probabilities()
-            self._known_output = kind
+        self._detect_probabilities()
         self._cosines = [cosine_with_logits(gradient, self._unsigned_logits, self._few) for gradient in self._gradients]
         g_loss_rises = bool(self._cosines) and min(self._cosines) >= MIN_COSINE  # with the logits
         if g_loss_rises and self._sign > 0 and self._real_samples.sufficient:

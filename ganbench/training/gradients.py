@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ..contract.components import Regularizer, Term
 
 CUT = "detached, taken as a number (float(), .item()) or computed under torch.no_grad()"
-KEPT = "or kept from an earlier call"
+EARLIER = "or kept from an earlier call"
 OTHERS = "by layers that are built in forward(), or by a copy of the network"
 GRAPH_FREED = "Trying to backward through the graph a second time"  # as torch says it
 
@@ -74,7 +74,7 @@ def explain_no_gradient(
         weights: The player's weights that are trained.
     """
     if player == "G" and not samples.requires_grad:
-        how = f"they are {CUT}, {KEPT}; return them as they are"
+        how = f"they are {CUT}, {EARLIER}; return them as they are"
         return NoGradient(generator, f"G's samples have no gradient to G's weights: {how}")
     if player == "G" and not _leads_to(samples, weights):
         return NoGradient(generator, f"G's samples have no gradient to G's weights: they are computed {OTHERS}")
