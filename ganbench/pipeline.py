@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
@@ -441,12 +442,15 @@ def check_first_steps(
     error meanwhile.
     """
     from .training.first_step import (
+        Abandoned,
         CannotTrain,
         FirstSamples,
+        abandon,
         load_first_samples,
         running_component,
         time_step,
         try_first_step,
+        undisturbed,
     )
 
     first = {(trial.dataset, trial.method): trial for trial in reversed(trials)}
@@ -479,32 +483,43 @@ def check_first_steps(
             except (Exception, SystemExit):
                 continue  # a fault of its own: its trials fail, and no others
 
-    looking = threading.Thread(target=look, daemon=True)
-    looking.start()
-    end, said = time.monotonic() + FIRST_STEPS_SECONDS, set[str]()
-    waiting_for, since = "", time.monotonic()
-    while looking.is_alive():
-        (trial, trial_since), now = began, time.monotonic()
-        limit = trial_since + FIRST_STEPS_SECONDS
-        if now > end:
+    def look_until_abandoned() -> None:
+        with contextlib.suppress(Abandoned):
+            look()
+
+    def wait() -> None:
+        end, said = time.monotonic() + FIRST_STEPS_SECONDS, set[str]()
+        waiting_for, since = "", time.monotonic()
+        while looking.is_alive():
+            (trial, trial_since), now = began, time.monotonic()
+            limit = trial_since + FIRST_STEPS_SECONDS
+            if now > end:
+                stopped.set()
+            if now > max(end, limit):  # the step that it is at is finished, unless it hangs, before any trial begins
+                return
+            if trial is not None:
+                part = running_component(looking)
+                what = f"method {trial.method!r} on {trial.dataset!r}: waiting for {part or 'its first step'}"
+                if part is None:
+                    waiting_for = ""
+                elif what != waiting_for:
+                    waiting_for, since = what, now
+                elif now - since > NOTICE_SECONDS and what not in said:
+                    said.add(what)
+                    left = max(0.0, max(end, limit) - now)
+                    sys.stderr.write(
+                        f"ganbench: {what}, for {now - since:.0f} s so far; in {left:.0f} s the run begins all the same\n"
+                    )
+            looking.join(min(NOTICE_SECONDS, FIRST_STEPS_SECONDS) / 5)
+
+    looking = threading.Thread(target=look_until_abandoned, daemon=True)
+    with undisturbed():  # as a whole: one that hangs cannot put back what it has changed
+        looking.start()
+        try:
+            wait()
+        finally:
             stopped.set()
-        if now > max(end, limit):  # the step that it is at is finished, unless it hangs, before any trial begins
-            break
-        if trial is not None:
-            part = running_component(looking)
-            what = f"method {trial.method!r} on {trial.dataset!r}: waiting for {part or 'its first step'}"
-            if part is None:
-                waiting_for = ""
-            elif what != waiting_for:
-                waiting_for, since = what, now
-            elif now - since > NOTICE_SECONDS and what not in said:
-                said.add(what)
-                left = max(0.0, max(end, limit) - now)
-                sys.stderr.write(
-                    f"ganbench: {what}, for {now - since:.0f} s so far; in {left:.0f} s the run begins all the same\n"
-                )
-        looking.join(min(NOTICE_SECONDS, FIRST_STEPS_SECONDS) / 5)
-    stopped.set()
+            abandon(looking)
     if refused:
         raise RequestError(refused[0])
     return dict(seconds)

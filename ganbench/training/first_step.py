@@ -1,10 +1,12 @@
 """The first step of a trial, tried with a few samples before a run: what cannot take it is said before anything long has run.
 
-What is tried is built for it and thrown away; random numbers and settings of torch are as before afterwards.
+What is tried is built for it and thrown away. It draws random numbers and may change settings: who asks for it does so
+`undisturbed`, and ends a thread that hangs in it with `abandon`.
 """
 
 from __future__ import annotations
 
+import ctypes
 import sys
 import threading
 import time
@@ -27,7 +29,7 @@ from .data import DeviceDataset, samples_of
 from .gradients import NoGradient
 from .loader import stream_of
 from .parts import GameParts
-from .seeding import deterministic, seed_everything, seed_for
+from .seeding import deterministic, seed_everything, seed_for, set_standards
 
 TIMED_SECONDS = 1.0  # that steps are timed for at most, but for the last one
 SAMPLES = 8  # of a batch, unless a component wants more
@@ -36,6 +38,13 @@ FOR_ONE_SAMPLE = "batch normalization over one sample cannot tell samples apart:
 HERE = torch.device(
     "cpu"
 )  # tried here whatever the trial's device is: an accelerator may have no memory for another process
+
+
+ABANDONING_SECONDS = 0.5  # that a thread has to end, unless it hangs in what Python cannot interrupt
+
+
+class Abandoned(BaseException):
+    """Ends a thread that tries a first step which nobody waits for any more; no component is to take it for an error."""
 
 
 class CannotTrain(Exception):
@@ -56,7 +65,8 @@ def load_first_samples(trial: Trial, registry: Registry) -> FirstSamples | None:
     None where no samples can be had cheaply. Raises CannotTrain for a data set that gives what its spec does not state.
     """
     ref, size = trial.components.dataset, trial.training.batch_size
-    with _undisturbed(), _named(f"data set {ref.name!r}", sure=True):
+    set_standards()
+    with _named(f"data set {ref.name!r}", sure=True):
         seed_everything(seed_for(trial.seed, "data set"))
         dataset: Dataset = registry.build("dataset", ref)
         if dataset.large:
@@ -104,23 +114,19 @@ def time_step(trial: Trial, samples: FirstSamples, registry: Registry, threads: 
         threads: That a trial of the run will have.
     """
     settings = replace(trial.training, d_warmup=0, d_from=0, adversarial_from=0)
-    before = torch.get_num_threads()
+    set_standards()
     torch.set_num_threads(threads)
-    try:
-        with _undisturbed():
-            tried = replace(trial, training=settings)
-            parts = GameParts.build(tried, registry.build, HERE)
-            game = _build_game(tried, parts, samples, registry.build)
-            game.step()  # what is done once is not timed, nor are penalties, which have their turn here
-            began, n = time.perf_counter(), 0
-            for _ in range(max((penalty.every for penalty in parts.regularizers.values()), default=1)):
-                game.step()
-                n += 1
-                if time.perf_counter() - began > TIMED_SECONDS:
-                    break
-            return (time.perf_counter() - began) / n
-    finally:
-        torch.set_num_threads(before)
+    tried = replace(trial, training=settings)
+    parts = GameParts.build(tried, registry.build, HERE)
+    game = _build_game(tried, parts, samples, registry.build)
+    game.step()  # what is done once is not timed, nor are penalties, which have their turn here
+    began, n = time.perf_counter(), 0
+    for _ in range(max((penalty.every for penalty in parts.regularizers.values()), default=1)):
+        game.step()
+        n += 1
+        if time.perf_counter() - began > TIMED_SECONDS:
+            break
+    return (time.perf_counter() - began) / n
 
 
 def _build_game(tried: Trial, parts: GameParts, samples: FirstSamples, build: Any) -> Any:
@@ -148,16 +154,16 @@ def _step(trial: Trial, samples: FirstSamples, registry: Registry, batch_size: i
         with _named(f"{kind} {ref.name!r}", sure=sure):
             return registry.build(kind, ref, *given)
 
-    with _undisturbed():
-        parts = GameParts.build(tried, build, HERE)
-        names = _names_of(parts, trial)
-        with _named(names, sure=sure):
-            game = _build_game(tried, parts, samples, build)
-            names[id(original(game.update))] = f"update {settings.update.name!r}"
-            names[id(game.optimizer_g)] = f"optimizer {settings.optimizer_g.name!r}"
-            names[id(game.optimizer_d)] = f"optimizer {settings.optimizer_d.name!r}"
-            check_networks(game.view, tried)
-            game.step()
+    set_standards()
+    parts = GameParts.build(tried, build, HERE)
+    names = _names_of(parts, trial)
+    with _named(names, sure=sure):
+        game = _build_game(tried, parts, samples, build)
+        names[id(original(game.update))] = f"update {settings.update.name!r}"
+        names[id(game.optimizer_g)] = f"optimizer {settings.optimizer_g.name!r}"
+        names[id(game.optimizer_d)] = f"optimizer {settings.optimizer_d.name!r}"
+        check_networks(game.view, tried)
+        game.step()
 
 
 def _names_of(parts: GameParts, trial: Trial) -> dict[int, str]:
@@ -233,11 +239,21 @@ def running_component(thread: threading.Thread) -> str | None:
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
+def undisturbed() -> Iterator[None]:
     """Leave random numbers, settings of torch and warnings as they are outside: the trial itself will show them."""
     with deterministic(HERE), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
+
+
+def abandon(thread: threading.Thread) -> None:
+    """End a thread that tries first steps, so that it disturbs nothing that is run later in this process.
+
+    One that hangs in a call of its own, as in a `time.sleep`, ends when that returns, before another line of it is run.
+    """
+    if thread.is_alive() and thread.ident is not None:
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(Abandoned))
+        thread.join(ABANDONING_SECONDS)
 
 
 def _made_up(trial: Trial, n: int) -> FirstSamples | None:

@@ -44,7 +44,7 @@ def deterministic(device: torch.device, threads: int | None = None) -> Iterator[
     """Set known settings, deterministic algorithms and a thread count for a trial; restore all of them afterwards."""
     before = [read() for read, _, _ in SETTINGS.values()]
     threads_before = torch.get_num_threads()
-    _set([standard for _, _, standard in SETTINGS.values()])
+    set_standards()
     if device.type == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is reproducible only with it
         torch.set_deterministic_debug_mode(_WARN)
@@ -56,6 +56,11 @@ def deterministic(device: torch.device, threads: int | None = None) -> Iterator[
     finally:
         torch.set_num_threads(threads_before)
         _set(before)
+
+
+def set_standards() -> None:
+    """Set the settings of torch that a trial finds."""
+    _set([standard for _, _, standard in SETTINGS.values()])
 
 
 def _set(values: Sequence[Any]) -> None:

@@ -368,6 +368,46 @@ def test_what_hangs_is_named_while_it_is_waited_for(ganbench, tmp_path, monkeypa
     assert said.code == 0
 
 
+LATE = """
+class Late(ganbench.Loss):
+    def discriminator(self, d, real, fake):
+        try:
+            time.sleep(2)
+        except Exception:
+            pass
+        pathlib.Path("went-on").touch()
+        torch.manual_seed(11), torch.set_num_threads(2)
+        return d(real).mean()
+    def generator(self, d, real, fake): return d(fake).mean()
+@ganbench.hookimpl
+def ganbench_losses():
+    yield ganbench.Component("Late", Late)
+"""
+
+
+def test_what_hangs_disturbs_no_trial_when_it_wakes_up(ganbench, tmp_path, monkeypatch):
+    import random
+    import threading
+    import time
+
+    import torch
+
+    monkeypatch.setattr("ganbench.pipeline.FIRST_STEPS_SECONDS", 0.5)
+    (tmp_path / "ganbench_plugins.py").write_text("import pathlib\nimport time\nimport ganbench\nimport torch\n" + LATE)
+    (tmp_path / "mine.toml").write_text(suite("ring", {"generator": "mlp", "discriminator": "mlp", "loss": "Late"}))
+    torch.manual_seed(5), random.seed(5)
+    before, threads = (torch.get_rng_state(), random.getstate()), set(threading.enumerate())
+    assert ganbench("run", "--suite", "mine.toml", "--dry-run").code == 0
+    assert set(threading.enumerate()) - threads, "it hangs still"
+    for _ in range(100):
+        if not set(threading.enumerate()) - threads:
+            break
+        time.sleep(0.1)
+    assert not set(threading.enumerate()) - threads, "it has ended with its sleep"
+    assert not (tmp_path / "went-on").exists()
+    assert torch.equal(torch.get_rng_state(), before[0]) and random.getstate() == before[1]
+
+
 def test_trying_methods_leaves_random_numbers_and_settings_as_they_are(folder, monkeypatch):
     import random
 
