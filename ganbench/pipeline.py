@@ -447,10 +447,10 @@ def check_first_steps(
         FirstSamples,
         abandon,
         load_first_samples,
+        preserve_global_state,
         running_component,
         time_step,
         try_first_step,
-        undisturbed,
     )
 
     first = {(trial.dataset, trial.method): trial for trial in reversed(trials)}
@@ -513,7 +513,7 @@ def check_first_steps(
             looking.join(min(NOTICE_SECONDS, FIRST_STEPS_SECONDS) / 5)
 
     looking = threading.Thread(target=look_until_abandoned, daemon=True)
-    with undisturbed():  # as a whole: one that hangs cannot put back what it has changed
+    with preserve_global_state():  # as a whole: one that hangs cannot put back what it has changed
         looking.start()
         try:
             wait()

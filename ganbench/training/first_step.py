@@ -1,7 +1,7 @@
 """The first step of a trial, tried with a few samples before a run: what cannot take it is said before anything long has run.
 
 What is tried is built for it and thrown away. It draws random numbers and may change settings: who asks for it does so
-`undisturbed`, and ends a thread that hangs in it with `abandon`.
+inside `preserve_global_state`, and ends a thread that hangs in it with `abandon`.
 """
 
 from __future__ import annotations
@@ -239,7 +239,7 @@ def running_component(thread: threading.Thread) -> str | None:
 
 
 @contextmanager
-def undisturbed() -> Iterator[None]:
+def preserve_global_state() -> Iterator[None]:
     """Leave random numbers, settings of torch and warnings as they are outside: the trial itself will show them."""
     with deterministic(HERE), warnings.catch_warnings():
         warnings.simplefilter("ignore")

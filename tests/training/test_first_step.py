@@ -6,7 +6,7 @@ import torch
 
 from ganbench.registry.plugins import load_plugins
 from ganbench.registry.registry import Registry
-from ganbench.training.first_step import load_first_samples, time_step, undisturbed
+from ganbench.training.first_step import load_first_samples, preserve_global_state, time_step
 from ganbench.training.game import GAN
 from tests.small_suites import MLP, suite_table, trials_of
 
@@ -19,7 +19,7 @@ def test_a_step_is_timed_over_a_turn_of_the_rarest_penalty(monkeypatch):
     (trial,) = trials_of(suite_table(methods={"m": method}), ())
     registry = Registry(load_plugins(()))
     random, threads = torch.get_rng_state(), torch.get_num_threads()
-    with undisturbed():
+    with preserve_global_state():
         assert time_step(trial, load_first_samples(trial, registry), registry, threads=1) > 0
     assert 2 <= len(taken) <= 5 and set(taken) == {trial.training.batch_size}  # 1 + 4, unless time runs out
     assert torch.equal(torch.get_rng_state(), random) and torch.get_num_threads() == threads
