@@ -87,6 +87,8 @@ def read_outputs(returned: Any, combine: Combine = "mean") -> DiscriminatorOutpu
     Raises:
         TypeError: It is none of these.
     """
+    if getattr(returned, "ndim", 0):  # a tensor, as most return: told apart before abstract classes are asked, which is slow
+        return DiscriminatorOutputs((returned,), combine, {})
     others: Mapping[str, Any] = {}
     if isinstance(returned, Mapping):
         if "logits" not in returned:

@@ -280,16 +280,16 @@ class GAN(Game):
         """Replace G's gradients by those of new noise; D is frozen. Return the loss."""
         losses = []
         self._g_is_frozen = False
-        with frozen(self.d_weights):
+        with _Frozen(self.d_weights):
             noise = self._sample_noise()
             clear_gradients(self.optimizer_g)
             for real, z in self._parts(self._real, noise):
                 fake = self._generate(z, real)
-                with self._judged_by(None if weights_for is None else weights_for(real, fake)):
+                if weights_for is None:
                     loss, total = self._objective_g(real, fake)
-                    for penalty, every in self._penalties_g:
-                        if self.steps_done % every == 0:
-                            total = total + penalty(real, fake) * every
+                else:
+                    with self._judged_by(weights_for(real, fake)):
+                        loss, total = self._objective_g(real, fake)
                 losses.append(self._add_gradients("g", loss, total, real, z))
         return _sum(losses)
 
@@ -336,6 +336,17 @@ class GAN(Game):
         return total
 
     def _objective_g(self, real: Batch, fake: Batch) -> tuple[Tensor, Tensor]:
+        """The adversarial loss, and what G minimizes: it with the terms, all of them weighted, and the penalties due.
+
+        Until G hears D, the first is the terms alone.
+        """
+        loss, total = self._weighted_terms_g(real, fake)
+        for penalty, every in self._penalties_g:
+            if self.steps_done % every == 0:
+                total = total + penalty(real, fake) * every
+        return loss, total
+
+    def _weighted_terms_g(self, real: Batch, fake: Batch) -> tuple[Tensor, Tensor]:
         """The adversarial loss, and it with the terms, all of them weighted; D runs once for all.
 
         Until G hears D, both are the terms alone.
@@ -357,8 +368,8 @@ class GAN(Game):
         return (loss if heard >= 0 else total), total
 
     @contextmanager
-    def _judged_by(self, weights: Weights | None) -> Iterator[None]:
-        """Let a D with these weights judge inside the block; D as it is with None."""
+    def _judged_by(self, weights: Weights) -> Iterator[None]:
+        """Let a D with these weights judge inside the block."""
         before, self._other_d_weights = self._other_d_weights, weights
         try:
             yield
@@ -652,15 +663,18 @@ class GAN(Game):
         set_learning_rates(self.optimizer_g, self._rates_g, factor)
 
 
-@contextmanager
-def frozen(weights: list[nn.Parameter]) -> Iterator[None]:
-    """Compute no gradient for `weights` inside the block."""
-    for weight in weights:
-        weight.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for weight in weights:
+class _Frozen:
+    """Compute no gradient for `weights` inside the block. A class, as a generator takes several times as long to enter."""
+
+    def __init__(self, weights: list[nn.Parameter]) -> None:
+        self._weights = weights
+
+    def __enter__(self) -> None:
+        for weight in self._weights:
+            weight.requires_grad_(False)
+
+    def __exit__(self, *raised: object) -> None:
+        for weight in self._weights:
             weight.requires_grad_(True)
 
 
