@@ -222,6 +222,24 @@ def test_a_run_whose_distance_still_halves_when_it_ends_has_not_failed_yet(name)
     )
 
 
+@pytest.mark.parametrize("name", ["mode-collapse", "weak-discriminator"])
+@pytest.mark.parametrize(
+    ("distances", "severity", "told"),
+    [
+        pytest.param((2.0, 0.9), "warning", "with more steps it may pass", id="it halved between the only two"),
+        pytest.param((2.0, 1.5), "failure", "", id="it did not"),
+        pytest.param((0.9,), "warning", "A single probe was made", id="the only one"),
+    ],
+)
+def test_a_state_seen_at_too_few_probes_to_know_whether_g_still_learns_is_a_warning(name, distances, severity, told):
+    blind = {"auc_d": 0.5, "known_critic_auc": 0.5, "fresh_critic_auc": 1.0, "fresh_critic_auc_floor": 0.5}
+    probed = np.r_[np.full(20 - len(distances), np.nan), distances]
+    columns = {n: np.where(np.isfinite(probed), v, np.nan) for n, v in (_probed(**LOST, **blind)).items()}
+    seen = history(**columns | {"energy_distance": probed, "motion_speed": 1.0})
+    (finding,) = diagnosis(name).diagnose(seen)
+    assert finding.severity == severity and told in finding.summary
+
+
 CIRCLES = {"motion_speed": 0.5, "motion_progress": 0.1, "coverage": 0.4, "empty_bins": 0.5}
 
 

@@ -21,6 +21,7 @@ MIN_AGE = 0.2  # of the budget: before, a forecast is no more than a warning
 LEARNING = 0.3  # decades nearer to the data since the probe before: the distance has halved
 MOVED = 0.01  # of the distance of two real samples, summed over observations
 LEARNS = " Samples were still getting nearer to the data fast when the budget ended: with more steps it may pass."
+ONE_PROBE = " A single probe was made, which does not tell whether the generator was still learning."
 CALIBRATION_FILE = Path(__file__).with_name("calibration.json")
 
 
@@ -71,7 +72,8 @@ class Calibrated(ganbench.Diagnosis):
 
     Young runs recover: before the end of the budget a state is a `failure` only if the run is old enough and the state
     is forecast to stay, by this probe and by the one before; else it is a `warning`. So it is at the end, where the
-    failure `heals` and the distance to the data still halves from probe to probe: such a run has not failed, but ended.
+    failure `heals` and the distance to the data still halves from probe to probe, or there is no other probe to know by:
+    such a run has not failed, but ended.
 
     Attributes:
         name: The failure.
@@ -113,7 +115,7 @@ class Calibrated(ganbench.Diagnosis):
         now, end = (load_models(self.name)[horizon] for horizon in ("now", "end"))
         present, forecast = self.probability_now(numbers), self.steady_forecast(history)
         stays = (
-            not (self.heals and is_learning(numbers))
+            not self.doubt_at_end(history, numbers)
             if ended
             else numbers["age"] >= MIN_AGE and forecast >= end.failure
         )
@@ -122,6 +124,15 @@ class Calibrated(ganbench.Diagnosis):
             yield self._finding(history, numbers, "now", severity, present)
         if forecast >= MIN_FORECAST and not ended:
             yield self._finding(history, numbers, "end", severity, forecast)
+
+    def doubt_at_end(self, history: ganbench.History, numbers: Mapping[str, float]) -> str:
+        """Return why the state at the end of the budget is no failure yet, as a sentence that follows others; else ""."""
+        if not self.heals:
+            return ""
+        if is_learning(numbers):
+            return LEARNS
+        distances = np.asarray(history.columns.get("energy_distance", ()), dtype=float)
+        return ONE_PROBE if np.isfinite(distances).sum() == 1 else ""
 
     def steady_forecast(self, history: ganbench.History) -> float:
         """Return the probability of the failure at the end: the lower one of the last two probes."""
@@ -146,7 +157,7 @@ class Calibrated(ganbench.Diagnosis):
             confidence=round(probability, 3),
             onset_step=self._onset(history),
             summary=self._summary(history, numbers, horizon)
-            + (LEARNS if numbers["age"] >= 1 and severity == "warning" else ""),
+            + (self.doubt_at_end(history, numbers) if numbers["age"] >= 1 else ""),
             evidence={
                 **{
                     name: ganbench.Evidence(numbers[name], model.bound[name], step)
@@ -190,8 +201,12 @@ def latest(history: ganbench.History, column: str) -> float | None:
 
 
 def is_learning(numbers: Mapping[str, float]) -> bool:
-    """Return whether the distance to the data has halved since the probe before, and had fallen then as well."""
-    return numbers["distance_gain"] >= LEARNING and numbers["distance_gain_of_two"] >= numbers["distance_gain"]
+    """Return whether the distance to the data has halved since the probe before, and had fallen then as well.
+
+    With two probes alone, whether it has halved: what was before is not known.
+    """
+    gain, of_two = numbers["distance_gain"], numbers["distance_gain_of_two"]
+    return gain >= LEARNING and (math.isnan(of_two) or of_two >= gain)
 
 
 def _first_move(history: ganbench.History) -> int:

@@ -32,6 +32,11 @@ def evaluate(recordings: Sequence[Recording], diagnosers: Sequence[Diagnoser]) -
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
+def rows_at_end(recording: Recording, history: History, diagnoser: Diagnoser) -> list[tuple[object, ...]]:
+    """Return the rows of a diagnoser that is shown another history of a recorded run, at the end of its budget."""
+    return _rows(recording, 1.0, history, diagnoser)
+
+
 def _rows(recording: Recording, fraction: float, past: History, diagnoser: Diagnoser) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
     state = recording.labels.state.get(fraction, frozenset())
