@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
 
 MAX_ROWS_PER_CALL = 512  # samples of a call whose arguments are copied
@@ -50,31 +49,65 @@ class Call:
         return cls(copies, spec, n, n_kept, batched, tuple(part.training for part in network.modules()), autocast)
 
     def repeat(
-        self,
-        network: nn.Module,
-        state: Mapping[str, Tensor],
-        replacements: Mapping[int, Any],
-        training: bool | None = None,
+        self, detached: DetachedNetwork, replacements: Mapping[int, Any], training: bool | None = None
     ) -> Any:
-        """Return the output of `network` for the same arguments, except for some.
+        """Return the output of a network for the same arguments, except for some.
 
         Args:
-            network: The network that was called, or another one with the same signature.
-            state: Parameters and buffers to run it with, tied ones under each of their names, shared modules once.
+            detached: The network that was called, or another one with the same signature.
             replacements: New arguments by their index in `leaves`.
             training: The training flag of all submodules; None for those of the recorded call.
         """
         args, kwargs = tree_unflatten([replacements.get(i, leaf) for i, leaf in enumerate(self.leaves)], self.spec)
         device, enabled, dtype = self.autocast
-        flags = self.training if training is None else [training] * len(list(network.modules()))
-        with training_flags(network, flags), torch.autocast(device, dtype=dtype, enabled=enabled):
-            return functional_call(network, dict(state), args, kwargs, tie_weights=False)
+        flags = self.training if training is None else [training] * len(detached.parts)
+        with detached.exchanged(flags), torch.autocast(device, dtype=dtype, enabled=enabled):
+            return detached.network(*args, **kwargs)
 
     def slice_rows(self, rows: slice) -> Call:
         """Return the same call on some of its samples."""
         leaves = tuple(leaf[rows] if i in self.batched else leaf for i, leaf in enumerate(self.leaves))
         n_kept = len(range(*rows.indices(self.n_kept)))
         return replace(self, leaves=leaves, n=len(range(*rows.indices(self.n))), n_kept=n_kept)
+
+
+class DetachedNetwork:
+    """A network that is run with detached weights and copies of its buffers, as they were when this was made.
+
+    As `torch.func.functional_call`, in a tenth of its time beside a small network: what is exchanged is found once.
+
+    Attributes:
+        network: The network.
+        parts: Its submodules, each once: exchanged twice, tensors would not be put back.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        self.network, self.parts = network, list(network.modules())
+        copies = {id(buffer): buffer.clone() for buffer in network.buffers()}
+        self._exchanged: list[tuple[dict[str, Any], str, Tensor]] = []
+        for part in self.parts:
+            weights = {name: weight.detach() for name, weight in part._parameters.items() if weight is not None}
+            buffers = {name: copies[id(buffer)] for name, buffer in part._buffers.items() if buffer is not None}
+            for held, tensors in ((part._parameters, weights), (part._buffers, buffers)):
+                self._exchanged += [(held, name, tensor) for name, tensor in tensors.items()]
+
+    @contextmanager
+    def exchanged(self, flags: Sequence[bool]) -> Iterator[None]:
+        """Exchange weights, buffers and the training flag of each part, and put all of them back on exit.
+
+        Flags of another network than this one are left aside.
+        """
+        own = [held[name] for held, name, _ in self._exchanged]
+        before = [part.training for part in self.parts]
+        try:
+            for held, name, tensor in self._exchanged:
+                held[name] = tensor
+            _set_training(self.parts, flags if len(flags) == len(before) else before)
+            yield
+        finally:
+            for (held, name, _), tensor in zip(self._exchanged, own, strict=True):
+                held[name] = tensor
+            _set_training(self.parts, before)
 
 
 def collect_tensors(tree: Any) -> list[Tensor]:
@@ -99,19 +132,6 @@ def copy_leaf(leaf: Any, rows: int | None) -> Any:
         return leaf
     with torch.inference_mode(False), torch.no_grad():
         return (leaf if rows is None else leaf[:rows]).detach().clone()
-
-
-@contextmanager
-def training_flags(network: nn.Module, flags: Sequence[bool]) -> Iterator[None]:
-    """Set the training flag of each submodule of `network`, and restore all of them on exit."""
-    parts = list(network.modules())
-    before = [part.training for part in parts]
-    wanted = flags if len(flags) == len(parts) else before
-    try:
-        _set_training(parts, wanted)
-        yield
-    finally:
-        _set_training(parts, before)
 
 
 def _set_training(parts: Sequence[nn.Module], flags: Sequence[bool]) -> None:

@@ -86,7 +86,7 @@ def infer_prior(column: Tensor) -> Prior | None:
         centred = abs(mean - (start + end) / 2) < MAX_STANDARD_ERRORS * uniform_std / math.sqrt(m)
         if start <= low and high <= end and centred and abs(std / uniform_std - 1) < MAX_STANDARD_ERRORS / math.sqrt(m):
             return name
-    kurtosis = float((values - mean).pow(4).mean()) / max(std, 1e-12) ** 4
+    kurtosis = float((values - mean).square().square().mean()) / max(std, 1e-12) ** 4
     normal = (
         abs(mean) < MAX_STANDARD_ERRORS / math.sqrt(m)
         and abs(std - 1) < MAX_STANDARD_ERRORS / math.sqrt(2 * m)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..contract.records import NonFinite, Player
-from .calls import Call, collect_tensors
+from .calls import Call, DetachedNetwork, collect_tensors
 
 PARALLEL_WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 MIN_CHUNK_SAMPLES = 16  # samples in a forward pass, where the loop's own batches are smaller
@@ -34,7 +34,7 @@ class Networks:
         self.generator, self.discriminator = unwrap(generator), unwrap(discriminator)
         self.evaluated = self.generator if average is None else unwrap(average)
         self.all = [self.generator, self.discriminator, *([] if average is None else [self.evaluated])]
-        self._states: dict[nn.Module, dict[str, Tensor]] = {}
+        self._detached: dict[nn.Module, DetachedNetwork] = {}
 
     @property
     def has_average(self) -> bool:
@@ -44,11 +44,11 @@ class Networks:
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """Use the weights as they are now, and copies of the buffers, until the block ends."""
-        self._states = {network: _detached_state(network) for network in self.all}
+        self._detached = {network: DetachedNetwork(network) for network in self.all}
         try:
             yield
         finally:
-            self._states = {}
+            self._detached = {}
 
     @torch.no_grad()
     def generate(
@@ -64,12 +64,12 @@ class Networks:
             evaluated: Run the running average of G, or else G, in evaluation mode; by default G as the loop runs it.
         """
         network, training = (self.evaluated, False) if evaluated else (self.generator, None)
-        state, samples = self._states[network], []
+        detached, samples = self._detached[network], []
         for chunk, size in _chunks(replacements, n, EVAL_CHUNK_FACTOR * call.n if evaluated else call.n):
             arguments: dict[int, Any] = dict(chunk)
             if not call.batched:  # a generator whose argument is the number of samples
                 arguments |= {i: size for i, leaf in enumerate(call.leaves) if type(leaf) is int and leaf == call.n}
-            samples.append(collect_tensors(call.repeat(network, state, arguments, training))[output])
+            samples.append(collect_tensors(call.repeat(detached, arguments, training))[output])
         return torch.cat(samples)
 
     def discriminator_outputs(
@@ -83,12 +83,12 @@ class Networks:
             n: Samples in them.
             pack: Samples that are judged together: the first ones are repeated where some are missing in the last pack.
         """
-        state = self._states[self.discriminator]
+        detached = self._detached[self.discriminator]
         if missing := -n % pack:
             again = torch.arange(missing) % n
             replacements = {i: torch.cat([x, x[again.to(x.device)]]) for i, x in replacements.items()}
         for chunk, size in _chunks(replacements, n + missing, call.n, pack):
-            yield call.repeat(self.discriminator, state, chunk), size
+            yield call.repeat(detached, chunk), size
 
     def weight_norms(self) -> tuple[Tensor, Tensor]:
         """Return the norms of D's and of G's weights."""
@@ -166,22 +166,6 @@ def _chunks(
     for k, size in enumerate(sizes):
         if size:
             yield {i: parts[k] for i, parts in split.items()}, size
-
-
-def _detached_state(network: nn.Module) -> dict[str, Tensor]:
-    """Detached weights and copied buffers, tied ones under each of their names, shared modules once.
-
-    A module that has two names must have one here: exchanged twice, its tensors would not be put back.
-    """
-    state: dict[str, Tensor] = {}
-    copies = {id(buffer): buffer.clone() for buffer in network.buffers()}
-    for prefix, part in network.named_modules(remove_duplicate=True):
-        at = f"{prefix}." if prefix else ""
-        for name, weight in part.named_parameters(recurse=False, remove_duplicate=False):
-            state[at + name] = weight.detach()
-        for name, buffer in part.named_buffers(recurse=False, remove_duplicate=False):
-            state[at + name] = copies[id(buffer)]
-    return state
 
 
 def _weight_norm(network: nn.Module) -> Tensor:
