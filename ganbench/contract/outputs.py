@@ -87,7 +87,7 @@ def read_outputs(returned: Any, combine: Combine = "mean") -> DiscriminatorOutpu
     Raises:
         TypeError: It is none of these.
     """
-    if getattr(returned, "ndim", 0):  # a tensor, as most return: told apart before abstract classes are asked, which is slow
+    if getattr(returned, "ndim", 0):  # a tensor, as most return; to ask an abstract class first would be slow
         return DiscriminatorOutputs((returned,), combine, {})
     others: Mapping[str, Any] = {}
     if isinstance(returned, Mapping):

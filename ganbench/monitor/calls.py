@@ -48,9 +48,7 @@ class Call:
         autocast = (device, torch.is_autocast_enabled(device), torch.get_autocast_dtype(device))
         return cls(copies, spec, n, n_kept, batched, tuple(part.training for part in network.modules()), autocast)
 
-    def repeat(
-        self, detached: DetachedNetwork, replacements: Mapping[int, Any], training: bool | None = None
-    ) -> Any:
+    def repeat(self, detached: DetachedNetwork, replacements: Mapping[int, Any], training: bool | None = None) -> Any:
         """Return the output of a network for the same arguments, except for some.
 
         Args:

@@ -115,9 +115,7 @@ class Calibrated(ganbench.Diagnosis):
         now, end = (load_models(self.name)[horizon] for horizon in ("now", "end"))
         present, forecast = self.probability_now(numbers), self.steady_forecast(history)
         stays = (
-            not self.doubt_at_end(history, numbers)
-            if ended
-            else numbers["age"] >= MIN_AGE and forecast >= end.failure
+            not self.doubt_at_end(history, numbers) if ended else numbers["age"] >= MIN_AGE and forecast >= end.failure
         )
         severity: ganbench.Severity = "failure" if stays else "warning"
         if present >= now.failure:
