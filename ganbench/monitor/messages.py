@@ -38,11 +38,22 @@ def warn_user(line: str) -> None:
 
 
 def print_finding(finding: Finding) -> None:
-    """Print a finding as one line on standard error, whatever becomes of that stream."""
+    """Print a finding as one line on standard error."""
     advice = f" Try: {finding.remedy}." if finding.remedy else ""
     line = (
         f"ganbench: {finding.severity}: {finding.diagnosis} since step {finding.onset_step}: {finding.summary}{advice}"
     )
+    _print_line(line)
+
+
+def print_recovery(diagnosis: str, step: int, *, still_warned: bool) -> None:
+    """Say in one line on standard error that what was told of as a failure is none at a step."""
+    now = "is a warning, and no failure any more" if still_warned else "is not found any more"
+    _print_line(f"ganbench: recovered: {diagnosis} {now}, as of step {step}")
+
+
+def _print_line(line: str) -> None:
+    """Print one line on standard error, whatever becomes of that stream."""
     try:
         print(" ".join(line.split()), file=sys.stderr, flush=True)  # noqa: T201
     except Exception:  # a closed stream must not end the loop

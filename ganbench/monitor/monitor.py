@@ -41,7 +41,7 @@ from .capture import Capture, Captured
 from .cost import count_passes
 from .gradients import LossScaler, read_loss_scale
 from .logits import LogitReader
-from .messages import NotObserved, format_error, print_finding, warn_user
+from .messages import NotObserved, format_error, print_finding, print_recovery, warn_user
 from .networks import Networks, hooked_module
 from .real_samples import RealSamples
 from .report import describe, write_report
@@ -129,7 +129,7 @@ class Monitor:
         self._n_warned = 0  # of the notes
         self._findings: tuple[Finding, ...] = ()
         self._reported: set[tuple[str, str, str]] = set()
-        self._told: set[str] = set()  # diagnoses, on standard error
+        self._told: set[str] = set()  # diagnoses whose failure was told of on standard error, and is not over
         self._should_stop = False
         self._on_finding = on_finding
         self._networks = Networks(generator, discriminator, average)
@@ -490,15 +490,17 @@ class Monitor:
     # --- messages ------------------------------------------------------------------------------------
 
     def _report_new_findings(self) -> None:
-        """Pass new findings to the callback; one that raises is not called again."""
+        """Tell of failures, and pass new findings to the callback; one that raises is not called again."""
+        if not self._quiet:
+            self._tell_what_is_over()
         for finding in self._findings:
             key = (finding.diagnosis, finding.horizon, finding.severity)
-            if key in self._reported:
-                continue
-            self._reported.add(key)
             if finding.severity == "failure" and not self._quiet and finding.diagnosis not in self._told:
                 self._told.add(finding.diagnosis)
                 print_finding(finding)
+            if key in self._reported:
+                continue
+            self._reported.add(key)
             if self._on_finding is None:
                 continue
             try:
@@ -506,6 +508,14 @@ class Monitor:
             except Exception as error:
                 self._on_finding = None
                 warn_user(f"on_finding raised {format_error(error)}; it is not called again")
+
+    def _tell_what_is_over(self) -> None:
+        """Take back what was told of as a failure and is none any more: young runs recover."""
+        severities = {finding.diagnosis: finding.severity for finding in reversed(self._findings)}
+        for diagnosis in sorted(self._told):
+            if severities.get(diagnosis) != "failure":
+                self._told.discard(diagnosis)
+                print_recovery(diagnosis, self._steps, still_warned=diagnosis in severities)
 
     def _add_note(self, note: str) -> None:
         """Note something about the loop, once; it becomes a warning when the step is over."""

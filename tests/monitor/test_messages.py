@@ -51,6 +51,46 @@ def test_a_diagnosis_is_told_once(failing, capsys):
     assert len(named) == len(set(named))
 
 
+@pytest.fixture
+def following(gan, monkeypatch):
+    """Train while a diagnosis finds at each probe what it is told to; return the monitor."""
+
+    def train(course):
+        class Scripted(ganbench.Diagnosis):
+            def diagnose(self, history):
+                severity = next(course, None)
+                if severity is not None:
+                    yield ganbench.Finding("scripted", "now", severity, 0.9, 1, "It is so.", {}, ganbench.Remedy())
+
+        monkeypatch.setattr("ganbench.monitor.monitor.build_diagnoses", lambda names, note: {"scripted": Scripted()})
+        monitor = ganbench.Monitor(gan.g, gan.d, real=gan.real, budget=40)
+        optimizers = [torch.optim.Adam(network.parameters(), 1e-3) for network in (gan.g, gan.d)]
+        for _ in range(40):
+            fake = gan.g(torch.randn(32, 4))
+            loss = gan.d(fake.detach()).mean() - gan.d(gan.real[torch.randint(512, (32,))]).mean()
+            optimizers[1].zero_grad()
+            loss.backward()
+            optimizers[1].step()
+            loss = -gan.d(fake).mean()
+            optimizers[0].zero_grad()
+            loss.backward()
+            optimizers[0].step()
+            monitor.step()
+        return monitor
+
+    return train
+
+
+def test_a_failure_that_is_over_is_taken_back_and_told_of_again_when_it_returns(following, capsys):
+    following(iter(["failure", "failure", "warning", "failure"]))
+    told = [line for line in capsys.readouterr().err.splitlines() if "scripted" in line]
+    assert [line.split(":")[1].strip() for line in told] == ["failure", "recovered", "failure"]
+    assert told[1] == "ganbench: recovered: scripted is a warning, and no failure any more, as of step 30"
+    following(iter(["failure", None]))
+    told = [line for line in capsys.readouterr().err.splitlines() if "scripted" in line]
+    assert told[1:] == ["ganbench: recovered: scripted is not found any more, as of step 20"]
+
+
 def test_a_closed_stream_does_not_end_the_loop(failing, monkeypatch):
     class Closed:
         def write(self, text):
