@@ -16,6 +16,7 @@ import click
 import numpy as np
 import pandas as pd
 
+from ganbench.builtin.diagnoses.readings import probed_rows
 from ganbench.contract.records import History
 from ganbench.monitor.schedule import REDUCED_LOOKS
 from ganbench.registry.registry import load_registry
@@ -27,7 +28,6 @@ from ganbench.zoo.score.tables import verdict_table
 
 REFERENCE = Path(__file__).parents[1] / "results" / "reference"
 RECORDINGS = tuple(REFERENCE / name / "recordings" for name in ("failures", "failures-pictures", "elsewhere"))
-PROBED = "coverage"  # a column that every probe fills
 
 
 def keep_last(history: History, observations: int, probes: int) -> History:
@@ -36,17 +36,14 @@ def keep_last(history: History, observations: int, probes: int) -> History:
     if steps[-1] < history.steps:
         return history
     columns = {name: np.array(values, copy=True) for name, values in history.columns.items()}
-    probed = np.isfinite(np.asarray(columns.get(PROBED, np.full(len(steps), np.nan)), dtype=float))
-    kept_probes = np.flatnonzero(probed)[-probes:]
+    probed = probed_rows(history)
+    between = np.delete(np.arange(len(steps)), probed)
+    for values in columns.values():
+        if values.dtype.kind == "f" and not np.isfinite(values[between]).any():  # what probes alone measure
+            values[probed[:-probes]] = np.nan
     kept = np.zeros(len(steps), dtype=bool)
     kept[-observations:] = True
-    kept[kept_probes] = True
-    left_out = probed.copy()
-    left_out[kept_probes] = False
-    for name, values in columns.items():
-        if values.dtype.kind == "f" and not np.isfinite(values[~probed]).any():  # what probes alone measure
-            values[left_out] = np.nan
-            columns[name] = values
+    kept[probed[-probes:]] = True
     return History({name: values[kept] for name, values in columns.items()}, history.steps, None, history.wiring)
 
 

@@ -3,9 +3,10 @@
     python benchmarks/monitor_overhead.py [--rounds 5] [--kind ring]... [--steps 1000]
 
 What a monitor does is bounded: at most forty observations and six probes of so many samples. So its share falls as runs
-get longer; the budgets here are short ones. Two copies of a loop alternate every few steps, so that changes of the machine's speed affect both. Printed are the
-medians, over rounds, of the ratios of CPU time: for the whole budget, for a step without an observation, and by the time
-that `monitor.step()` takes alone, which other programs disturb least. Then each loop runs by itself in a process of its own, with and without a monitor: how much more memory it needs at its peak.
+get longer; the budgets here are short ones. Two copies of a loop alternate every few steps, so that changes of the
+machine's speed affect both. Printed are the medians, over rounds, of the ratios of CPU time: for the whole budget, for a
+step without an observation, and by the time that `monitor.step()` takes alone, which other programs disturb least. Then
+each loop runs by itself in a process of its own, with and without a monitor: how much more memory it needs at its peak.
 """
 
 from __future__ import annotations
